@@ -1,0 +1,45 @@
+"""Packaging of swift-thyme. Tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    'vllm': ['vllm>=0.11'],
+    'deepspeed': ['deepspeed>=0.17'],
+    'flash': ['flash-attn>=2.7'],
+    'demo': ['gradio>=5,<7'],
+    'eval': ['ms-vlmeval', 'evalscope>=1.0'],
+    'dev': ['hypothesis', 'mypy', 'pytest', 'pytest-timeout', 'ruff'],
+}
+
+setup(
+    name='swift-thyme',
+    version='0.1.0',
+    description='Teach a vision-language model to think with images by writing code: a plug-in for ms-swift',
+    long_description=Path(__file__).with_name('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10,<3.13',
+    packages=find_packages(include=['swift_thyme', 'swift_thyme.*']),
+    package_data={'swift_thyme': ['py.typed', '**/*.txt', '**/*.html', '**/*.json']},
+    install_requires=[
+        'ms-swift>=4.6,<4.7',
+        'torch',
+        'torchvision',
+        'transformers',
+        'trl<1.0',
+        'msgspec',
+        'qwen-vl-utils',
+        'math-verify',
+        'httpx',
+        'opencv-python-headless',
+        'pillow',
+        'numpy',
+        'autopep8',  # the paper's indentation repair, inside the sandbox only
+        'dashscope',  # ships the Qwen vocabulary that `thyme tiny` builds its tokenizer from
+        'matplotlib',  # snippets draw with it; charts in synthetic data
+    ],
+    extras_require=EXTRAS,
+    entry_points={'console_scripts': ['thyme = swift_thyme.cli:main']},
+)

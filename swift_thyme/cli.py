@@ -1,0 +1,40 @@
+"""`thyme …`: one entry point; each command lives beside the part it belongs to and is imported when it is called.
+
+A command's module has `add_arguments(parser)` and `run(args) -> int`. Only `cli.py` files print.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from .errors import ThymeError
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Command → (module, one line of help)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code, 2 for an error in what the user gave."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog='thyme', description='Think with images by writing code, on ms-swift.')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    chosen = next((word for word in argv if not word.startswith('-')), None)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == chosen:
+            importlib.import_module(module).add_arguments(command)
+    args = parser.parse_args(argv)
+    try:
+        return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+    except ThymeError as error:
+        print(f'thyme {args.command}: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The protocol of a think-with-images trajectory: tags, prompts, parsing, rendering.
+
+Owns every spelling: this is the only file that writes a tag out, and training, rewards, serving and evaluation
+import it from here. It knows nothing of token ids (see `sampling`, `template`) nor of how code runs (see `sandbox`).
+
+One assistant turn holds a whole trajectory::
+
+    <think> reasoning <code>
+    ```python
+    …
+    ```
+    </code><sandbox_output><image></sandbox_output> more reasoning </think>
+    <answer> final answer </answer>
+
+Paper: §2 and Tables 1–2. Differs from the release: one parser instead of four copies of a regular expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .types import SandboxResult, Segment, SegmentKind
+
+CODE_OPEN, CODE_CLOSE = '<code>', '</code>'
+SANDBOX_OPEN, SANDBOX_CLOSE = '<sandbox_output>', '</sandbox_output>'
+THINK_OPEN, THINK_CLOSE = '<think>', '</think>'
+ANSWER_OPEN, ANSWER_CLOSE = '<answer>', '</answer>'
+IMAGE_TAG = '<image>'
+"""The host's placeholder for one picture in a message."""
+
+STOP_STRINGS = (CODE_CLOSE, ANSWER_CLOSE)
+"""Where a generation ends: run the code, or finish. The end-of-turn token is the template's own."""
+
+SYSTEM_PROMPT = (
+    'You are a helpful assistant. Solve the problem step by step.\n\n'
+    'While you reason you may, and are encouraged to, write Python code that helps you: to process the image (crop a '
+    'region of interest, resize or zoom, rotate, change the contrast) or to calculate. The code is executed by an '
+    'external sandbox, and its result comes back to you wrapped in <sandbox_output></sandbox_output>; use it to go '
+    'on.\n\n'
+    'Rules for code:\n'
+    '- Wrap every snippet like this:\n<code>\n```python\n# your code\n```\n</code>\n'
+    '- At its end, print the path of the processed image (`processed_path`) or the result of the calculation, so that '
+    'the sandbox can return it.'
+)
+"""Paper: Table 1 (its content; the wording is ours). Rows that carry their own system message keep it."""
+
+USER_PROMPT = (
+    '{images}{question}\n\n{image_lines}'
+    '### Output Format (strict adherence required):\n'
+    '<think>Your detailed reasoning, including any code, goes here.</think>\n'
+    '<answer>Your final answer to the question goes here.</answer>'
+)
+"""Paper: Table 2."""
+
+_SPAN = re.compile(
+    f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL
+)
+_FENCE_OPEN = re.compile(r'\A\s*```[ \t]*(?:python3?|py)?[ \t]*\r?\n', re.IGNORECASE)
+_FENCE_CLOSE = re.compile(r'\r?\n[ \t]*```\s*\Z|\A```\s*\Z')
+_PROTOCOL_NAMES = 'sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response'
+_TAG = re.compile(rf'</?(?:{_PROTOCOL_NAMES})\b[^<>]*>', re.IGNORECASE)
+_SPECIAL_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>')
+
+
+@dataclass(frozen=True)
+class PromptImage:
+    """What the user prompt says of one picture: the path the model's code may use, and its size in pixels."""
+
+    path: str
+    width_px: int
+    height_px: int
+
+
+def render_user_prompt(question: str, images: Sequence[PromptImage] = ()) -> str:
+    """Writes the user message of Table 2 for one question.
+
+    Args:
+        question: the user's words; `<image>` tags already in it are kept and then not added again.
+        images: the pictures in order; none for a pure computation.
+
+    Returns:
+        The message's text, with one `<image>` per picture.
+
+    Paper: Table 2. With several pictures each gets a numbered path and size line; the paper shows one.
+    """
+    lines = []
+    for i, image in enumerate(images, 1):
+        number = f' {i}' if len(images) > 1 else ''
+        lines.append(f'User Image{number} Path: "{image.path}"')
+        lines.append(f'User Image{number} Size: "{image.width_px}x{image.height_px}"')
+    tags = '' if IMAGE_TAG in question else IMAGE_TAG * len(images)
+    return USER_PROMPT.format(
+        images=tags + '\n' if tags else '',
+        question=question,
+        image_lines=''.join(f'{line}\n' for line in lines) + '\n' * bool(lines),
+    )
+
+
+def segments(text: str) -> tuple[Segment, ...]:
+    """Splits an assistant turn into text, code and sandbox stretches whose texts join to `text` exactly.
+
+    The first of `<code>` and `<sandbox_output>` that opens wins and runs to its own closing tag, or to the end of
+    the text when it is not closed; tags inside it are plain characters.
+    """
+    return tuple(_iter_segments(text))
+
+
+def _iter_segments(text: str) -> Iterator[Segment]:
+    end = 0
+    for match in _SPAN.finditer(text):
+        if match.start() > end:
+            yield Segment(SegmentKind.TEXT, text[end : match.start()])
+        yield Segment(SegmentKind.CODE if match.group(1) is not None else SegmentKind.SANDBOX, match.group())
+        end = match.end()
+    if end < len(text):
+        yield Segment(SegmentKind.TEXT, text[end:])
+
+
+def code_blocks(text: str) -> tuple[str, ...]:
+    """The Python source of every closed `<code>` block of an assistant turn, in order, fences removed."""
+    return tuple(
+        strip_fence(s.text[len(CODE_OPEN) : -len(CODE_CLOSE)])
+        for s in segments(text)
+        if s.kind is SegmentKind.CODE and s.text.endswith(CODE_CLOSE)
+    )
+
+
+def code_at_end(text: str) -> str | None:
+    """The source of the code block that `text` ends with, or None when it does not end with a closed block."""
+    parts = segments(text)
+    if not parts or parts[-1].kind is not SegmentKind.CODE or not parts[-1].text.endswith(CODE_CLOSE):
+        return None
+    return strip_fence(parts[-1].text[len(CODE_OPEN) : -len(CODE_CLOSE)])
+
+
+def strip_fence(block: str) -> str:
+    """Removes a ```` ```python ```` fence around a snippet, where there is one; the code itself is not touched."""
+    opened = _FENCE_OPEN.match(block)
+    if not opened:
+        return block.strip('\r\n')
+    body = block[opened.end() :]
+    closed = _FENCE_CLOSE.search(body)
+    return (body[: closed.start()] if closed else body).strip('\r\n')
+
+
+def without_tools(text: str) -> str:
+    """The turn without code and sandbox output: what the model says in words."""
+    return ''.join(s.text for s in segments(text) if s.kind is SegmentKind.TEXT)
+
+
+def answer_of(text: str) -> str | None:
+    """The last closed `<answer>…</answer>` outside code and sandbox output, stripped; None where there is none."""
+    return _last_span(without_tools(text), ANSWER_OPEN, ANSWER_CLOSE)
+
+
+def thinking_of(text: str) -> str | None:
+    """The words between the first `<think>` and the last `</think>`, code and sandbox output left out; or None."""
+    words = without_tools(text)
+    start, end = words.find(THINK_OPEN), words.rfind(THINK_CLOSE)
+    return words[start + len(THINK_OPEN) : end].strip() if 0 <= start < end else None
+
+
+def _last_span(text: str, opening: str, closing: str) -> str | None:
+    end = text.rfind(closing)
+    start = text.rfind(opening, 0, max(end, 0))
+    return text[start + len(opening) : end].strip() if 0 <= start < end else None
+
+
+def render_sandbox_output(result: SandboxResult) -> str:
+    """What the model sees of a result: one `<image>` per returned picture, otherwise the text.
+
+    The text was already cleaned by the sandbox (`neutralize`), so every `<image>` in what this returns stands for
+    one entry of `result.images`.
+
+    Paper: §2. Nothing is added to the sandbox's own words.
+    """
+    body = IMAGE_TAG * len(result.images) if result.images else result.text
+    return f'{SANDBOX_OPEN}{body}{SANDBOX_CLOSE}'
+
+
+def neutralize(text: str, special_tokens: Iterable[str] = ()) -> str:
+    """Makes protocol tags and special tokens in foreign text harmless by replacing their angle brackets.
+
+    Args:
+        text: what a program printed, or an answer on its way to the judge.
+        special_tokens: the tokenizer's own special tokens; `<|…|>` is always covered.
+
+    Returns:
+        The text with `‹` and `›` in place of the brackets of every tag, so that it can neither close the sandbox
+        output, nor stand for a picture, nor be encoded as a special token. The result holds no tag even when
+        replacing one would have formed another.
+    """
+    pattern = _special_pattern(tuple(sorted(set(special_tokens), key=lambda t: (-len(t), t))))
+    previous = None
+    while previous != text:
+        previous = text
+        for regex in filter(None, (_TAG, _SPECIAL_TOKEN, pattern)):
+            text = regex.sub(lambda m: _defuse(m.group()), text)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _special_pattern(tokens: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile('|'.join(map(re.escape, tokens))) if tokens else None
+
+
+def _defuse(token: str) -> str:
+    plain = token.replace('<', '‹').replace('>', '›')
+    return plain if plain != token else token[0] + '\u200b' + token[1:]

@@ -1,0 +1,1 @@
+"""Rewards: format, answer, consistency, code and process, and the judge they ask."""

@@ -1,0 +1,112 @@
+"""Small frozen types that cross module borders: outcomes, stop reasons, turns, trajectories.
+
+Owns the vocabulary only. Behaviour lives elsewhere: `protocol` (text), `sandbox` (running code), `agent` (the loop).
+Imports nothing heavier than the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(str, Enum):
+    """What became of one snippet. The sandbox's own failure is an exception (`errors.SandboxError`), never one of these."""
+
+    OK = 'ok'
+    CODE_ERROR = 'code_error'
+    """The snippet raised, or does not parse."""
+    TIMEOUT = 'timeout'
+    OUT_OF_MEMORY = 'out_of_memory'
+    BAD_IMAGE = 'bad_image'
+    """The snippet ran, but a picture it returned was not accepted and no other was."""
+    REFUSED = 'refused'
+    """The snippet asked for something the sandbox does not give (network, other programs, GUI, quota)."""
+    DIED = 'died'
+    """The process that ran the snippet ended by itself (crash, `os._exit`, a signal to itself)."""
+
+
+class StopReason(str, Enum):
+    """Why a trajectory ended. Every trajectory has exactly one."""
+
+    ANSWER = 'answer'
+    """`</answer>` was generated."""
+    END_OF_TURN = 'end_of_turn'
+    """The end-of-turn token was generated without an answer."""
+    LENGTH = 'length'
+    """The token budget of the completion or of the engine's context is used up."""
+    ROUND_LIMIT = 'round_limit'
+    IMAGE_LIMIT = 'image_limit'
+    REPETITION = 'repetition'
+    MALFORMED_CODE = 'malformed_code'
+    """`</code>` came without an open `<code>`: there is nothing to run and nothing to say."""
+    SANDBOX_FAILURE = 'sandbox_failure'
+    """The sandbox itself failed (`errors.SandboxError`); the policy is not to blame."""
+    ERROR = 'error'
+    """An exception in the machinery (unreadable input picture, engine error); the policy is not to blame."""
+
+
+class SegmentKind(str, Enum):
+    """What a stretch of a trajectory is. Sampling temperature and loss masks follow it."""
+
+    TEXT = 'text'
+    CODE = 'code'
+    SANDBOX = 'sandbox'
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of an assistant turn, tags included; the texts of all segments join to the whole turn."""
+
+    kind: SegmentKind
+    text: str
+
+
+@dataclass(frozen=True)
+class SandboxImage:
+    """A picture that a snippet returned, decoded, checked and copied out of the snippet's reach."""
+
+    path: str
+    """Absolute path of the copy. Nothing the model writes can change this file."""
+    width_px: int
+    height_px: int
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    source: str = ''
+    """The name under which the snippet returned it, relative to the session's directory where it is inside."""
+
+
+@dataclass(frozen=True)
+class SandboxResult:
+    """What one snippet gave."""
+
+    outcome: Outcome
+    text: str
+    """Printed text, or `Type: message (line N)` for an error; cleaned of protocol tags and capped."""
+    images: tuple[SandboxImage, ...] = ()
+    elapsed_s: float = 0.0
+    """Wall-clock seconds from request to reply."""
+    repairs: tuple[str, ...] = ()
+    """Names of the repairs that changed the snippet or a value at run time, in order, each once."""
+    raw_outcome: Outcome | None = None
+    """Outcome as the model wrote it, where it is known to differ because a repair helped; None otherwise."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One generation and what the sandbox made of the code at its end, if any."""
+
+    text: str
+    """Exactly what was sampled, tags included."""
+    code: str | None = None
+    result: SandboxResult | None = None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A finished trajectory as people and files see it (token ids are checked elsewhere and not kept here)."""
+
+    turns: tuple[Turn, ...]
+    stop_reason: StopReason
+    answer: str | None
+    """Text between `<answer>` and `</answer>`, stripped; None where there is none."""
