@@ -34,6 +34,9 @@ IMAGE_TAG = '<image>'
 STOP_STRINGS = (CODE_CLOSE, ANSWER_CLOSE)
 """Where a generation ends: run the code, or finish. The end-of-turn token is the template's own."""
 
+MAX_TAIL_CHARS = 16
+"""Longest text after `</code>` that one token can carry, characters."""
+
 SYSTEM_PROMPT = (
     'You are a helpful assistant. Solve the problem step by step.\n\n'
     'While you reason you may, and are encouraged to, write Python code that helps you: to process the image (crop a '
@@ -129,8 +132,14 @@ def code_blocks(text: str) -> tuple[str, ...]:
 
 
 def code_at_end(text: str) -> str | None:
-    """The source of the code block that `text` ends with, or None when it does not end with a closed block."""
+    """The source of the code block that `text` ends with, or None when it does not end with a closed block.
+
+    Generation stops at `</code>`, but the token that completes the tag may carry a few characters more (`>\\n`, `><`);
+    such a tail of up to `MAX_TAIL_CHARS` belongs to the model and does not hide the block.
+    """
     parts = segments(text)
+    if len(parts) > 1 and parts[-1].kind is SegmentKind.TEXT and len(parts[-1].text) <= MAX_TAIL_CHARS:
+        parts = parts[:-1]
     if not parts or parts[-1].kind is not SegmentKind.CODE or not parts[-1].text.endswith(CODE_CLOSE):
         return None
     return strip_fence(parts[-1].text[len(CODE_OPEN) : -len(CODE_CLOSE)])
