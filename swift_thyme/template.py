@@ -8,6 +8,7 @@ kept out of the loss, and the sampling hook. Everything else is the host's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from swift.loss_scale import LossScale
@@ -21,6 +22,8 @@ from .config import SamplingSettings
 from .errors import ConfigError, DataError, TrajectoryError
 from .loss import SandboxGuard
 from .sampling import CodeTemperature, token_pieces
+from .trace import BatchTrace
+from .verify import TokenRules
 
 IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
 """How the Qwen-VL families write one picture before its pad is repeated for every visual token."""
@@ -84,7 +87,32 @@ class O3Mixin:
         if self.is_training and isinstance(last.get('content'), str):  # type: ignore[attr-defined]
             inputs.extra_kwargs.setdefault('add_eos', True)
         encoded: dict[str, Any] = super()._encode(inputs)  # type: ignore[misc]
+        if self.is_training and encoded.get('labels') is not None:  # type: ignore[attr-defined]
+            self._rules.check_row(encoded['input_ids'], encoded['labels'], self._image_tokens(encoded))
         return encoded
+
+    def data_collator(self, batch: list[dict[str, Any]], **kwargs: Any) -> dict[str, Any]:
+        """As the host's; writes the batch out when tracing is on."""
+        collated: dict[str, Any] = super().data_collator(batch, **kwargs)  # type: ignore[misc]
+        if self.is_training:  # type: ignore[attr-defined]
+            self._trace.write(collated, merge_size=self._merge_size)
+        return collated
+
+    @cached_property
+    def _rules(self) -> TokenRules:
+        return TokenRules.of(self.tokenizer, self.image_token_id)  # type: ignore[attr-defined]
+
+    @cached_property
+    def _trace(self) -> BatchTrace:
+        return BatchTrace.from_env()
+
+    @property
+    def _merge_size(self) -> int:
+        return int(self.processor.image_processor.merge_size)  # type: ignore[attr-defined]
+
+    def _image_tokens(self, encoded: dict[str, Any]) -> list[int]:
+        grids = encoded.get('image_grid_thw')
+        return [] if grids is None else [int(grid.prod()) // self._merge_size**2 for grid in grids]
 
     def _preprocess_inputs(self, inputs: Any) -> None:
         """As the host's, with a clear error for pictures that are missing, unreadable or too many.
