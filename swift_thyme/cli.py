@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from .errors import ThymeError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
+}
 """Command → (module, one line of help)."""
 
 
