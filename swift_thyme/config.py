@@ -96,6 +96,7 @@ class RolloutSettings:
             max_images=read_env('THYME_MAX_IMAGES', int, cls.max_images, env),
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
+        )
 
 
 def parse_words(text: str) -> tuple[str, ...]:
