@@ -62,7 +62,7 @@ class SamplingSettings:
         if not 0 <= self.code_temperature < float('inf'):
             raise ConfigError(
                 f'code temperature must be >= 0 and finite, got {self.code_temperature}; set THYME_CODE_TEMPERATURE=0 '
-                'for the paper\'s setting'
+                "for the paper's setting"
             )
 
     @classmethod
@@ -153,7 +153,9 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     path = next((p for p in candidates if p.is_file()), None)
     if path is None:
         if named:
-            raise ConfigError(f'DS_ENV_FILE names no file: got {named!r}; expected a file of NAME=value lines; unset it')
+            raise ConfigError(
+                f'DS_ENV_FILE names no file: got {named!r}; expected a file of NAME=value lines; unset it'
+            )
         return base
     found: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
@@ -306,7 +308,9 @@ class JudgeSettings:
             default = read_env('QWEN_API_PORT', lambda p: judge_addresses('http://localhost', p), cls.addresses, env)
         votes = read_env('THYME_JUDGE_VOTES', _count(1, 31), cls.votes, env)
         if votes % 2 == 0:
-            raise ConfigError(f'THYME_JUDGE_VOTES must be odd so that there is a majority, got {votes}; set it to {votes + 1}')
+            raise ConfigError(
+                f'THYME_JUDGE_VOTES must be odd so that there is a majority, got {votes}; set it to {votes + 1}'
+            )
         cache = env.get('THYME_JUDGE_CACHE', cls.cache_dir).strip()
         return cls(
             addresses=read_env('REWARD_API_ADDRESS', lambda a: judge_addresses(a, ports), default, env),

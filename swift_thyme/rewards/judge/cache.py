@@ -43,8 +43,8 @@ class VerdictCache:
                 self._folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ConfigError(
-                    f'THYME_JUDGE_CACHE cannot be used: got {folder!r}: {error.strerror}; expected a folder that can be '
-                    f'written; name another one, or set it to off'
+                    f'THYME_JUDGE_CACHE cannot be used: got {folder!r}: {error.strerror}; expected a folder that can '
+                    f'be written; name another one, or set it to off'
                 ) from error
 
     def get(self, key: str) -> tuple[int, ...] | None:

@@ -160,9 +160,6 @@ class JudgeClient:
                 self.metrics.count('judge/retries')
                 patience.first_failure = patience.first_failure or time.monotonic()
                 self._check(patience)
-            except SchemaRefused as refusal:
-                endpoint.takes_schema = False
-                endpoint.cause = str(refusal)
             except QuestionRefused as refusal:
                 raise JudgeUnparsable(
                     f'the judge refused the question: got {refusal} from {endpoint.url}; expected a reply; check the '
@@ -176,9 +173,9 @@ class JudgeClient:
         if max(own, self.outage.elapsed_s) < limit:
             return
         raise JudgeUnavailable(
-            f'no judge answered for {max(own, self.outage.elapsed_s):.0f} s: got {self.endpoints.causes()}; expected an '
-            f'OpenAI-compatible server; start it, or correct REWARD_API_ADDRESS and QWEN_API_PORT (`thyme judge check` '
-            f'tests them), then resume from the last checkpoint'
+            f'no judge answered for {max(own, self.outage.elapsed_s):.0f} s: got {self.endpoints.causes()}; expected '
+            f'an OpenAI-compatible server; start it, or correct REWARD_API_ADDRESS and QWEN_API_PORT (`thyme judge '
+            f'check` tests them), then resume from the last checkpoint'
         )
 
     async def _hedged(self, endpoint: Endpoint, send: Any) -> Any:
@@ -227,7 +224,7 @@ class JudgeClient:
             endpoint.failed(str(fault), started, fault.pause_s)
             self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
             raise
-        except (SchemaRefused, QuestionRefused):
+        except QuestionRefused:
             self.outage.ended()
             raise
         finally:
@@ -253,7 +250,13 @@ class JudgeClient:
             schema = {'name': 'verdict', 'strict': True, 'schema': SCALES[question.task].schema()}
             body['response_format'] = {'type': 'json_schema', 'json_schema': schema}
         self.metrics.count('judge/requests')
-        return await self._transport.chat(endpoint.url, body)
+        try:
+            return await self._transport.chat(endpoint.url, body)
+        except SchemaRefused:
+            del body['response_format']
+            replies = await self._transport.chat(endpoint.url, body)
+            endpoint.takes_schema = False
+            return replies
 
 
 async def ask_all(client: JudgeClient, questions: list[Question]) -> list[Ruling | JudgeError]:

@@ -50,7 +50,7 @@ class Endpoint:
         """Counts a failure and pauses the address; requests that were under way together count once."""
         now = time.monotonic()
         self.cause = cause
-        if started < self.paused_until - LONGEST_PAUSE_S or (self.failures and started < self._last_failure):
+        if self.failures and started < self._last_failure:
             return
         self.failures += 1
         self._last_failure = now
@@ -78,9 +78,7 @@ class Endpoints:
         """
         now = time.monotonic()
         ready = [
-            e
-            for e in self.all
-            if e not in besides and e.paused_until <= now and (e.failures == 0 or e.in_flight == 0)
+            e for e in self.all if e not in besides and e.paused_until <= now and (e.failures == 0 or e.in_flight == 0)
         ]
         usual = self.usual_latency_s or 1.0
         return min(ready, key=lambda e: ((e.in_flight + 1) * (e.latency_s or usual), random.random()), default=None)

@@ -32,8 +32,8 @@ def read_verdict(reply: str, scale: Scale) -> tuple[int, ...]:
     what = 'contradicts itself' if found else 'holds no verdict'
     shown = reply if len(reply) <= _SHOWN_CHARS else reply[:_SHOWN_CHARS] + '…'
     raise JudgeUnparsable(
-        f'the judge’s reply {what}: got {shown!r}; expected a JSON object with {", ".join(scale.keys)} from {scale.low} '
-        f'to {scale.high}; try a larger model, or THYME_JUDGE_TEMPERATURE=0'
+        f'the judge’s reply {what}: got {shown!r}; expected a JSON object with {", ".join(scale.keys)} from '
+        f'{scale.low} to {scale.high}; try a larger model, or THYME_JUDGE_TEMPERATURE=0'
     )
 
 

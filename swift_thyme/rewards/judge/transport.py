@@ -77,7 +77,9 @@ class Transport:
         try:
             return str(data['data'][0]['id'])
         except (KeyError, TypeError, IndexError) as error:
-            raise EndpointFault(f'{url}/models lists no model: {_short(json.dumps(data))}; set THYME_JUDGE_MODEL') from error
+            raise EndpointFault(
+                f'{url}/models lists no model: {_short(json.dumps(data))}; set THYME_JUDGE_MODEL'
+            ) from error
 
     async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> Any:
         try:

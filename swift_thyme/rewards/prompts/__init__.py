@@ -14,7 +14,7 @@ import json
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Scale:
         number = {'type': 'integer', 'enum': list(range(self.low, self.high + 1))}
         return {
             'type': 'object',
-            'properties': {key: number for key in self.keys},
+            'properties': dict.fromkeys(self.keys, number),
             'required': list(self.keys),
             'additionalProperties': False,
         }
@@ -64,13 +64,13 @@ SCALES = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def template(task: Task) -> str:
     """The text of a prompt, with one `{{data}}` slot."""
     return Path(__file__).with_name(f'{task.value}.txt').read_text(encoding='utf-8').strip()
 
 
-@lru_cache(maxsize=None)
+@cache
 def version(task: Task) -> str:
     """A short hash of the prompt's text: verdicts are cached under it, so that an edited prompt starts afresh."""
     return hashlib.sha256(template(task).encode()).hexdigest()[:12]

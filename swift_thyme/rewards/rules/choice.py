@@ -105,7 +105,7 @@ def _letters_without_options(reference: str, answer: str) -> RuleVerdict | None:
     given = re.fullmatch(r'(?:option |choice )?[(\[]?([A-Za-z])[)\].:]?', unwrap(answer), re.IGNORECASE)
     if given:
         return match('letter') if latin(given.group(1)).upper() == wanted.group(1) else mismatch('letter')
-    several = _letter_list(unwrap(answer), {c: '' for c in 'ABCDEFGH'})
+    several = _letter_list(unwrap(answer), dict.fromkeys('ABCDEFGH', ''))
     return mismatch('several letters') if several and len(several) > 1 else undecided('letter')
 
 
@@ -122,9 +122,9 @@ def taken(options: dict[str, str], text: str) -> Taken:
     marks = [m.group(1) or m.group(2) for m in _INLINE.finditer(text)]
     if len(set(marks)) > 1 and re.match(r'\(?[A-Z]', text):
         return Taken(Reading.TAKES, frozenset(marks)) if set(marks) <= set(options) else _UNCLEAR
-    headed = re.match(r'[(\[]?([A-Za-z])(?:\s*[)\].:,]+\s*|\s*-\s+|\s*=\s*|\s+(?=[(\[]))(.+)', text, re.DOTALL) or re.match(
-        r'([B-HJ-Z])\s+(.+)', text, re.DOTALL
-    )
+    headed = re.match(
+        r'[(\[]?([A-Za-z])(?:\s*[)\].:,]+\s*|\s*-\s+|\s*=\s*|\s+(?=[(\[]))(.+)', text, re.DOTALL
+    ) or re.match(r'([B-HJ-Z])\s+(.+)', text, re.DOTALL)
     if headed and latin(headed.group(1)).upper() in options:
         return _letter_and_text(options, latin(headed.group(1)).upper(), headed.group(2))
     trailing = re.fullmatch(r'(.+?)\s*[(\[]([A-Z])[)\]]', text, re.DOTALL)
@@ -137,7 +137,8 @@ def taken(options: dict[str, str], text: str) -> Taken:
 
 
 _LEAD = re.compile(
-    r'\A(?:(?:i|we)\s+(?:would\s+)?(?:choose|select|pick|chose|go with|say)\s+|it(?:\'s| is)\s+(?=(?:option |choice )?[(\[]?[A-Z]\b)|'
+    r'\A(?:(?:i|we)\s+(?:would\s+)?(?:choose|select|pick|chose|go with|say)\s+|'
+    r'it(?:\'s| is)\s+(?=(?:option |choice )?[(\[]?[A-Z]\b)|'
     r'(?:the\s+)?(?:(?:correct|right|best)\s+)?(?:option|choice|letter|answer|选项)s?\s*(?:is|are|:)?\s*(?=[(\[]?[A-Za-z]\b)|'
     r'(?:我)?(?:应该|应)?选(?:择|项)?(?:是|为|:)?\s*|选项\s*)',
     re.IGNORECASE,
@@ -198,7 +199,9 @@ def _letter_and_text(options: dict[str, str], letter: str, rest: str) -> Taken:
     tokens = words(rest)
     if _negated(options, letter, tokens) or lists.HEDGE.intersection(tokens) or _mentions(options, rest) - own:
         return _UNCLEAR
-    if re.search(r'(?<![A-Za-z])[A-H](?![A-Za-z])', rest) or re.search(r'\b(?:wait|actually|but|however)\b', rest.casefold()):
+    if re.search(r'(?<![A-Za-z])[A-H](?![A-Za-z])', rest) or re.search(
+        r'\b(?:wait|actually|but|however)\b', rest.casefold()
+    ):
         return _UNCLEAR
     if letter in _mentions(options, rest) or re.match(r'(?:because|since|as|due to|因为)\b', rest.casefold()):
         return Taken(Reading.TAKES, own)
@@ -239,7 +242,9 @@ def _by_headed(options: dict[str, str], part: str) -> frozenset[str]:
     if not headed or headed.group(1) not in options:
         return frozenset()
     rest = headed.group(2)
-    return frozenset(headed.group(1)) if not rest or _by_text(options, rest) == frozenset(headed.group(1)) else frozenset()
+    return (
+        frozenset(headed.group(1)) if not rest or _by_text(options, rest) == frozenset(headed.group(1)) else frozenset()
+    )
 
 
 def _number(options: dict[str, str], text: str) -> Taken | None:
@@ -252,7 +257,9 @@ def _number(options: dict[str, str], text: str) -> Taken | None:
     equal = [
         letter
         for letter, q in known.items()
-        if q.value == given.value and q.percent == given.percent and (q.unit == given.unit or not (q.unit and given.unit))
+        if q.value == given.value
+        and q.percent == given.percent
+        and (q.unit == given.unit or not (q.unit and given.unit))
     ]
     if len(equal) == 1 and not lists.NEGATION.intersection(given.nouns):
         return Taken(Reading.TAKES, frozenset(equal))

@@ -16,8 +16,10 @@ from .text import compact, normal, unwrap
 from .verdict import RuleVerdict, match, mismatch, undecided
 
 _FORM_ASKED = re.compile(
-    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|as a (?:decimal|fraction|percentage|'
-    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|decimal places?|significant (?:figures|digits)|'
+    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|'
+    r'as a (?:decimal|fraction|percentage|'
+    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|'
+    r'decimal places?|significant (?:figures|digits)|'
     r'standard form|round\w*)\b|化简|因式分解|展开|最简',
     re.IGNORECASE,
 )
@@ -62,8 +64,12 @@ def is_mathematics(text: str) -> bool:
     """Whether a text is mathematics as a whole: signs, numbers, one-letter names, and commands that are known."""
     text = unwrap(text)
     has_sign = bool(re.search(r'\\[A-Za-z]|[\^=√π±≤≥<>∞∪²³]|sqrt|\bpi\b|[\[({].*,.*[\])}]', text))
-    operated = bool(re.search(r'(?:\d|\b[a-z]|\))\s*[*/×÷·]\s*(?:\d|[a-z]\b|\(|sqrt)|\b\d*[a-z]\s*[+-]\s*\d*[a-z]?\b', text))
-    rest = _FUNCTION.sub(' ', _COMMAND.sub(' ', re.sub(r'\\(?:begin|end)\{\w+\}|\\(?:text|mathrm)\{[^{}]*\}', ' ', text)))
+    operated = bool(
+        re.search(r'(?:\d|\b[a-z]|\))\s*[*/×÷·]\s*(?:\d|[a-z]\b|\(|sqrt)|\b\d*[a-z]\s*[+-]\s*\d*[a-z]?\b', text)
+    )
+    rest = _FUNCTION.sub(
+        ' ', _COMMAND.sub(' ', re.sub(r'\\(?:begin|end)\{\w+\}|\\(?:text|mathrm)\{[^{}]*\}', ' ', text))
+    )
     if re.search(r'[A-Za-z]{3,}|[一-鿿]|[A-Z]{2,}|[?"#@]', rest) or re.search(r'\\[A-Za-z]', rest):
         return False
     return has_sign or operated
@@ -99,7 +105,9 @@ def _plain_values(text: str) -> bool:
 def _restates(question: str, wanted: str, given: str) -> bool:
     """Whether an answer equal in value leaves the computation undone, or is copied from the question."""
     if parse_quantity(wanted) is None:
-        return len(compact(given)) > 3 and compact(given) in compact(question) and compact(wanted) not in compact(question)
+        return (
+            len(compact(given)) > 3 and compact(given) in compact(question) and compact(wanted) not in compact(question)
+        )
     bare = re.sub(r'\\[dt]?frac|\s', '', given)
     return bool(re.search(r'[\d)}](?:\+|-|\*|×|÷|·|\\times|\\cdot|\\div|\^)[\d({\\]', bare))
 

@@ -11,7 +11,9 @@ _TIME = re.compile(
     r'(?:at |it is |it\'s )?(?P<h>\d{1,2})(?:[:.h](?P<m>[0-5]\d)(?::[0-5]\d)?)?\s*(?P<half>a\.?m\.?|p\.?m\.?)?'
     r'(?:\s+in the (?P<part>morning|afternoon|evening))?(?:\s*(?:o\'?clock|hours|h|uhr))?'
 )
-_TIME_ZH = re.compile(r'(?P<part>上午|下午|晚上|早上|中午)?(?P<h>\d{1,2})(?:点|时|:)(?:(?P<m>\d{1,2})分?|(?P<half>半)|整)?')
+_TIME_ZH = re.compile(
+    r'(?P<part>上午|下午|晚上|早上|中午)?(?P<h>\d{1,2})(?:点|时|:)(?:(?P<m>\d{1,2})分?|(?P<half>半)|整)?'
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,10 @@ def parse_time(text: str) -> TimeOfDay | None:
     """Reads "15:30", "3:30 pm", "3 p.m.", "下午3点半"; None when the text is no time of day as a whole."""
     text = normal(text).casefold().strip()
     match = _TIME.fullmatch(text)
-    if match and (match['m'] and ':' in text or match['half'] or "o'clock" in text or 'oclock' in text):
-        half = (match['half'] or '').replace('.', '') or {'morning': 'am'}.get(match['part'] or '', 'pm' * bool(match['part']))
+    if match and ((match['m'] and ':' in text) or match['half'] or "o'clock" in text or 'oclock' in text):
+        half = (match['half'] or '').replace('.', '') or {'morning': 'am'}.get(
+            match['part'] or '', 'pm' * bool(match['part'])
+        )
         return _time(int(match['h']), int(match['m'] or 0), half)
     match = _TIME_ZH.fullmatch(text)
     if match and ('点' in text or '时' in text):
@@ -46,18 +50,18 @@ def _time(hour: int, minute: int, half: str) -> TimeOfDay | None:
     return TimeOfDay(hour % 24 * 60 + minute, bool(half) or hour > 12 or hour == 0)
 
 
-_MONTHS = {
-    name: i % 12 + 1
-    for i, name in enumerate(
-        'january february march april may june july august september october november december '
-        'jan feb mar apr may jun jul aug sep oct nov dec'.split()
-    )
-} | {'sept': 9}
+_NAMES = (
+    'january february march april may june july august september october november december '
+    'jan feb mar apr may jun jul aug sep oct nov dec'
+)
+_MONTHS = {name: i % 12 + 1 for i, name in enumerate(_NAMES.split())} | {'sept': 9}
 _NAME = '|'.join(sorted(_MONTHS, key=len, reverse=True))
 _WEEKDAY = r'(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+)?(?:on\s+|the\s+)*'
 _DATES = (
     re.compile(rf'{_WEEKDAY}(?P<month>{_NAME})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<year>\d{{4}}))?'),
-    re.compile(rf'{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{_NAME})\.?(?:,?\s+(?P<year>\d{{4}}))?'),
+    re.compile(
+        rf'{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{_NAME})\.?(?:,?\s+(?P<year>\d{{4}}))?'
+    ),
     re.compile(rf'(?:in\s+)?(?P<month>{_NAME})\.?,?\s+(?P<year>\d{{4}})'),
     re.compile(r'(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})'),
     re.compile(r'(?:(?P<year>\d{4})年)(?:(?P<month>\d{1,2})月)?(?:(?P<day>\d{1,2})[日号])?'),

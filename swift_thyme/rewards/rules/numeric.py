@@ -10,18 +10,22 @@ from fractions import Fraction
 
 from . import words as lists
 from .moments import parse_date, parse_time
-from .quantity import Bound, Quantity, is_money, numbers_in, parse_quantity, parse_range, plain_latex
+from .quantity import Quantity, is_money, numbers_in, parse_quantity, parse_range, plain_latex
 from .text import normal, words
 from .units import Unit, asked_unit
 from .verdict import RuleVerdict, match, mismatch, undecided
 
 _COUNT = re.compile(r'\bhow many\b|\bnumber of\b|\bcount\b|几|多少(?:个|只|人|条|辆|张|位|本)')
-_SHARE = re.compile(r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|ratio|rate)\b|%|百分|概率|比例')
+_SHARE = re.compile(
+    r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|ratio|rate)\b|%|百分|概率|比例'
+)
 _PERCENT_ASKED = re.compile(r'\bpercent\w*|\bper cent\b|%|百分')
 _MONEY_ASKED = re.compile(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
 _DATE_ASKED = re.compile(r'\bdates?\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
 _ZERO = frozenset({'none', 'no', 'zero', 'nothing', 'nobody'})
-_IDENTIFIER = re.compile(r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|号码|编号)\b')
+_IDENTIFIER = re.compile(
+    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|号码|编号)\b'
+)
 
 
 def decide_moment(question: str, reference: str, answer: str) -> RuleVerdict | None:
@@ -56,7 +60,7 @@ def decide_number(question: str, reference: str, answer: str) -> RuleVerdict | N
     if wanted_range:
         return _against_range(wanted_range, answer)
     wanted = parse_quantity(reference)
-    if wanted is None or wanted.nouns and lists.NEGATION.intersection(wanted.nouns):
+    if wanted is None or (wanted.nouns and lists.NEGATION.intersection(wanted.nouns)):
         return None
     given = parse_quantity(answer) or _zero(wanted, asked, answer)
     if given is not None:
@@ -95,9 +99,9 @@ def _zero(wanted: Quantity, asked: str, answer: str) -> Quantity | None:
 def _several(wanted: Quantity, answer: str) -> RuleVerdict | None:
     """An answer that is no single quantity: different numbers side by side commit to none of them."""
     text = plain_latex(normal(answer)).casefold()
-    if re.fullmatch(r'(?:between |either )?[-+\d.,\s$€£¥%]*(?:(?:\b(?:or|and|to)\b|[/;|、或])[-+\d.,\s$€£¥%]*)+', text) or re.fullmatch(
-        r'\s*[-+]?[\d.]+(?:\s*[,;]\s*[-+]?[\d.]+){2,}\s*', text
-    ):
+    if re.fullmatch(
+        r'(?:between |either )?[-+\d.,\s$€£¥%]*(?:(?:\b(?:or|and|to)\b|[/;|、或])[-+\d.,\s$€£¥%]*)+', text
+    ) or re.fullmatch(r'\s*[-+]?[\d.]+(?:\s*[,;]\s*[-+]?[\d.]+){2,}\s*', text):
         values = set(numbers_in(text))
         if len(values) > 1 and '/' not in text:
             return mismatch('several numbers')

@@ -11,7 +11,9 @@ from . import words as lists
 from .text import compact, normal, unwrap, words
 from .verdict import RuleVerdict, match, mismatch, undecided
 
-_CASE_MATTERS = re.compile(r'case[ -](?:matters|sensitive)|exactly as (?:printed|written|shown|it appears)|区分大小写', re.IGNORECASE)
+_CASE_MATTERS = re.compile(
+    r'case[ -](?:matters|sensitive)|exactly as (?:printed|written|shown|it appears)|区分大小写', re.IGNORECASE
+)
 _ORDERED = re.compile(
     r'\b(?:left to right|right to left|top to bottom|bottom to top|in order|order|sequence|sorted|ascending|descending|'
     r'first to last|clockwise|chronological\w*|alphabetical\w*|steps?|ranking)\b|从左到右|从上到下|顺序|依次',
@@ -32,8 +34,14 @@ def decide_polarity(reference: str, answer: str) -> RuleVerdict | None:
     tokens = [t for t in re.split(r'[\s,/|;.]+|\bor\b|\band\b|或者?|和', text) if t]
     if tokens and all(_polarity(t) is not None for t in tokens):
         kinds = {_polarity(t) for t in tokens}
-        return mismatch('yes and no') if len(kinds) > 1 else match('yes or no') if kinds == {wanted} else mismatch('yes or no')
-    head = re.match(r"([a-z]+|是的|不是的|不是|是|否|没有|有|不对|对)\s*[,.;:!]\s*(.+)", text, re.DOTALL)
+        return (
+            mismatch('yes and no')
+            if len(kinds) > 1
+            else match('yes or no')
+            if kinds == {wanted}
+            else mismatch('yes or no')
+        )
+    head = re.match(r'([a-z]+|是的|不是的|不是|是|否|没有|有|不对|对)\s*[,.;:!]\s*(.+)', text, re.DOTALL)
     if head is None or _polarity(head.group(1)) is None:
         return undecided('yes or no')
     said = _polarity(head.group(1))
@@ -41,7 +49,9 @@ def decide_polarity(reference: str, answer: str) -> RuleVerdict | None:
     turned = {'but', 'however', 'wait', 'actually', 'although', 'unless', 'maybe', 'perhaps', '但', '但是', '不过'}
     if turned.intersection(rest) or lists.HEDGE.intersection(rest):
         return undecided('yes or no')
-    if any(_polarity(t) is not None and _polarity(t) is not said and t not in ('right', 'correct', 'wrong') for t in rest):
+    if any(
+        _polarity(t) is not None and _polarity(t) is not said and t not in ('right', 'correct', 'wrong') for t in rest
+    ):
         return undecided('yes or no')
     if said and lists.NEGATION.intersection(rest):
         return undecided('yes or no')
@@ -60,7 +70,11 @@ def decide_phrase(question: str, reference: str, answer: str) -> RuleVerdict:
         return match('same text')
     if _CASE_MATTERS.search(question):
         same = compact(wanted) == compact(given)
-        return mismatch('case') if same and re.sub(r'\W', '', wanted) != re.sub(r'\W', '', given) else undecided('exact text')
+        return (
+            mismatch('case')
+            if same and re.sub(r'\W', '', wanted) != re.sub(r'\W', '', given)
+            else undecided('exact text')
+        )
     if _negates(wanted, given):
         return mismatch('negated')
     if _same(wanted, given):
@@ -90,7 +104,7 @@ _POSITIONS = frozenset({'top', 'bottom', 'left', 'right', 'middle', 'center'})
 
 
 def _key(text: str) -> tuple[str, ...]:
-    """The words that carry the meaning: no articles or leading prepositions, one spelling, Chinese classes in English."""
+    """The words that carry the meaning: no articles or leading prepositions, one spelling, one language."""
     text = normal(text).casefold()
     chinese = re.fullmatch(rf'(深|浅)?([{"".join(lists.CHINESE_COLOURS)}])色?的?', text)
     if chinese and not chinese.group(1):
@@ -170,7 +184,11 @@ def _says(question: str, wanted: str, given: str) -> bool:
         rest = tokens[:position] + tokens[position + len(target) :]
     if (lists.NEGATION | lists.HEDGE).intersection(rest):
         return False
-    if any(set(rest) & group for group in lists.CLASSES) or set(rest) & lists.COLOURS or re.search(r'\d', ' '.join(rest)):
+    if (
+        any(set(rest) & group for group in lists.CLASSES)
+        or set(rest) & lists.COLOURS
+        or re.search(r'\d', ' '.join(rest))
+    ):
         return False
     if re.search(r'[?]|\b(?:but|however|wait|actually)\b', given.casefold()):
         return False
@@ -179,7 +197,9 @@ def _says(question: str, wanted: str, given: str) -> bool:
     adjective = before and before[-1] not in lists.FILLER
     if adjective and before[-1] not in asked:
         return False
-    return all(t in lists.FILLER or t in asked for t in rest) and not set(target) <= asked - lists.FILLER - _offered(question)
+    return all(t in lists.FILLER or t in asked for t in rest) and not set(target) <= asked - lists.FILLER - _offered(
+        question
+    )
 
 
 def _offered(question: str) -> frozenset[str]:

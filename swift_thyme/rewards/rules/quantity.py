@@ -64,7 +64,10 @@ _LIMIT = re.compile(
     r'\A(?:at least|at most|more than|less than|fewer than|over|under|up to|no more than|no less than|not more than|'
     r'not less than|above|below|minimum|maximum|[<>≤≥]=?|至少|至多|不到|超过)\s*'
 )
-_PREPOSITION = re.compile(r'\A(?:in|on|at|by|the year|year|no\.?|number|exactly|only|just|a total of|共|一共|共有|有)\s+|\A(?:一共有?|共有?|有|第)')
+_PREPOSITION = re.compile(
+    r'\A(?:in|on|at|by|the year|year|no\.?|number|exactly|only|just|a total of|'
+    r'共|一共|共有|有)\s+|\A(?:一共有?|共有?|有|第)'
+)
 _PERCENT = re.compile(r'\A(?:%|percent\b|per cent\b|pct\b|个?百分点)\s*')
 
 
@@ -180,7 +183,7 @@ def _digits_for_words(text: str) -> str:
         return f'{_chinese_value(chinese.group())} {rest}'.strip()
     if re.match(r'\A\d', text):
         return re.sub(rf'\A(\d+)\s*[{lists.CHINESE_MEASURES}](?![个])', r'\1 ', text).strip()
-    found = re.match(r"\A(?:(?:a|an) (?=hundred|thousand|million|dozen))?[a-z]+(?:(?: and |[ -])[a-z]+)*", text)
+    found = re.match(r'\A(?:(?:a|an) (?=hundred|thousand|million|dozen))?[a-z]+(?:(?: and |[ -])[a-z]+)*', text)
     if not found:
         return text
     tokens = re.split(r'[ -]', found.group())
@@ -200,7 +203,9 @@ def _english_value(tokens: list[str]) -> int | None:
         return 12
     total, current, last = 0, 0, 'start'
     for token in tokens:
-        if token in lists.ONES and last in ('start', 'scale') or (token in lists.ONES and last == 'ten' and 0 < lists.ONES[token] < 10):
+        if (token in lists.ONES and last in ('start', 'scale')) or (
+            token in lists.ONES and last == 'ten' and 0 < lists.ONES[token] < 10
+        ):
             current, last = current + lists.ONES[token], 'one'
         elif token in lists.TENS and last in ('start', 'scale'):
             current, last = current + lists.TENS[token], 'ten'
@@ -228,7 +233,8 @@ def _chinese_value(text: str) -> int:
 
 
 _RANGE = re.compile(
-    r'(?:from |between )?(?P<low>[$€£¥]?\d[\d,.]*\s*[%°a-z]*)\s*(?:-|~|to|and|至|到)\s*(?P<high>[$€£¥]?\d[\d,.]*\s*[%°a-z/^]*)'
+    r'(?:from |between )?(?P<low>[$€£¥]?\d[\d,.]*\s*[%°a-z]*)\s*(?:-|~|to|and|至|到)\s*'
+    r'(?P<high>[$€£¥]?\d[\d,.]*\s*[%°a-z/^]*)'
 )
 
 

@@ -37,7 +37,7 @@ class Solver:
         """How often a worker had to be replaced."""
 
     def ask(self, relation: str, left: str, right: str) -> bool | None:
-        """Whether two LaTeX expressions are `equal` or `proportional`; None when that cannot be told, or not in time."""
+        """Whether two LaTeX expressions are `equal` or `proportional`; None when it cannot be told, or not in time."""
         with self._lock:
             try:
                 process = self._running()

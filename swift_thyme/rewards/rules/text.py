@@ -40,7 +40,9 @@ _CHARACTERS = str.maketrans(
     }
 )
 _LOOKALIKES = str.maketrans('АВЕКМНОРСТХаеорсхΑΒΕΖΗΙΚΜΝΟΡΤΥΧ', 'ABEKMHOPCTXaeopcxABEZHIKMNOPTYX')
-_TEXT_COMMAND = re.compile(r'\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\s*\{([^{}]*)\}')
+_TEXT_COMMAND = re.compile(
+    r'\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\s*\{([^{}]*)\}'
+)
 _BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
 _FENCE = re.compile(r'\A```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z', re.DOTALL)
 _HTML = re.compile(r'</?(?:b|i|u|p|em|strong|span|code|sub|sup|br|div)\s*/?>', re.IGNORECASE)

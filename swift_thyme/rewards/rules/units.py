@@ -150,7 +150,9 @@ def _power(name: str, power: int) -> Unit | None:
 
 
 _ASKED = (
-    re.compile(r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+(?:\s?(?:/|per)\s?[a-z]+)?)\s*(?=[,.?!()]|\Z|\n)'),
+    re.compile(
+        r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+(?:\s?(?:/|per)\s?[a-z]+)?)\s*(?=[,.?!()]|\Z|\n)'
+    ),
     re.compile(r'[(\[（]\s*(?:in\s+)?([^\s()\[\]]{1,12}(?: [^\s()\[\]]{1,12})?)\s*[)\]）]'),
     re.compile(r'\bhow many ((?:square |cubic )?[^\s?]+(?: per [a-z]+)?)'),
     re.compile(r'多少([一-鿿]{1,4}?)(?=[?？。,，]|\Z)'),

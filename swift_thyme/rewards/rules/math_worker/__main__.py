@@ -1,4 +1,4 @@
-"""Compares two LaTeX expressions, one request a line: `[relation, a, b]` in, `true`, `false` or `null` (cannot tell) out.
+"""Compares LaTeX expressions, one request a line: `[relation, a, b]` in; `true`, `false`, `null` (cannot tell) out.
 
 A process of its own because math-verify limits its time with SIGALRM, which works in main threads only, and because
 an expression such as a tower of powers can take all memory: here it takes the worker, and the parent says undecided.
