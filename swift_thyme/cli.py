@@ -14,6 +14,7 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
+    'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
 }
 """Command → (module, one line of help)."""
 
