@@ -88,6 +88,8 @@ class RolloutSettings:
     """`THYME_REPETITION_SHARE`: a generation that copies of one substring cover beyond this share ends. Paper: 0.5."""
     image_dir: str = ''
     """`THYME_IMAGE_DIR`: where returned pictures are kept; empty: a temporary directory of the process."""
+    trajectory_mb: int = 1024
+    """`THYME_TRAJECTORY_MB`: bound of `OUTPUT_DIR/trajectories`, MiB; the oldest steps go first."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
@@ -96,6 +98,7 @@ class RolloutSettings:
             max_images=read_env('THYME_MAX_IMAGES', int, cls.max_images, env),
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
+            trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
         )
 
 

@@ -44,7 +44,11 @@ class TokenRules:
             raise TrajectoryError(f'{len(input_ids)} ids but {len(labels)} labels; this is a defect, please report it')
         for token_id, label in zip(input_ids, labels, strict=True):
             if label != IGNORED and (label != token_id or token_id == self.image_pad_id):
-                what = 'an image pad is trained' if token_id == self.image_pad_id else f'token {token_id} has label {label}'
+                what = (
+                    'an image pad is trained'
+                    if token_id == self.image_pad_id
+                    else f'token {token_id} has label {label}'
+                )
                 raise TrajectoryError(f'{what}; expected the token itself, or none; this is a defect, please report it')
         runs = self.pad_runs(input_ids)
         if runs != list(image_tokens):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+
 @pytest.fixture(scope='session')
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen2.5-VL checkpoint with random weights."""

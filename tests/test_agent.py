@@ -79,14 +79,17 @@ def test_no_session_is_opened_for_a_trajectory_without_code() -> None:
     assert sandbox.opened == 0
 
 
-@pytest.mark.parametrize(('text', 'cut', 'reason'), [
-    ('<think>a</think><answer>b</answer>', False, StopReason.ANSWER),
-    ('<think>a</think> I am done', False, StopReason.END_OF_TURN),
-    ('<think>a and on and', True, StopReason.LENGTH),
-    ('<think>a</code>', False, StopReason.MALFORMED_CODE),
-    ('<think><code>x = 1', True, StopReason.LENGTH),
-    ('look at the box. ' * 100, False, StopReason.REPETITION),
-])
+@pytest.mark.parametrize(
+    ('text', 'cut', 'reason'),
+    [
+        ('<think>a</think><answer>b</answer>', False, StopReason.ANSWER),
+        ('<think>a</think> I am done', False, StopReason.END_OF_TURN),
+        ('<think>a and on and', True, StopReason.LENGTH),
+        ('<think>a</code>', False, StopReason.MALFORMED_CODE),
+        ('<think><code>x = 1', True, StopReason.LENGTH),
+        ('look at the box. ' * 100, False, StopReason.REPETITION),
+    ],
+)
 def test_every_way_out_without_code_has_its_reason(text: str, cut: bool, reason: StopReason) -> None:
     assert drive(ScriptedSandbox(), text, cut=cut)[1][0].stop is reason
 

@@ -26,7 +26,9 @@ def test_segments_name_text_code_and_sandbox() -> None:
     assert kinds == [SegmentKind.TEXT, SegmentKind.CODE, SegmentKind.SANDBOX, SegmentKind.TEXT]
 
 
-@pytest.mark.parametrize('block', ['\n```python\nx = 1\n```\n', '\n```py\nx = 1\n```', 'x = 1', '\n```\nx = 1\n```\n', '\nx = 1\n'])
+@pytest.mark.parametrize(
+    'block', ['\n```python\nx = 1\n```\n', '\n```py\nx = 1\n```', 'x = 1', '\n```\nx = 1\n```\n', '\nx = 1\n']
+)
 def test_fences_are_optional(block: str) -> None:
     assert protocol.code_blocks(f'<code>{block}</code>') == ('x = 1',)
 
@@ -75,7 +77,12 @@ def test_pictures_hide_the_printed_text() -> None:
     )
 
 
-@given(st.lists(st.sampled_from(['<', '>', '<image>', '</code>', '<|im_end|>', 'code', '/', '|', 'x', '<<image>image>']), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from(['<', '>', '<image>', '</code>', '<|im_end|>', 'code', '/', '|', 'x', '<<image>image>']),
+        max_size=12,
+    )
+)
 def test_neutralized_text_holds_no_tag_and_no_special_token(parts: list[str]) -> None:
     clean = protocol.neutralize(''.join(parts))
     assert '<image>' not in clean and '</code>' not in clean and '<|im_end|>' not in clean

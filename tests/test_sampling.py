@@ -14,7 +14,20 @@ from swift_thyme import protocol
 from swift_thyme.sampling import CodeTemperature, SpanTracker, sharpen, token_pieces
 from swift_thyme.types import SegmentKind
 
-FRAGMENTS = ['<code>', '</code>', '<sandbox_output>', '</sandbox_output>', '<', '</', 'code', '>', 'x', ' ', '<co', 'ode>']
+FRAGMENTS = [
+    '<code>',
+    '</code>',
+    '<sandbox_output>',
+    '</sandbox_output>',
+    '<',
+    '</',
+    'code',
+    '>',
+    'x',
+    ' ',
+    '<co',
+    'ode>',
+]
 
 
 def kind_at_end(text: str) -> SegmentKind:
@@ -37,11 +50,14 @@ def test_tracker_agrees_with_the_parser_however_the_text_is_cut(parts: list[str]
         assert tracker.kind is kind_at_end(text[:at])
 
 
-@pytest.mark.parametrize('text', [
-    'a<code>\nprint(1)\n</code><sandbox_output>1</sandbox_output>b<code>x',
-    '<think>crop<code>```python\nimport cv2\n```</code>',
-    'no code at all < 3 and <b>',
-])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'a<code>\nprint(1)\n</code><sandbox_output>1</sandbox_output>b<code>x',
+        '<think>crop<code>```python\nimport cv2\n```</code>',
+        'no code at all < 3 and <b>',
+    ],
+)
 def test_tracker_follows_real_tokens(tokenizer: Any, text: str) -> None:
     pieces, tracker, ids = token_pieces(tokenizer), SpanTracker(), tokenizer.encode(text)
     for i, token_id in enumerate(ids):

@@ -13,7 +13,11 @@ from swift_thyme import protocol
 from swift_thyme.errors import ConfigError, DataError, TrajectoryError
 
 IGNORED = -100
-OUTPUTS = ['<sandbox_output><image></sandbox_output>', '<sandbox_output>42\nrows</sandbox_output>', '<sandbox_output><image></sandbox_output>']
+OUTPUTS = [
+    '<sandbox_output><image></sandbox_output>',
+    '<sandbox_output>42\nrows</sandbox_output>',
+    '<sandbox_output><image></sandbox_output>',
+]
 
 
 def parts_of(rounds: int) -> list[str]:
@@ -77,7 +81,9 @@ def test_sft_batch_trains_exactly_the_stretches_of_the_option(
 
 
 @pytest.mark.parametrize('loss_scale', ['all', 'default', 'last_round', 'ignore_empty_think'])
-def test_sandbox_output_is_never_trained_whatever_the_loss_scale(o3_template: Any, picture: Path, loss_scale: str) -> None:
+def test_sandbox_output_is_never_trained_whatever_the_loss_scale(
+    o3_template: Any, picture: Path, loss_scale: str
+) -> None:
     template = o3_template(loss_scale)
     ids, labels = collate(template, sft_row(2, picture))
     trained = ''.join(runs(template, ids, labels, trained=True))
@@ -144,7 +150,7 @@ def test_more_pads_than_pictures_are_refused(o3_template: Any, picture: Path) ->
     template = o3_template(mode='transformers')
     ids = template.tokenizer.encode('a<|vision_start|><|image_pad|><|vision_end|>')
     messages = [{'role': 'user', 'content': '<image>b'}, {'role': 'assistant', 'content': ids}]
-    with pytest.raises((TrajectoryError, DataError), match='picture|images'):
+    with pytest.raises((TrajectoryError, DataError), match=r'picture|images'):
         template.encode({'messages': messages, 'images': [str(picture)]})
 
 

@@ -98,7 +98,7 @@ class ScriptedTemplate(ThymeQwen2_5VLTemplate):
         """As the base class's, with the script as the last processor."""
         kwargs = super().prepare_generate_kwargs(generate_kwargs, model=model)
         if self._script is None:
-            self._script = Script.from_env(self.tokenizer)  # type: ignore[attr-defined]
+            self._script = Script.from_env(self.tokenizer)
         hook = ScriptedProcessor(self._script)
         kwargs['logits_processor'] = LogitsProcessorList([*kwargs.get('logits_processor', []), hook])
         return kwargs

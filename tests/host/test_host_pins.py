@@ -18,11 +18,15 @@ SIGNATURES = {
     'swift.template:Template.init_processor': ('self, processor', 'the check that template and model belong together'),
     'swift.template:Template.prepare_engine_kwargs': ('self', 'adaptive temperature on vLLM'),
     'swift.template:Template.prepare_generate_kwargs': (
-        'self, generate_kwargs, *, model', 'adaptive temperature on transformers'),
+        'self, generate_kwargs, *, model',
+        'adaptive temperature on transformers',
+    ),
     'swift.template:Template._preprocess_inputs': ('self, inputs', 'errors for missing and unreadable pictures'),
     'swift.template:Template._add_default_tags': ('inputs', 'pictures inside id-backed turns'),
     'swift.template:Template._pre_tokenize_images': (
-        'self, context_list, loss_scale_list, inputs', 'pictures inside id-backed turns and token borders'),
+        'self, context_list, loss_scale_list, inputs',
+        'pictures inside id-backed turns and token borders',
+    ),
     'swift.template:Template.replace_tag': ('self, media_type, index, inputs', 'loading pictures of id-backed turns'),
     'swift.template:Template._encode': ('self, inputs', 'training the end-of-turn token after </answer>'),
     'swift.template:Template._tokenize': ('self, context, **kwargs', 'token borders of sandbox output'),
@@ -31,23 +35,37 @@ SIGNATURES = {
     'swift.loss_scale:LossScale.__init__': ('self, base_strategy', 'the SFT masks'),
     'swift.loss_scale:LossScale.get_loss_scale': ('self, context, **kwargs', 'the SFT masks'),
     'swift.loss_scale:LossScale._inner_call': (
-        'self, context, context_type, query, loss, loss_scale, is_last_round', 'the guard of sandbox output'),
+        'self, context, context_type, query, loss, loss_scale, is_last_round',
+        'the guard of sandbox output',
+    ),
     'swift.rollout:MultiTurnScheduler.__init__': ('self, infer_engine, max_turns, *args, **kwargs', 'the scheduler'),
     'swift.rollout:MultiTurnScheduler.on_trajectory_start': ('self, requests', 'the scheduler'),
     'swift.rollout:MultiTurnScheduler.on_turn_end': (
-        'self, infer_request, response_choice, current_turn', 'the scheduler'),
+        'self, infer_request, response_choice, current_turn',
+        'the scheduler',
+    ),
     'swift.rollout:MultiTurnScheduler.check_finished': (
-        'self, infer_request, response_choice, current_turn', 'the scheduler'),
+        'self, infer_request, response_choice, current_turn',
+        'the scheduler',
+    ),
     'swift.rollout:MultiTurnScheduler.step': ('self, infer_request, response_choice, current_turn', 'the scheduler'),
     'swift.rollout:MultiTurnScheduler.prepare_response_continuation': (
-        'self, response_choice', 'ids, masks and log-probs of a turn that goes on'),
+        'self, response_choice',
+        'ids, masks and log-probs of a turn that goes on',
+    ),
     'swift.rollout:MultiTurnScheduler.run': ('self, infer_request, request_config, **kwargs', 'server mode'),
     'swift.rollout:run_multi_turn': (
-        'requests, first_turn_outputs, scheduler, rollout_fn, request_config, max_turns, gather_fn', 'colocate mode'),
+        'requests, first_turn_outputs, scheduler, rollout_fn, request_config, max_turns, gather_fn',
+        'colocate mode',
+    ),
     'swift.rl_core.data:OnPolicySample.apply_rollout_output': (
-        'self, *, rollout_output', 'pictures of later rounds reaching training'),
+        'self, *, rollout_output',
+        'pictures of later rounds reaching training',
+    ),
     'swift.rlhf_trainers.utils:replace_assistant_response_with_ids': (
-        'messages, completion_ids, loss_mask, non_thinking_prefix_ids', 'training on exactly the sampled ids'),
+        'messages, completion_ids, loss_mask, non_thinking_prefix_ids',
+        'training on exactly the sampled ids',
+    ),
     'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
 }
 REGISTRIES = {
@@ -60,7 +78,12 @@ FIELDS = {
     'swift.infer_engine.protocol:RolloutInferRequest': {'messages', 'images', 'uuid', 'data_dict'},
     'swift.infer_engine.protocol:ChatCompletionResponseChoice': {'message', 'finish_reason', 'logprobs', 'token_ids'},
     'swift.infer_engine.protocol:RolloutOutput': {
-        'messages', 'response_token_ids', 'response_loss_mask', 'rollout_infos', 'rollout_logprobs'},
+        'messages',
+        'response_token_ids',
+        'response_loss_mask',
+        'rollout_infos',
+        'rollout_logprobs',
+    },
     'swift.template:TemplateMeta': {'template_type', 'template_cls', 'default_system', 'stop_words', 'suffix'},
     'swift.template.template_inputs:StdTemplateInputs': {'messages', 'system', 'images', 'extra_kwargs'},
 }
@@ -111,7 +134,9 @@ def test_scheduler_may_replace_a_samples_images_through_rollout_infos() -> None:
 
 
 def test_rollout_infos_and_ids_reach_the_rewards() -> None:
-    row = resolve('swift.rl_core.data:OnPolicySample')(messages=[], images=['a'], extra={'solution': 'x'}).to_reward_row()
+    row = resolve('swift.rl_core.data:OnPolicySample')(
+        messages=[], images=['a'], extra={'solution': 'x'}
+    ).to_reward_row()
     assert {'messages', 'images', 'rollout_infos', 'response_token_ids', 'solution', 'request_id'} <= set(row)
 
 
