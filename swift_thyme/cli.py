@@ -12,7 +12,10 @@ from collections.abc import Sequence
 
 from .errors import ThymeError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
+    'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
+}
 """Command → (module, one line of help)."""
 
 
