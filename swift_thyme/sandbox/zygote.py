@@ -177,7 +177,8 @@ class Zygote:
         for fd in fds:
             os.close(fd)
         self._groups.add(pid)
-        self._control.send(json.dumps({'forked': request['id'], 'pid': pid}).encode())
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps({'forked': request['id'], 'pid': pid}).encode())
         return True
 
     def _become(self, request: dict[str, Any], channel: int) -> None:

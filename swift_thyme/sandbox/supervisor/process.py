@@ -96,9 +96,9 @@ class Process:
             return None
 
     def adopt(self, payload: bytes) -> bool:
-        """Takes the forked child as the process that runs the snippet; False when it is not one of this group."""
-        pid = int(payload) if payload.isdigit() else 0
-        if not self.owns(pid):
+        """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
+        pid = int(payload) if payload.isdigit() and len(payload) < 10 else 0
+        if pid < 2 or (read_state(pid)[1] and not self.owns(pid)):
             return False
         self.holder, self.pid = self.pid, pid
         return True
