@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-<<<<<<< HEAD
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-=======
-from dataclasses import dataclass, field
->>>>>>> sandbox
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -54,7 +50,6 @@ def parse_bool(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-<<<<<<< HEAD
 class SamplingSettings:
     """Adaptive temperature sampling."""
 
@@ -334,7 +329,8 @@ class JudgeSettings:
             outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', _number(0), cls.outage_limit_s, env),
             cache_dir='' if cache.lower() in ('off', 'none', '0', 'false') else cache,
         )
-=======
+
+
 class SandboxSettings:
     """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
 
@@ -387,4 +383,3 @@ def _parse_repairs(text: str) -> dict[str, str]:
             raise ValueError(f'{entry.strip()!r} is not NAME=off|report|on')
         modes[name] = mode
     return modes
->>>>>>> sandbox
