@@ -7,7 +7,6 @@ the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import shutil
@@ -16,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import protocol
+from . import picture, protocol
+from .errors import DataError
 
 SCHEMA = 1
 FOLDER = 'trajectories'
@@ -74,7 +74,7 @@ class Recorder:
         pictures = list(column('images') or [])
         turns = [dict(turn) for turn in info['turns']]
         first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns)
-        kept = [_keep(picture, folder) for picture in pictures]
+        kept = [_keep(reference, folder) for reference in pictures]
         at = first_returned
         for turn in turns:
             n = len(turn.get('images', ()))
@@ -102,23 +102,13 @@ class Recorder:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
 
 
-def _keep(picture: Any, folder: Path) -> str:
+def _keep(reference: Any, folder: Path) -> str:
     """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
-    if isinstance(picture, Mapping):
-        picture = picture.get('bytes') or picture.get('path')
-    if isinstance(picture, str) and len(picture) < 4096 and Path(picture).is_file():
-        content = Path(picture).read_bytes()
-    elif isinstance(picture, bytes):
-        content = picture
-    elif isinstance(picture, str):
-        try:
-            content = base64.b64decode(
-                picture.partition(',')[2] if picture.startswith('data:') else picture, validate=True
-            )
-        except ValueError:
-            return picture[:500]
-    else:
-        return repr(picture)[:500]
+    try:
+        found = picture.resolve(reference)
+    except DataError:
+        return str(reference)[:500]
+    content = found if isinstance(found, bytes) else found.read_bytes()
     suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
     target = folder / 'images' / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
     if not target.exists():

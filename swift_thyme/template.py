@@ -140,6 +140,8 @@ class O3Mixin(_Base):
             ) from error
 
     def _check_image_count(self, inputs: Any) -> None:
+        if not inputs.messages or inputs.messages[-1]['role'] != 'assistant' or not inputs.messages[-1]['content']:
+            return  # a prompt alone: the host encodes those for its logs, without their pictures
         in_ids = self._n_pads(inputs)
         texts = [m['content'] for m in inputs.messages if isinstance(m['content'], str)]
         in_text = sum(text.count(protocol.IMAGE_TAG) for text in (inputs.system or '', *texts))
