@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from .errors import ThymeError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
+}
 """Command → (module, one line of help)."""
 
 
