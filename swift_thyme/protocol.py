@@ -55,7 +55,9 @@ USER_PROMPT = (
 )
 """Paper: Table 2."""
 
-_SPAN = re.compile(f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL)
+_SPAN = re.compile(
+    f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL
+)
 _FENCE_OPEN = re.compile(r'\A\s*```[ \t]*(?:python3?|py)?[ \t]*\r?\n', re.IGNORECASE)
 _FENCE_CLOSE = re.compile(r'\r?\n[ \t]*```\s*\Z|\A```\s*\Z')
 _PROTOCOL_NAMES = 'sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response'
