@@ -14,6 +14,7 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
+    'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
 }
 """Command → (module, one line of help)."""
 

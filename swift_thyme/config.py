@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from .errors import ConfigError
@@ -43,3 +44,53 @@ def parse_bool(text: str) -> bool:
     if value in ('0', 'false', 'no', 'off'):
         return False
     raise ValueError('expected true or false')
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """Adaptive temperature sampling."""
+
+    adaptive: bool = True
+    """`THYME_ATS`: whether code is sampled at its own temperature at all."""
+    code_temperature: float = 0.0
+    """`THYME_CODE_TEMPERATURE`: temperature inside code; 0 takes the most likely token. Paper: 0."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.code_temperature < float('inf'):
+            raise ConfigError(
+                f'code temperature must be >= 0 and finite, got {self.code_temperature}; set THYME_CODE_TEMPERATURE=0 '
+                'for the paper\'s setting'
+            )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> SamplingSettings:
+        """Reads `THYME_ATS` and `THYME_CODE_TEMPERATURE`."""
+        return cls(
+            adaptive=read_env('THYME_ATS', parse_bool, cls.adaptive, env),
+            code_temperature=read_env('THYME_CODE_TEMPERATURE', float, cls.code_temperature, env),
+        )
+
+    def scale(self, text_temperature: float) -> float:
+        """What logits at the text temperature are multiplied by inside code; infinity for a code temperature of 0."""
+        return text_temperature / self.code_temperature if self.code_temperature > 0 else float('inf')
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """Bounds of a training rollout that the host has no flag for."""
+
+    max_images: int = 10
+    """`THYME_MAX_IMAGES`: pictures returned by code over one trajectory. Release: 10."""
+    repetition_share: float = 0.5
+    """`THYME_REPETITION_SHARE`: a generation that copies of one substring cover beyond this share ends. Paper: 0.5."""
+    image_dir: str = ''
+    """`THYME_IMAGE_DIR`: where returned pictures are kept; empty: a temporary directory of the process."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
+        """Reads the variables named at the fields."""
+        return cls(
+            max_images=read_env('THYME_MAX_IMAGES', int, cls.max_images, env),
+            repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
+            image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
+        )

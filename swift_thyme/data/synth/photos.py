@@ -58,7 +58,8 @@ def _folder() -> Path:
 @lru_cache(maxsize=32)
 def _original(file: str) -> Image.Image:
     with Image.open(_folder() / file) as picture:
-        return picture.convert('RGB')
+        loaded: Image.Image = picture.convert('RGB')
+    return loaded
 
 
 @lru_cache(maxsize=64)
