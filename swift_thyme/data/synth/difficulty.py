@@ -23,6 +23,8 @@ OCTAVES = 2.5
 """How often the letters' height is halved between difficulty 0 and 1."""
 MIN_CAP_PX = 12
 """Smallest capital letter drawn, canvas pixels: below it a crop would not help either."""
+LEAST_ROOM = 48
+"""Shorter side of a canvas ÷ height of a capital letter, at least: scenes need room for what is around the target."""
 TARGET_AREA = 0.05
 """A target never covers more of the picture than this share."""
 
@@ -59,7 +61,7 @@ def level_for(difficulty: float, width: int, height: int, max_pixels: int = DEFA
     if not 0 <= difficulty <= 1:
         raise ConfigError(f'difficulty must be 0 to 1, got {difficulty}; 0 is easy')
     wanted = EASY_CAP_PX * 2 ** (-OCTAVES * difficulty) / budget_scale(width, height, max_pixels)
-    largest = math.isqrt(width * height // 1200)
+    largest = min(math.isqrt(width * height // 1200), min(width, height) // LEAST_ROOM)
     return Level(
         difficulty=difficulty,
         cap_px=max(MIN_CAP_PX, min(round(wanted), largest)),

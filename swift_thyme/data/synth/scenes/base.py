@@ -87,6 +87,63 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Like cells in rows and columns that fill a box evenly."""
+
+    box: Box
+    rows: int
+    columns: int
+
+    def cell(self, row: int, column: int) -> Box:
+        """A cell's box; rows and columns count from 1, top left."""
+        width, height = self.box.width // self.columns, self.box.height // self.rows
+        left, top = self.box.left + (column - 1) * width, self.box.top + (row - 1) * height
+        return Box(left, top, left + width, top + height)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's headings; the scene's slots are its cells, row by row."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    row_boxes: tuple[Box, ...]
+    column_boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One value of a chart, with the label that states it."""
+
+    label: str
+    value: str
+    box: Box
+    """Of the value's label."""
+    tick_box: Box
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of several."""
+
+    title: str
+    kind: str
+    box: Box
+    title_box: Box
+    marks: tuple[Mark, ...]
+    contrast: float
+    """WCAG contrast ratio of the value labels."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A place that the scene could have had and has not."""
+
+    where: str
+    kind: ValueKind
+
+
+@dataclass(frozen=True)
 class Scene:
     """A drawn scene and what can be asked about it."""
 
@@ -100,6 +157,12 @@ class Scene:
     rows: tuple[Neighbours, ...] = ()
     gist: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Questions that need no closer look → their answer and wrong answers."""
+    missing: tuple[Missing, ...] = ()
+    """Places to ask for in vain."""
+    grid: Grid | None = None
+    """Where the slots are the cells of a grid, row by row."""
+    table: Table | None = None
+    charts: tuple[Chart, ...] = ()
 
 
 SceneBuilder = Callable[[Brief], Scene]

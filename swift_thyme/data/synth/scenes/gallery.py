@@ -11,7 +11,7 @@ from ..draw import LabelStyle, mottled, shade, shadow
 from ..photos import PHOTOS, photo
 from ..types import Box, Color
 from ..values import PALETTE, ValueKind
-from .base import Brief, Neighbours, Scene, Slot, Thing, Yard, clamp, paper
+from .base import Brief, Missing, Neighbours, Scene, Slot, Thing, Yard, clamp, paper
 
 _WALLS: dict[str, Color] = {
     'green': (92, 118, 104),
@@ -52,10 +52,21 @@ def build(brief: Brief) -> Scene:
             yards.append(_yard(picture.noun, frame, unit))
         nouns = tuple(chosen[row * columns + column].noun for column in range(columns))
         lines.append(Neighbours('picture', nouns, tuple(boxes), 2 * unit))
+    missing = tuple(
+        Missing(f'on the plaque under the picture of {p.noun}', ValueKind.CODE) for p in PHOTOS if p not in chosen
+    )
     small = tuple(t for t in things if t.box.area <= 0.05 * width * height)
     gist = {'What colour is the wall behind the pictures?': (wall, tuple(c for c in sorted(_WALLS) if c != wall))}
     return Scene(
-        'gallery', image, 'a museum wall with framed pictures', tuple(slots), small, tuple(yards), tuple(lines), gist
+        'gallery',
+        image,
+        'a museum wall with framed pictures',
+        tuple(slots),
+        small,
+        tuple(yards),
+        tuple(lines),
+        gist,
+        missing,
     )
 
 
@@ -71,10 +82,8 @@ def _floor(image: Image.Image, top: int) -> None:
 
 def _hang(image: Image.Image, brief: Brief, cell: Box, file: str, color: str) -> Box:
     rng, unit = brief.rng, brief.level.cap_px
-    room_w, room_h = (
-        round(cell.width * rng.uniform(0.66, 0.8)),
-        round((cell.height - 9 * unit) * rng.uniform(0.84, 0.94)),
-    )
+    room_w = round(cell.width * rng.uniform(0.66, 0.8))
+    room_h = round((cell.height - 9 * unit) * rng.uniform(0.84, 0.94))
     side = min(room_w, round(room_h * rng.uniform(1.0, 1.4)))
     size = side, min(room_h, round(side * rng.uniform(0.74, 1.0)))
     top = cell.top + (cell.height - 6 * unit - size[1]) // 2

@@ -9,14 +9,21 @@ import random
 
 from PIL import Image, ImageDraw
 
-from ..draw import LabelStyle, gradient, mottled, shade, shadow, sprite, stamp, text_at
-from ..fonts import BOLD, SIGN
+from ..draw import LabelStyle, gradient, mottled, shade, shadow, stamp, text_at
+from ..fonts import BOLD
 from ..types import Box, Color
 from ..values import PALETTE, VIVID, ValueKind, names
-from .base import Brief, Neighbours, Scene, Slot, Thing, Yard, clamp
+from .base import Brief, Missing, Neighbours, Scene, Slot, Thing, Yard, clamp
+from .goods import SHAPES, package, part_box
 
-_SHAPES = ('bottle', 'can', 'box', 'jar')
-_WOOD: dict[str, Color] = {'wooden': (168, 122, 76), 'white': (226, 226, 222), 'dark grey': (78, 80, 86)}
+_PARTS = tuple(color for color in VIVID if color != 'brown')
+"""Colours that stand out from wood."""
+_WOOD: dict[str, Color] = {
+    'wooden': (168, 122, 76),
+    'white': (226, 226, 222),
+    'dark grey': (78, 80, 86),
+    'pale green': (168, 196, 172),
+}
 
 
 def build(brief: Brief) -> Scene:
@@ -25,20 +32,20 @@ def build(brief: Brief) -> Scene:
     material = rng.choice(sorted(_WOOD))
     wood = _WOOD[material]
     image = gradient(brief.size, shade(wood, 0.5), shade(wood, 0.72))
-    crate_h = max(round(height * 0.2), 10 * unit)
+    crate_h = max(round(height * 0.13), 10 * unit)
     boards = clamp(round(brief.level.anchors / 6), 2, min(4, (height - crate_h) // (14 * unit)))
     board_h = (height - crate_h) // boards
     columns = clamp(round(brief.level.anchors / boards), 2, width // (9 * unit))
-    brands = names(rng, boards * columns + 8)
+    brands = names(rng, boards * columns + 10)
     slots, things, lines = [], [], []
     for row in range(boards):
         boxes = []
         edge = (row + 1) * board_h
         _board(image, rng, edge, board_h, unit, wood)
         for column in range(columns):
-            brand, shape, cap = brands[row * columns + column], rng.choice(_SHAPES), rng.choice(VIVID)
+            brand, shape, cap = brands[row * columns + column], rng.choice(list(SHAPES)), rng.choice(_PARTS)
             cell = Box(width * column // columns, row * board_h, width * (column + 1) // columns, edge - 3 * unit)
-            body, lid = _product(image, rng, cell, brand, shape, cap, unit)
+            body, lid = _stand(image, rng, cell, brand, shape, cap, unit)
             boxes.append(body)
             noun = f'the price tag under the {shape} "{brand}"'
             context = Box(cell.left, body.top, cell.right, edge)
@@ -46,15 +53,26 @@ def build(brief: Brief) -> Scene:
             slots.append(
                 Slot(f'on {noun}', noun, ValueKind.PRICE, (cell.center[0], edge - round(unit * 1.5)), context, style)
             )
-            part = {'bottle': 'cap', 'can': 'stripe', 'box': 'corner', 'jar': 'lid'}[shape]
-            things.append(Thing(f'the {part} of the {shape} "{brand}"', cap, lid, body))
+            things.append(Thing(f'the {SHAPES[shape].part_name} of the {shape} "{brand}"', cap, lid, body))
         lines.append(
             Neighbours('product', tuple(brands[row * columns : (row + 1) * columns]), tuple(boxes), round(unit * 1.1))
         )
-    yards = _crates(image, brief, Box(0, height - crate_h, width, height), brands[boards * columns :])
+    yards = _crates(image, brief, Box(0, height - crate_h, width, height), brands[boards * columns + 2 :])
+    missing = tuple(
+        Missing(f'on the price tag under the {rng.choice(list(SHAPES))} "{brand}"', ValueKind.PRICE)
+        for brand in brands[boards * columns : boards * columns + 2]
+    )
     gist = {'What is the shelf made of or painted like?': (material, tuple(m for m in sorted(_WOOD) if m != material))}
     return Scene(
-        'shelf', image, 'a shop shelf with goods and price tags', tuple(slots), tuple(things), yards, tuple(lines), gist
+        'shelf',
+        image,
+        'a shop shelf with goods and price tags',
+        tuple(slots),
+        tuple(things),
+        yards,
+        tuple(lines),
+        gist,
+        missing,
     )
 
 
@@ -68,77 +86,22 @@ def _board(image: Image.Image, rng: random.Random, edge: int, board_h: int, unit
     draw.line((0, edge, width, edge), fill=shade(wood, 0.4), width=max(2, unit // 4))
 
 
-def _product(
-    image: Image.Image, rng: random.Random, cell: Box, brand: str, shape: str, cap: str, unit: int
+def _stand(
+    image: Image.Image, rng: random.Random, cell: Box, brand: str, noun: str, part: str, unit: int
 ) -> tuple[Box, Box]:
-    tall = {'bottle': 0.84, 'can': 0.5, 'box': 0.72, 'jar': 0.56}[shape] * rng.uniform(0.92, 1.05)
-    room = round(cell.height * 0.92)
-    size_h = round(room * tall)
-    size_w = clamp(
-        round(size_h * {'bottle': 0.36, 'can': 0.62, 'box': 0.66, 'jar': 0.7}[shape]), 6 * unit, cell.width - unit
-    )
-    body = rng.choice([PALETTE[c] for c in VIVID if c != cap] + [(230, 226, 216), (60, 66, 72)])
-    left = cell.center[0] - size_w // 2
-    box = Box(left, cell.bottom - size_h, left + size_w, cell.bottom)
-    shadow(image, Box(box.left, box.bottom - unit // 2, box.right, box.bottom), max(3, unit // 2))
-    stamp(image, _body(size_w, size_h, shape, body, PALETTE[cap]), (box.left, box.top))
-    at, label_h = {'bottle': (0.66, 0.3), 'can': (0.56, 0.4), 'box': (0.5, 0.34), 'jar': (0.6, 0.42)}[shape]
-    center = box.center[0], box.top + round(size_h * at)
-    half = round(size_h * label_h / 2)
-    light = rng.choice(((250, 246, 232), (252, 252, 252), (246, 232, 196)))
-    draw = ImageDraw.Draw(image)
-    line = max(2, unit // 8)
-    draw.rectangle((box.left + line, center[1] - half, box.right - line, center[1] + half), fill=light)
-    for y in (center[1] - half + line * 2, center[1] + half - line * 2):
-        draw.line((box.left + line, y, box.right - line, y), fill=shade(body, 0.8), width=line)
-    text_at(image, center, brand, rng.choice(SIGN), round(unit * 1.1), (40, 36, 36), size_w - 4 * line - 2)
-    part = {
-        'bottle': (0.32, 0, 0.68, 0.1),
-        'can': (0, 0.1, 1, 0.22),
-        'box': (0.62, 0, 1, 0.16),
-        'jar': (0.06, 0, 0.94, 0.14),
-    }[shape]
-    lid = Box(
-        box.left + round(part[0] * size_w), box.top + round(part[1] * size_h),
-        box.left + round(part[2] * size_w), box.top + round(part[3] * size_h),
-    )  # fmt: skip
-    return box, lid
-
-
-def _body(width: int, height: int, shape: str, color: Color, cap: Color) -> Image.Image:
-    def paint(draw: ImageDraw.ImageDraw, scale: int) -> None:
-        w, h = width * scale, height * scale
-        dark, round_px = shade(color, 0.62), w / 10
-        if shape == 'bottle':
-            draw.polygon(
-                [
-                    (0.36 * w, 0.08 * h),
-                    (0.64 * w, 0.08 * h),
-                    (0.66 * w, 0.3 * h),
-                    (0.97 * w, 0.46 * h),
-                    (0.03 * w, 0.46 * h),
-                    (0.34 * w, 0.3 * h),
-                ],
-                fill=color,
-            )
-            draw.rounded_rectangle((0, 0.42 * h, w, h), radius=round_px, fill=color, outline=dark, width=scale)
-            draw.rounded_rectangle((0.32 * w, 0, 0.68 * w, 0.1 * h), radius=round_px / 2, fill=cap)
-        elif shape == 'can':
-            draw.rounded_rectangle((0, 0.02 * h, w, h), radius=round_px, fill=color, outline=dark, width=scale)
-            draw.ellipse((0.02 * w, 0, 0.98 * w, 0.09 * h), fill=(206, 208, 212), outline=(140, 142, 146), width=scale)
-            draw.rectangle((0, 0.1 * h, w, 0.22 * h), fill=cap)
-        elif shape == 'box':
-            draw.rectangle((0, 0, w, h), fill=color, outline=dark, width=scale)
-            draw.rectangle((0.62 * w, 0, w, 0.16 * h), fill=cap)
-            draw.ellipse((0.3 * w, 0.74 * h, 0.7 * w, 0.94 * h), fill=shade(color, 1.4))
-        else:
-            draw.rounded_rectangle((0, 0.1 * h, w, h), radius=2 * round_px, fill=color, outline=dark, width=scale)
-            draw.rounded_rectangle(
-                (0.06 * w, 0, 0.94 * w, 0.14 * h), radius=round_px / 2, fill=cap, outline=shade(cap, 0.7), width=scale
-            )
-        draw.rectangle((0.1 * w, 0.5 * h, 0.17 * w, 0.95 * h), fill=shade(color, 1.3))
-
-    return sprite((width, height), paint)
+    shape = SHAPES[noun]
+    height = round(cell.height * 0.92 * shape.tall * rng.uniform(0.92, 1.05))
+    width = clamp(round(height * shape.wide), 6 * unit, cell.width - unit)
+    body = rng.choice([PALETTE[c] for c in VIVID if c != part] + [(230, 226, 216), (60, 66, 72)])
+    picture = package((width, height), noun, brand, (body, PALETTE[part]), round(unit * 1.1), rng)
+    copies = clamp((cell.width - unit) // (width + unit // 3), 1, 3)
+    step = width + unit // 3
+    left = cell.center[0] - (step * copies - unit // 3) // 2
+    for x in range(left, left + step * copies, step):
+        shadow(image, Box(x, cell.bottom - unit // 2, x + width, cell.bottom), max(3, unit // 2))
+        stamp(image, picture, (x, cell.bottom - height))
+    box = Box(left + copies // 2 * step, cell.bottom - height, left + copies // 2 * step + width, cell.bottom)
+    return box, part_box(box, noun)
 
 
 def _crates(image: Image.Image, brief: Brief, floor: Box, labels: list[str]) -> tuple[Yard, ...]:

@@ -13,7 +13,7 @@ from ..draw import LabelStyle, gradient, mottled, shade, shadow, sprite, stamp, 
 from ..fonts import MONO, SIGN
 from ..types import Box, Color
 from ..values import PALETTE, VIVID, ValueKind, names
-from .base import Brief, Neighbours, Scene, Slot, Thing, Yard, clamp, paper, spread
+from .base import Brief, Missing, Neighbours, Scene, Slot, Thing, Yard, clamp, paper, spread
 
 _FACADES: tuple[Color, ...] = (
     (206, 184, 152), (188, 120, 96), (214, 206, 190), (160, 170, 178), (224, 196, 140), (176, 150, 130),
@@ -24,6 +24,7 @@ _SKIES: dict[str, tuple[Color, Color]] = {
     'a clear day': ((92, 148, 214), (206, 226, 240)),
     'the evening': ((70, 62, 116), (244, 170, 112)),
     'an overcast day': ((150, 158, 168), (212, 214, 216)),
+    'the night': ((14, 18, 40), (52, 58, 92)),
 }
 
 
@@ -59,8 +60,12 @@ def build(brief: Brief) -> Scene:
         yards.append(Yard(f'on the wires above "{title}"', area, area.union(sign), ('bird', 'balloon')))
     slots += _cars(image, brief, ground)
     row = Neighbours('shop', tuple(titles), tuple(signs), round(unit * 1.2))
+    other = next(t for t in rng.sample(_TRADES, len(_TRADES)) if t not in trades or houses == len(_TRADES))
+    missing = (Missing(f'on the notice beside the door of "{names(rng, 1)[0]} {other}"', ValueKind.CODE),)
     gist = {'In which light was this street pictured?': (mood, tuple(m for m in sorted(_SKIES) if m != mood))}
-    return Scene('street', image, 'a street with shops', tuple(slots), tuple(things), tuple(yards), (row,), gist)
+    return Scene(
+        'street', image, 'a street with shops', tuple(slots), tuple(things), tuple(yards), (row,), gist, missing
+    )
 
 
 def _skyline(image: Image.Image, rng: random.Random, base: int) -> None:
@@ -197,10 +202,10 @@ def _awning(draw: ImageDraw.ImageDraw, rng: random.Random, box: Box) -> None:
 
 
 def _window(draw: ImageDraw.ImageDraw, rng: random.Random, box: Box) -> None:
-    if box.height < 8 or box.width < 8:
+    if box.height < 24 or box.width < 24:
         return
     draw.rectangle((box.left, box.top, box.right, box.bottom), fill=(226, 220, 208))
-    inner = box.grown(-max(2, box.width // 40))
+    inner = box.grown(-max(2, min(box.width, box.height) // 12))
     draw.rectangle((inner.left, inner.top, inner.right, inner.bottom), fill=(108, 130, 142))
     shelf = inner.top + round(inner.height * 0.72)
     for left, right in spread(rng, inner.width, max(3, inner.width // max(12, inner.height // 2)), 0.3):

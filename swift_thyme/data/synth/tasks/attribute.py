@@ -8,7 +8,7 @@ from ..values import VIVID, value
 from .base import Order, task
 
 _ASK = ('What colour is {noun}?', 'Which colour does {noun} have?', 'Name the colour of {noun}.')
-SCENES = ('street', 'shelf', 'gallery')
+SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard')
 
 
 @task('attribute', 'name the colour of a small thing', share=2)

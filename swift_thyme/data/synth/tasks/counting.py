@@ -12,7 +12,7 @@ from ..values import VIVID, value
 from .base import Order, task
 
 _ASK = ('How many {color} {objects} are {where}?', 'Count the {color} {objects} {where}.')
-SCENES = ('street', 'shelf', 'gallery')
+SCENES = ('street', 'shelf', 'gallery', 'map')
 
 
 @task('counting', 'count small objects of one colour in a named place', share=2)

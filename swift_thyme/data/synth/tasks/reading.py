@@ -70,3 +70,16 @@ def reading_item(scene: Scene, question: str, found: Reading, plan: Plan, rng: r
         target=found.target,
         context=found.context,
     )
+
+
+_ASK = (
+    'What {kind} is written {where}?',
+    'Read the {kind} {where}.',
+    'Which {kind} can be read {where}?',
+    'What is the {kind} {where}?',
+)
+
+
+def ask(kind: ValueKind, where: str, rng: random.Random) -> str:
+    """A question for what is written somewhere, in one of several wordings."""
+    return rng.choice(_ASK).format(kind=kind.value, where=where)
