@@ -38,7 +38,7 @@ def build(order: Order) -> Item:
         wrong=tuple(
             str(n) for n in sorted(set(range(max(0, answer - 3), answer + 4)) - {answer}, key=lambda n: abs(n - answer))
         )[:5],
-        plan=Plan((Step.CROP,), f'I count {answer} {color} {words["objects"]} {chosen.where}', spot),
+        plan=Plan((Step.CROP,), f'the number of {color} {words["objects"]} {chosen.where} is {answer}', spot),
         image=scene.image,
         target=Target(box, round(order.level.cap_px * 1.4)),
         context=chosen.context.union(box),

@@ -33,5 +33,5 @@ def build(order: Order) -> Item:
     else:
         question, (answer, others) = rng.choice(sorted(scene.gist.items()))
         wrong = tuple(rng.sample(others, len(others)))
-        seen = f'this can be seen at once: {answer}'
+        seen = f'the answer is {answer}'
     return Item(scene.name, question, answer, wrong, Plan((), seen), scene.image)
