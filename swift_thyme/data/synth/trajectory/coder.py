@@ -128,9 +128,8 @@ class Coder:
             )
         else:
             how = self.rng.choice(('LANCZOS', 'BICUBIC'))
-            self.lines.append(
-                f'{self.crop} = {self.crop}.resize(({self.crop}.width * {factor}, {self.crop}.height * {factor}), Image.{how})'
-            )
+            size = f'({self.crop}.width * {factor}, {self.crop}.height * {factor})'
+            self.lines.append(f'{self.crop} = {self.crop}.resize({size}, Image.{how})')
 
     def rotate(self, angle: int, *, into: str = '') -> None:
         """Turns the crop by an angle, counterclockwise degrees, keeping all of it."""
@@ -153,26 +152,27 @@ class Coder:
         """Raises the contrast of the crop."""
         source, target = source or self.crop, into or self.crop
         self._note('Raise the contrast')
-        if self.library is Library.PIL:
-            if strength is Strength.WEAK:
-                self.lines += [
-                    'from PIL import ImageEnhance',
-                    f'{target} = ImageEnhance.Contrast({source}).enhance(1.5)',
-                ]
-            else:
-                self.lines += [
-                    'from PIL import ImageOps',
-                    f'{target} = ImageOps.autocontrast({source}.convert("L"), cutoff=1)',
-                ]
-        elif strength is Strength.WEAK:
-            self.lines.append(f'{target} = cv2.convertScaleAbs({source}, alpha=1.3, beta=-20)')
-        else:
+        if strength is Strength.WEAK:
+            self.lines += self._weaker(source, target)
+            return
+        gray = f'cv2.cvtColor({source}, cv2.COLOR_BGR2GRAY)' if self._cv2 else f'{source}.convert("L")'
+        self.lines += ['import numpy as np', f'gray = np.asarray({gray}).astype(np.float32)', 'gh, gw = gray.shape']
+        self.lines.append('middle = gray[gh // 3:2 * gh // 3, gw // 3:2 * gw // 3]')
+        if self.rng.random() < 0.5:
             self.lines += [
-                f'gray = cv2.cvtColor({source}, cv2.COLOR_BGR2GRAY)',
-                'gray = cv2.normalize(gray, None, 0, 255, cv2.NORM_MINMAX)',
-                'clahe = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(2, 2))',
-                f'{target} = clahe.apply(gray)',
+                'low, high = np.percentile(middle, (1, 99))',
+                'scaled = (gray - low) * 255 / (high - low + 1)',
             ]
+        else:
+            factor = self.rng.choice((4, 5, 6))
+            self.lines.append(f'scaled = (gray - np.median(middle)) * {factor} + 128')
+        array = 'np.clip(scaled, 0, 255).astype(np.uint8)'
+        self.lines.append(f'{target} = {array}' if self._cv2 else f'{target} = Image.fromarray({array})')
+
+    def _weaker(self, source: str, target: str) -> list[str]:
+        if self._cv2:
+            return [f'{target} = cv2.convertScaleAbs({source}, alpha=1.3, beta=-20)']
+        return ['from PIL import ImageEnhance', f'{target} = ImageEnhance.Contrast({source}).enhance(1.5)']
 
     def save(self, what: str = '') -> str:
         """Saves and prints the path; returns the finished snippet."""

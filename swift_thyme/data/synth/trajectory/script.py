@@ -99,15 +99,16 @@ class Planner:
         """The target with a modest margin."""
         target = self._target()
         detail = self._detail()
-        return self._region(
-            target, round(detail * self.rng.uniform(0.8, 2.6)), round(detail * self.rng.uniform(0.6, 1.6))
-        )
+        across, down = (0.9, 0.5) if Step.ENHANCE in self.plan.steps else (2.6, 1.6)
+        grow_x, grow_y = self.rng.uniform(0.5, across), self.rng.uniform(0.3, down)
+        return self._region(target, round(detail * grow_x), round(detail * grow_y))
 
     def _wide(self) -> Box:
         """The target with what identifies it."""
-        context = self.item.context or self._target()
-        grow = round(self._detail() * self.rng.uniform(1.5, 4))
-        return self._region(context.union(self._tight()), grow, grow)
+        tight = self._tight()
+        context = (self.item.context or tight).union(tight)
+        share = self.rng.uniform(0.25, 0.5)
+        return self._region(context, round(share * context.width), round(share * context.height))
 
     def _target(self) -> Box:
         assert self.item.target is not None, 'a plan that crops has a target'
