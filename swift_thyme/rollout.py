@@ -45,7 +45,7 @@ class _Rollout:
     error: str = ''
 
 
-class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
+class ThymeScheduler(MultiTurnScheduler):
     """`--multi_turn_scheduler thyme`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -133,7 +133,7 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
         assert step.turn.result is not None
         text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if step.turn.result.images else step.output
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        pads, images = ids.count(self._o3.image_token_id), len(step.turn.result.images)  # type: ignore[attr-defined]
+        pads, images = ids.count(self._o3.image_token_id), len(step.turn.result.images)
         if pads != images:
             raise TrajectoryError(f'sandbox output has {pads} image pads for {images} pictures: {step.output[:200]!r}')
         return ids
