@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import util
 from pathlib import Path
 
 from ...errors import ConfigError
-from .rows import Row, draft, rl_row
-from .spec import SetSpec
-from .writers import IMAGES, versions, write_atomic, write_manifest, write_rows, write_sums
+from .card import write_card
+from .contact import write_sheet
+from .difficulty import Legibility
+from .exports import export
+from .rows import Row, draft, rl_row, sft_row
+from .spec import Kind, SetSpec
+from .trajectory.bench import Bench
+from .writers import IMAGES, read_canonical, versions, write_atomic, write_manifest, write_rows, write_sums
 
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows wanted."""
@@ -55,27 +61,54 @@ def generate(spec: SetSpec, out: str | Path, *, workers: int = 1, progress: Prog
     tally = _Tally(spec.n, progress)
     files = write_rows(folder, tally.watch(_made(spec, folder, workers)))
     digest = write_sums(folder, tally.pictures)
+    if spec.kind is Kind.EVAL:
+        files |= export(read_canonical(folder), folder)
     report = SetReport(folder, files, digest, tally.readable / spec.n)
-    _manifest(report, spec, tally)
+    manifest = _manifest(report, spec, tally)
+    write_manifest(folder, manifest)
+    write_card(folder, manifest)
+    write_sheet(read_canonical(folder), folder, f'{spec.task}, seed {spec.seed}, {spec.kind.value}')
     return report
 
 
-def make_row(spec: SetSpec, out: Path, index: int) -> Row:
-    """Makes one row: writes its pictures below `out` and returns its columns with relative paths."""
+def make_row(spec: SetSpec, out: Path, bench: Bench, index: int) -> Row:
+    """Makes one row: writes its pictures below `out` and returns its columns with relative paths.
+
+    Args:
+        spec: the set's order.
+        out: the set's folder.
+        bench: runs the code of SFT trajectories; not touched for other rows.
+        index: the row's place in the set.
+    """
     made = draft(spec, index)
     if made.picture is not None:
         write_atomic(out / made.file, made.picture)
-    return rl_row(made, spec)
+    if spec.kind is not Kind.SFT:
+        return rl_row(made, spec)
+    played, returned = bench.make(made, out)
+    return sft_row(made, spec, played.text, returned, played.row_columns)
 
 
 def _made(spec: SetSpec, out: Path, workers: int) -> Iterator[Row]:
-    work = partial(make_row, spec, out)
     if workers == 1:
-        yield from map(work, range(spec.n))
+        with Bench() as bench:
+            yield from map(partial(make_row, spec, out, bench), range(spec.n))
         return
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(min(workers, spec.n), mp_context=context) as pool:
-        yield from pool.map(work, range(spec.n), chunksize=max(1, min(8, spec.n // (workers * 4))))
+    with ProcessPoolExecutor(min(workers, spec.n), mp_context=context, initializer=_start_worker) as pool:
+        chunk = max(1, min(8, spec.n // (workers * 4)))
+        yield from pool.map(partial(_worker_row, spec, out), range(spec.n), chunksize=chunk)
+
+
+_worker_bench = Bench()
+
+
+def _start_worker() -> None:
+    util.Finalize(_worker_bench, _worker_bench.close, exitpriority=10)
+
+
+def _worker_row(spec: SetSpec, out: Path, index: int) -> Row:
+    return make_row(spec, out, _worker_bench, index)
 
 
 class _Tally:
@@ -104,22 +137,21 @@ class _Tally:
                 self.progress(self.done, self.wanted)
 
 
-def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> None:
+def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
     order = {name: getattr(value, 'value', value) for name, value in asdict(spec).items()}
     order |= {'split': spec.effective_split.value, 'form': spec.effective_form.value}
-    write_manifest(
-        report.out,
-        {
-            'made_by': 'thyme synth',
-            'order': order,
-            'files': report.files,
-            'sha256': report.sha256,
-            'readable_without_tool': round(report.readable_share, 4),
-            'max_pixels': spec.max_pixels,
-            'tasks': {
-                n: {'rows': c[0], 'readable_without_tool': round(c[1] / c[0], 4)}
-                for n, c in sorted(tally.tasks.items())
-            },
-            'versions': versions(),
-        },
-    )
+    legibility = Legibility(spec.max_pixels)
+    counts = {
+        name: {'rows': rows, 'readable_without_tool': round(readable / rows, 4)}
+        for name, (rows, readable) in sorted(tally.tasks.items())
+    }
+    return {
+        'made_by': 'thyme synth',
+        'order': order,
+        'files': report.files,
+        'sha256': report.sha256,
+        'readable_without_tool': round(report.readable_share, 4),
+        **asdict(legibility),
+        'tasks': counts,
+        'versions': versions(),
+    }

@@ -6,6 +6,7 @@ Owns the columns. All paths in here are relative to the set's folder; `writers` 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -28,6 +29,8 @@ class Draft:
 
     id: str
     task: str
+    index: int
+    """The row's place in its set."""
     number: int
     """Row seed."""
     difficulty: float
@@ -66,9 +69,8 @@ def draft(spec: SetSpec, index: int) -> Draft:
     name = digest('name', *key, spec.encoding.value, spec.quality).hex()[:16]
     picture = None if item.image is None else encode(item.image, spec)
     file = f'images/{name}.{spec.encoding.value}' if picture is not None else ''
-    return Draft(
-        name, chosen.name, number, difficulty, item, posed, picture, file, (width, height) if picture else (0, 0)
-    )
+    size = (width, height) if picture is not None else (0, 0)
+    return Draft(name, chosen.name, index, number, difficulty, item, posed, picture, file, size)
 
 
 def encode(image: Image.Image, spec: SetSpec) -> bytes:
@@ -87,12 +89,14 @@ def columns(made: Draft, spec: SetSpec) -> Row:
     target = item.target
     return {
         'id': made.id,
+        'index': made.index,
         'task': made.task,
         'scene': item.scene,
         'difficulty': made.difficulty,
         'split': spec.effective_split.value,
         'seed': made.number,
         'question': made.posed.text,
+        'stem': item.question,
         'answer': item.answer,
         'options': list(made.posed.options),
         'absent': item.answer == ABSENT,
@@ -119,6 +123,21 @@ def rl_row(made: Draft, spec: SetSpec) -> Row:
     """A row for `swift rlhf`, or for evaluation: prompt, picture, solution, truth."""
     images = [made.file] if made.file else []
     return {'messages': prompt_messages(made), 'images': images, 'solution': made.posed.solution, **columns(made, spec)}
+
+
+def sft_row(made: Draft, spec: SetSpec, text: str, returned: Sequence[str], extra: Row) -> Row:
+    """A row for `swift sft`: the whole trajectory in one assistant turn.
+
+    Args:
+        made: the question.
+        spec: the set's order.
+        text: the assistant's turn, sandbox output included.
+        returned: relative paths of the pictures the sandbox returned, in order.
+        extra: columns of the trajectory.
+    """
+    messages = [*prompt_messages(made), {'role': 'assistant', 'content': text}]
+    images = ([made.file] if made.file else []) + list(returned)
+    return {'messages': messages, 'images': images, 'solution': made.posed.solution, **columns(made, spec), **extra}
 
 
 def _listed(box: Box | None) -> list[int] | None:

@@ -19,7 +19,7 @@ from ....protocol import (
     THINK_OPEN,
     render_sandbox_output,
 )
-from ....sandbox.base import InputImage, Session
+from ....sandbox import BlockingSession, InputImage
 from ....types import Outcome, SandboxResult
 from .script import Round, Script
 
@@ -52,13 +52,36 @@ class Played:
         """The returned pictures in order; the files live as long as the session."""
         return tuple(Path(image.path) for result in self.results for image in result.images)
 
+    @property
+    def views(self) -> list[dict[str, object]]:
+        """What each returned picture shows: region of the original (pixels), zoom, turn, whether enhanced."""
+        found: list[dict[str, object]] = []
+        for planned in self.script.rounds:
+            if planned.view is not None:
+                view = planned.view
+                found.append(
+                    {
+                        'region': list(view.region),
+                        'zoom': view.zoom,
+                        'turn_deg': view.turn_deg,
+                        'enhanced': view.enhanced,
+                    }
+                )
+        return found
+
+    @property
+    def row_columns(self) -> dict[str, object]:
+        """What an SFT row has beyond the others."""
+        failed = sum(r.outcome is not Outcome.OK for r in self.script.rounds)
+        return {'rounds': len(self.script.rounds), 'failed_rounds': failed, 'views': self.views}
+
 
 def inputs(path: Path | None, prompt_path: str) -> tuple[InputImage, ...]:
     """What a session is opened with: the row's picture under the name the prompt gives it, or nothing."""
     return () if path is None else (InputImage(path, prompt_path),)
 
 
-async def play(script: Script, session: Session) -> Played:
+def play(script: Script, session: BlockingSession) -> Played:
     """Runs a planned trajectory.
 
     Raises:
@@ -67,7 +90,7 @@ async def play(script: Script, session: Session) -> Played:
     """
     results = []
     for number, planned in enumerate(script.rounds, 1):
-        result = await session.run(planned.code)
+        result = session.run(planned.code)
         problem = mismatch(planned, result)
         if problem:
             raise TrajectoryError(

@@ -80,7 +80,12 @@ class Planner:
             self._grid()
         else:
             flows: dict[tuple[Step, ...], tuple[Callable[[], None], ...]] = {
-                (Step.CROP,): (self._crop_one, self._crop_two, self._crop_failed, self._crop_three),
+                (Step.CROP,): (
+                    *(self._crop_one,) * 4,
+                    *(self._crop_two,) * 3,
+                    *(self._crop_three,) * 2,
+                    self._crop_failed,
+                ),
                 (Step.CROP, Step.COMPUTE): (self._crop_one, self._crop_two),
                 (Step.CROP, Step.ROTATE): (self._turn_one, self._turn_two, self._turn_three),
                 (Step.CROP, Step.ENHANCE): (self._faint_one, self._faint_two, self._faint_three),
