@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
+    'infer': ('swift_thyme.infer_cli', 'ask a model one question about a picture'),
     'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
     'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
