@@ -13,8 +13,11 @@ from collections.abc import Sequence
 from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
     'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
+    'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
+    'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
 }
 """Command → (module, one line of help)."""
 

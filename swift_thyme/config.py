@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -88,6 +88,8 @@ class RolloutSettings:
     """`THYME_REPETITION_SHARE`: a generation that copies of one substring cover beyond this share ends. Paper: 0.5."""
     image_dir: str = ''
     """`THYME_IMAGE_DIR`: where returned pictures are kept; empty: a temporary directory of the process."""
+    trajectory_mb: int = 1024
+    """`THYME_TRAJECTORY_MB`: bound of `OUTPUT_DIR/trajectories`, MiB; the oldest steps go first."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
@@ -96,6 +98,7 @@ class RolloutSettings:
             max_images=read_env('THYME_MAX_IMAGES', int, cls.max_images, env),
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
+            trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
         )
 
 
@@ -326,3 +329,58 @@ class JudgeSettings:
             outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', _number(0), cls.outage_limit_s, env),
             cache_dir='' if cache.lower() in ('off', 'none', '0', 'false') else cache,
         )
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
+
+    timeout_s: float = 10.0
+    """Wall clock of one snippet, seconds. `THYME_EXEC_TIMEOUT_S`. Paper: 10."""
+    memory_mib: int = 4096
+    """`THYME_SANDBOX_MEMORY_MIB`."""
+    images: int = 10
+    """Pictures accepted over one trajectory. `THYME_SANDBOX_IMAGES`. Release: 10."""
+    rollback: bool = True
+    """A snippet that fails leaves variables and files as they were. `THYME_SANDBOX_ROLLBACK`."""
+    base_dir: str | None = None
+    """Where session directories are made. `THYME_SANDBOX_DIR`; a memory file system with room by default."""
+    allow_tier_c: bool = False
+    """Run without confinement of paths where the machine has none. `THYME_SANDBOX_ALLOW_TIER_C`. Unsafe."""
+    repairs: Mapping[str, str] = field(default_factory=dict)
+    """Repair → `off`, `report` or `on`; the others keep their default. `THYME_REPAIRS`, as `clamp=off,temp_dir=on`."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> SandboxSettings:
+        """Reads the variables named under each field.
+
+        Raises:
+            ConfigError: a value does not parse.
+        """
+        default = cls()
+        return cls(
+            timeout_s=read_env('THYME_EXEC_TIMEOUT_S', _parse_positive, default.timeout_s, env),
+            memory_mib=read_env('THYME_SANDBOX_MEMORY_MIB', int, default.memory_mib, env),
+            images=read_env('THYME_SANDBOX_IMAGES', int, default.images, env),
+            rollback=read_env('THYME_SANDBOX_ROLLBACK', parse_bool, default.rollback, env),
+            base_dir=read_env('THYME_SANDBOX_DIR', str, '', env) or None,
+            allow_tier_c=read_env('THYME_SANDBOX_ALLOW_TIER_C', parse_bool, default.allow_tier_c, env),
+            repairs=read_env('THYME_REPAIRS', _parse_repairs, {}, env),
+        )
+
+
+def _parse_positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float('inf'):
+        raise ValueError('expected a number > 0')
+    return value
+
+
+def _parse_repairs(text: str) -> dict[str, str]:
+    modes = {}
+    for entry in text.split(','):
+        name, _, mode = entry.strip().partition('=')
+        if mode not in ('off', 'report', 'on'):
+            raise ValueError(f'{entry.strip()!r} is not NAME=off|report|on')
+        modes[name] = mode
+    return modes

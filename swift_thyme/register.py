@@ -1,6 +1,6 @@
 """The only writer to the host's registries. Idempotent: the host imports plug-in files more than once.
 
-Imports inside the functions, so that the rewards can be used without the template and the scheduler.
+Imports are inside the functions, so that the rewards can be used without the template and the scheduler.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def register_all() -> None:
 
     from .loss import LOSS_SCALES
     from .rollout import ThymeScheduler
-    from .template import template_metas
+    from .template import TEMPLATE_CLASSES, template_meta
 
-    for meta in template_metas():
-        register_template(meta)
+    for template_type, template_cls in TEMPLATE_CLASSES.items():
+        register_template(template_meta(template_type, template_cls), exist_ok=True)
     loss_scale_map.update(LOSS_SCALES)
     multi_turns['thyme'] = ThymeScheduler
     register_rewards()

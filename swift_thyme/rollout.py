@@ -11,7 +11,6 @@ Paper: §4. Differs from the release: no re-tokenization, no text appended that 
 from __future__ import annotations
 
 import atexit
-import base64
 import shutil
 import tempfile
 import threading
@@ -25,10 +24,10 @@ from typing import Any
 from swift.rollout import MultiTurnScheduler
 from swift.utils import get_logger
 
-from . import protocol
+from . import picture, protocol
 from .agent import Agent, AgentSettings, Step
 from .config import RolloutSettings
-from .errors import ConfigError, DataError, ThymeError, TrajectoryError
+from .errors import ConfigError, ThymeError, TrajectoryError
 from .sandbox import InputImage, Session, local_sandbox
 from .template import IMAGE_IDS_TEXT, O3Mixin
 from .types import StopReason, Turn
@@ -45,7 +44,7 @@ class _Rollout:
     error: str = ''
 
 
-class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
+class ThymeScheduler(MultiTurnScheduler):
     """`--multi_turn_scheduler thyme`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -113,7 +112,7 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
         assert step is not None and step.turn.result is not None  # the host calls on_turn_end first
         sampled_ids, sampled_mask, logprobs = self.prepare_response_continuation(response_choice)
         output_ids = self._encode_output(step)
-        infer_request.images = [*infer_request.images, *map(self._portable, step.turn.result.images)]
+        infer_request.images = [*infer_request.images, *(image.path for image in step.turn.result.images)]
         return {
             'infer_request': infer_request,
             'response_token_ids': sampled_ids + output_ids,
@@ -133,16 +132,10 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
         assert step.turn.result is not None
         text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if step.turn.result.images else step.output
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        pads, images = ids.count(self._o3.image_token_id), len(step.turn.result.images)  # type: ignore[attr-defined]
+        pads, images = ids.count(self._o3.image_token_id), len(step.turn.result.images)
         if pads != images:
             raise TrajectoryError(f'sandbox output has {pads} image pads for {images} pictures: {step.output[:200]!r}')
         return ids
-
-    def _portable(self, image: Any) -> str:
-        """A path for an engine in this process; the bytes for a trainer that may be on another machine."""
-        if self.infer_engine is None:
-            return str(image.path)
-        return base64.b64encode(Path(image.path).read_bytes()).decode()
 
     def _infos(self, request: Any, rollout: _Rollout) -> dict[str, Any]:
         agent, step = rollout.agent, rollout.step
@@ -189,23 +182,8 @@ def input_images(request: Any) -> list[InputImage]:
     paths = protocol.prompt_image_paths(user)
     images = []
     for i, image in enumerate(request.images):
-        images.append(InputImage(_image_source(image), paths[i] if i < len(paths) else None))
+        images.append(InputImage(picture.resolve(image), paths[i] if i < len(paths) else None))
     return images
-
-
-def _image_source(image: Any) -> str | bytes:
-    if isinstance(image, dict):
-        image = image.get('bytes') or image.get('path')
-    if isinstance(image, bytes):
-        return image
-    if isinstance(image, str) and Path(image[:4096]).is_file():
-        return image
-    if isinstance(image, str) and not image.startswith(('http://', 'https://')):
-        try:
-            return base64.b64decode(image.partition(',')[2] if image.startswith('data:') else image, validate=True)
-        except ValueError as error:
-            raise DataError(f'picture is neither a file nor base64: {image[:200]!r}; check the path') from error
-    raise DataError(f'picture cannot be given to the sandbox: {str(image)[:200]!r}; download it and use its path')
 
 
 def _sampled_text(response_choice: Any) -> str:

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import torch.distributed as dist
 from swift.rewards import ORM
 
-from ..config import JudgeSettings, RewardSettings
+from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError, JudgeUnavailable
+from ..record import FOLDER, Recorder
 from .desk import Desk
 from .formula import COMBINED, combined, weighted
 from .neutral import Scored, Sheet, fill_in
@@ -29,6 +30,7 @@ METRICS_FILE = 'thyme_rewards.jsonl'
 """In the output directory: one line a step and rank with the figures of `metrics.Metrics`."""
 
 _DESKS: list[Desk] = []
+_RECORDERS: dict[str, Recorder] = {}
 
 
 def shared_desk() -> Desk:
@@ -40,6 +42,15 @@ def shared_desk() -> Desk:
     if not _DESKS:
         _DESKS.append(Desk(RewardSettings.from_env(), JudgeSettings.from_env()))
     return _DESKS[0]
+
+
+def shared_recorder(folder: str) -> Recorder:
+    """The recorder of this process for an output folder; all rewards of a run report to the same one."""
+    if folder not in _RECORDERS:
+        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+        max_bytes = RolloutSettings.from_env().trajectory_mb << 20
+        _RECORDERS[folder] = Recorder(Path(folder) / FOLDER, rank=rank, max_bytes=max_bytes)
+    return _RECORDERS[folder]
 
 
 def exchange(sheet: Sheet) -> Sequence[Sheet]:
@@ -61,6 +72,9 @@ class ThymeReward(ORM):  # type: ignore[misc]
         self.desk = shared_desk()
         self.desk.register(self.parts)
         self.folder = str(getattr(args, 'output_dir', '') or '')
+        self.recorder = shared_recorder(self.folder) if self.folder else None
+        if self.recorder is not None:
+            self.recorder.expect(type(self).__name__)
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         """The rewards of the local trajectories.
@@ -80,7 +94,10 @@ class ThymeReward(ORM):  # type: ignore[misc]
         if error:
             raise JudgeUnavailable(error)
         own = sheets[dist.get_rank() if len(sheets) > 1 else 0]
-        return fill_in(own.rows, [row for sheet in sheets for row in sheet.rows])
+        values = fill_in(own.rows, [row for sheet in sheets for row in sheet.rows])
+        if self.recorder is not None:
+            self.recorder.add(type(self).__name__, values, columns, step)
+        return values
 
     def _sheet(self, cases: list[Case], step: int) -> Sheet:
         known = self.desk.latest
