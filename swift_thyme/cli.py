@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
     'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
     'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
+    'score': ('swift_thyme.rewards.cli', 'score completions on stdin: format, rule verdict, with a judge the reward'),
+    'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
 }
 """Command → (module, one line of help)."""
 
