@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
 }
 """Command → (module, one line of help)."""
