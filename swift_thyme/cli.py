@@ -14,6 +14,7 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
+    'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
 }
 """Command → (module, one line of help)."""

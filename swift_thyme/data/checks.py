@@ -19,6 +19,7 @@ from ..protocol import (
     THINK_CLOSE,
     THINK_OPEN,
     answer_of,
+    prompt_image_paths,
     segments,
 )
 from ..types import Segment, SegmentKind
@@ -58,11 +59,14 @@ def check_host_tokens(texts: list[str]) -> None:
 
 
 def check_user(text: str) -> None:
-    """The prompt holds no sandbox output of its own (naming the tags is allowed, filling them is not).
+    """The prompt names no picture it does not have, and holds no sandbox output of its own (empty tags may be named).
 
     Raises:
-        RowRejected: SANDBOX_FOREIGN.
+        RowRejected: PATH_WITHOUT_PICTURE or SANDBOX_FOREIGN.
     """
+    paths = prompt_image_paths(text)
+    if paths and IMAGE_TAG not in text:
+        raise RowRejected(Reason.PATH_WITHOUT_PICTURE, f'the prompt names {paths[0]!r}, but has no picture')
     for part in segments(text):
         if part.kind is SegmentKind.SANDBOX and part.text[len(SANDBOX_OPEN) : -len(SANDBOX_CLOSE)].strip():
             raise RowRejected(Reason.SANDBOX_FOREIGN, 'a sandbox output stands in the question')

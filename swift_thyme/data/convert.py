@@ -68,14 +68,9 @@ class Converter:
             RowRejected: with the first reason found.
         """
         parsed = parse_form(row, self.kind)
-        texts = [parsed.user, parsed.response or '']
         rendered = ANSWER_OPEN not in parsed.user and not prompt_paths(parsed.user)
-        bare = rendered and not any(IMAGE_TAG in text for text in texts)
-        if not bare:
-            check_picture_count(texts, len(parsed.pictures))
-        check_host_tokens([*texts, parsed.system or ''])
-        check_user(parsed.user)
-        fixes = list(self._check_goal(parsed))
+        bare = rendered and IMAGE_TAG not in f'{parsed.user}{parsed.response}'
+        fixes = list(check_texts(parsed, self.kind, count_tags=not bare))
         pictures = [check_picture(read_source(p, base), decode=self.decode) for p in parsed.pictures]
         sizes = [(picture.width_px, picture.height_px) for picture in pictures]
         fixes += [fix for picture in pictures for fix in picture.fixes]
@@ -94,7 +89,7 @@ class Converter:
             self.store.put(picture)
         rounds = len(code_blocks(parsed.response or ''))
         return PreparedRow(
-            id=_content_id(messages, names, parsed.solution),
+            id=content_id(messages, names, parsed.solution),
             split=self._split(split, parsed, rounds),
             messages=tuple(shown['messages'] if self.keep_paths else messages),
             images=tuple(shown['images'] if self.keep_paths else names),
@@ -108,13 +103,6 @@ class Converter:
             length_tokens=length,
             picture_bytes=sum(len(picture.data) for picture in pictures),
         )
-
-    def _check_goal(self, row: SourceRow) -> tuple[Fix, ...]:
-        if self.kind is Kind.SFT:
-            return check_response(row.response or '')
-        if not (row.solution or '').strip():
-            raise RowRejected(Reason.EMPTY_SOLUTION, f'solution is {row.solution!r}')
-        return ()
 
     def _messages(self, row: SourceRow, user: str, response: str | None) -> tuple[list[dict[str, str]], list[Fix]]:
         system = row.system if self.system is SystemPolicy.KEEP else None
@@ -138,6 +126,32 @@ class Converter:
         if any(part.kind is SegmentKind.SANDBOX and IMAGE_TAG in part.text for part in parts):
             return Split.TWO_ROUNDS if rounds > 1 else Split.SINGLE_ROUND
         return computation if rounds or not row.pictures else Split.SINGLE_ROUND
+
+
+def check_texts(row: SourceRow, kind: Kind, *, count_tags: bool = True) -> tuple[Fix, ...]:
+    """Runs every check that needs a row's texts alone.
+
+    Args:
+        row: in its one shape.
+        kind: SFT rows need a response that follows the protocol, RL rows a solution.
+        count_tags: compare the number of pictures with the `<image>` tags.
+
+    Returns:
+        Notes on a row that passes.
+
+    Raises:
+        RowRejected: with the first reason found.
+    """
+    texts = [row.user, row.response or '']
+    if count_tags:
+        check_picture_count(texts, len(row.pictures))
+    check_host_tokens([*texts, row.system or ''])
+    check_user(row.user)
+    if kind is Kind.SFT:
+        return check_response(row.response or '')
+    if not (row.solution or '').strip():
+        raise RowRejected(Reason.EMPTY_SOLUTION, f'solution is {row.solution!r}')
+    return ()
 
 
 def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
@@ -231,7 +245,8 @@ def _read_messages(messages: Any, kind: Kind) -> tuple[str | None, str, str | No
     return system, str(contents[0]), str(contents[1]) if kind is Kind.SFT else None
 
 
-def _content_id(messages: Sequence[dict[str, str]], names: Sequence[str], solution: str | None) -> str:
+def content_id(messages: Sequence[dict[str, str]], names: Sequence[str], solution: str | None) -> str:
+    """What a row is, in 24 hexadecimal digits: its words without the system message, its pictures, its solution."""
     spoken = [(message['role'], message['content']) for message in messages if message['role'] != 'system']
     content = json.dumps([spoken, list(names), solution], ensure_ascii=False).encode('utf-8', 'surrogatepass')
     return hashlib.sha256(content).hexdigest()[:24]

@@ -8,7 +8,6 @@ paths. A folder of such a name that is no prepared set is loaded as the host wou
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,38 +15,15 @@ from typing import Any
 from swift.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor, register_dataset
 from swift.dataset.loader import DatasetLoader
 
-from ..errors import DataError
+from .manifest import prepared_root
 from .paths import resolve
 from .rows import Split
-
-_MANIFEST = 'prepared.json'
-_DEPTH = 3
-"""A row file is at most this many folders below the set's own."""
 
 
 def register_prepared_sets() -> None:
     """Makes the host resolve prepared sets that it loads. Any number of times."""
     for split in Split:
         register_dataset(DatasetMeta(dataset_path=split.value, loader=PreparedLoader), exist_ok=True)
-
-
-def prepared_root(path: Path) -> Path | None:
-    """The set's folder that a folder or file of rows belongs to; None when it belongs to none.
-
-    Raises:
-        DataError: the set is not finished.
-    """
-    path = path.expanduser().absolute()
-    for folder in (path, *path.parents)[: _DEPTH + 1]:
-        manifest = folder / _MANIFEST
-        if manifest.is_file():
-            if not json.loads(manifest.read_text(encoding='utf-8')).get('complete'):
-                raise DataError(
-                    f'{folder} is not finished: its preparation was stopped or a source could not be read; expected '
-                    'a complete set; run the same `thyme prepare` command again'
-                )
-            return folder
-    return None
 
 
 class PreparedLoader(DatasetLoader):  # type: ignore[misc]

@@ -64,16 +64,14 @@ def to_handles(user: str, response: str | None, sizes: Sequence[tuple[int, int]]
             where the row has fewer.
 
     Raises:
-        RowRejected: SPECIAL_TOKEN, when a text already holds a handle; PATH_WITHOUT_PICTURE.
+        RowRejected: SPECIAL_TOKEN, when a text already holds a handle.
     """
     for text in (user, response or ''):
         if _HANDLE.search(text):
             raise RowRejected(
                 Reason.SPECIAL_TOKEN, 'the text holds $IMAGE_…, which prepared sets use for picture paths'
             )
-    spans = prompt_paths(user)
-    if spans and not user_pictures:
-        raise RowRejected(Reason.PATH_WITHOUT_PICTURE, f'the prompt names {spans[0].path!r}, but has no picture')
+    spans = prompt_paths(user) if user_pictures else ()
     known = _number([span.path for span in spans], user_pictures)
     fixes: list[Fix] = [Fix.PROMPT_PATH] if spans else []
     for span, index in reversed(list(zip(spans, known, strict=True))):

@@ -45,69 +45,43 @@ STAGES = {
 
 
 class Reason(str, Enum):
-    """Why a row is not kept. Every rejected row has exactly one: the first that is found."""
+    """Why a row is not kept, told in words by `explain.REASON_TEXT`. A rejected row has one: the first one found."""
 
     MALFORMED_ROW = 'malformed_row'
-    """Not a row in any known form: broken JSON, a missing or mistyped column, roles out of order."""
     IMAGE_COUNT = 'image_count'
-    """The number of pictures differs from the number of `<image>` tags."""
     UNBALANCED_TAGS = 'unbalanced_tags'
-    """A protocol tag is opened and not closed, closed and not opened, or opened twice."""
     SANDBOX_MISSING = 'sandbox_missing'
-    """A code block is not followed by a sandbox output."""
     SANDBOX_FOREIGN = 'sandbox_foreign'
-    """A sandbox output follows no code block, or a picture of the response stands outside of one."""
     SPECIAL_TOKEN = 'special_token'
-    """The text holds a token that the host would read as its own: `<|…|>`, `<video>`, `<audio>`, or a handle."""
     ANSWER_MISSING = 'answer_missing'
-    """The response has no closed, non-empty `<answer>` after its last code block."""
     EMPTY_SOLUTION = 'empty_solution'
     PATH_WITHOUT_PICTURE = 'path_without_picture'
-    """The prompt names a picture's path, but the row has no picture."""
     UNREADABLE_IMAGE = 'unreadable_image'
-    """Not base64, no such file, or not a picture."""
     TRUNCATED_IMAGE = 'truncated_image'
-    """A picture whose data ends early."""
     IMAGE_SHAPE = 'image_shape'
-    """A side below 28 px or an aspect ratio above 200: the model family cannot see it."""
     OVER_LONG = 'over_long'
     DUPLICATE = 'duplicate'
     CERTIFY_FAILED = 'certify_failed'
-    """A code block did not run in the sandbox (only with `--certify --drop failed`)."""
     CERTIFY_DIFFERENT = 'certify_different'
-    """A code block gave other pictures than the stored ones (only with `--certify --drop different`)."""
     CHANGED_IMAGE = 'changed_image'
-    """A stored picture is not the one its name promises (only in `thyme validate`)."""
 
 
 class Fix(str, Enum):
-    """What was changed in a row that is kept. Counted per row."""
+    """What was changed in a row that is kept; `explain.FIX_TEXT` says it in words. Counted once per row."""
 
     PROMPT_PATH = 'prompt_path'
-    """The foreign path of the prompt became a handle."""
     RESPONSE_PATH = 'response_path'
-    """The same picture's path or file name in the response became the handle."""
     OTHER_PATH_READ = 'other_path_read'
-    """Code read a picture under a path that the prompt does not name; it became the handle of the first picture."""
     OTHER_PATH_WRITTEN = 'other_path_written'
-    """Code wrote a picture to a foreign absolute path; it became one below the sandbox's directory."""
     PROCESSED_DIR = 'processed_dir'
-    """A foreign directory of processed pictures became the sandbox's."""
     STEM = 'stem'
-    """A file name derived from the picture's own name follows its new name."""
     SIZE_LINE = 'size_line'
-    """The prompt stated another size than the picture has."""
     PROMPT_RENDERED = 'prompt_rendered'
-    """A bare question was put into the paper's prompt (Table 2)."""
     SYSTEM_ADDED = 'system_added'
     ORIENTATION = 'orientation'
-    """EXIF orientation was applied to the pixels."""
     COLOUR_MODE = 'colour_mode'
-    """Palette, CMYK, 16-bit or transparent pixels became RGB or grey."""
     FORMAT = 'format'
-    """A picture that is neither JPEG, PNG nor WEBP was stored as PNG."""
     SANDBOX_EMPTY = 'sandbox_empty'
-    """Not a change, a note: a sandbox output of the response is empty."""
 
 
 class SystemPolicy(str, Enum):

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..lengths import LengthBudget
 from ..rows import Kind, Split, SystemPolicy
 from .options import Options, RowFormat
+from .report import REPORT_HTML
 from .run import Prepared, prepare
 from .state import restart
 
@@ -128,5 +129,6 @@ def _say(options: Options, done: Prepared) -> None:
             print(f'  {name:<20} {count:>10,}')
     if options.lengths is None:
         print('over-long rows were not looked for: give --model to count tokens')
+    print(f'report: {options.out / REPORT_HTML}')
     for name, error in done.failed.items():
         print(f'not read: {name}: {error}', file=sys.stderr)

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, ThymeError
+from ..manifest import MANIFEST
 from ..paths import check_root
 from ..rows import Reason, Split
 from ..sources import Shard, plan
 from .options import FORMAT_VERSION, Options
-from .state import MANIFEST, State, publish, write_json
+from .report import write_report
+from .state import State, publish, write_json
 from .tally import Tally, total
 from .worker import REJECTED, RowFact, ShardResult, describe, process_shard, start_worker
 from .writer import read_rows, rewrite
@@ -84,6 +86,7 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
         ordered = [markers[index] for index in sorted(markers)]
         done = Prepared(total(map(_tally, ordered)), len(shards), failed, ordered)
         write_manifest(options, done.tally, complete=not failed)
+        write_report(options, done.tally, ordered, failed)
         return done
     finally:
         state.close()
@@ -160,7 +163,7 @@ def _drain(progress: Any, watcher: Watcher) -> None:
 def _commit(options: Options, state: State, shard: Shard, result: ShardResult) -> dict[str, Any]:
     """Makes a converted shard part of the set; a kill at any point leaves it undone, never half done."""
     scratch = state.scratch / f'{shard.index:05d}'
-    taken = state.claim(shard.index, [fact.id for fact in result.facts])
+    taken = state.seen.claim(shard.index, [fact.id for fact in result.facts])
     if taken:
         _drop_duplicates(options, scratch, result, taken)
     suffix = options.row_format.value

@@ -10,18 +10,16 @@ import fcntl
 import json
 import os
 import shutil
-import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, DataError
+from ..manifest import MANIFEST
+from ..seen import SeenIds
 from ..sources import Shard
 from .options import Options
 
 STATE = '.thyme'
-MANIFEST = 'prepared.json'
-_CHUNK = 500
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -78,12 +76,11 @@ class State:
             ) from error
         self.scratch = self._folder / 'scratch'
         shutil.rmtree(self.scratch, ignore_errors=True)
-        self._seen: sqlite3.Connection | None = None
+        self.seen = SeenIds(self._folder / 'seen.sqlite')
 
     def close(self) -> None:
         """Releases the lock and removes scratch files."""
-        if self._seen is not None:
-            self._seen.close()
+        self.seen.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._lock.close()
 
@@ -128,23 +125,6 @@ class State:
 
     def _marker(self, index: int) -> Path:
         return self._folder / 'shards' / f'{index:05d}.json'
-
-    def claim(self, index: int, ids: Sequence[str]) -> set[str]:
-        """Claims row ids for a shard; returns those that an earlier shard has. Doing it twice changes nothing."""
-        if self._seen is None:
-            self._seen = sqlite3.connect(self._folder / 'seen.sqlite')
-            self._seen.execute('PRAGMA cache_size = -32768')
-            self._seen.execute('CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, shard INTEGER) WITHOUT ROWID')
-        keys = [bytes.fromhex(key) for key in ids]
-        taken: set[str] = set()
-        with self._seen:
-            self._seen.executemany('INSERT OR IGNORE INTO seen VALUES (?, ?)', ((key, index) for key in keys))
-            for at in range(0, len(keys), _CHUNK):
-                chunk = keys[at : at + _CHUNK]
-                marks = ','.join('?' * len(chunk))
-                found = self._seen.execute(f'SELECT id FROM seen WHERE id IN ({marks}) AND shard != ?', [*chunk, index])
-                taken.update(key.hex() for (key,) in found)
-        return taken
 
 
 def restart(out: Path) -> None:
