@@ -25,6 +25,7 @@ from ..errors import DataError, SessionDead
 from ..types import Outcome, SandboxImage, SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
+from .ledger import Ledger
 from .probe import choose_base_dir, probe
 from .repair import resolve
 
@@ -32,8 +33,8 @@ from .repair import resolve
 class ZygoteSession(Session):
     """See `Session`. `directory` is where its snippets work."""
 
-    def __init__(self, client: Client, ident: str, directory: str, inputs: list[str]) -> None:
-        self._client, self._ident, self._inputs = client, ident, inputs
+    def __init__(self, client: Client, ledger: Ledger, ident: str, directory: str, inputs: list[str]) -> None:
+        self._client, self._ledger, self._ident, self._inputs = client, ledger, ident, inputs
         self.directory = directory
         self._closing: Future[Any] | None = None
         self._finalizer = weakref.finalize(self, _release, client, ident, inputs)
@@ -50,7 +51,7 @@ class ZygoteSession(Session):
             done.set_exception(SessionDead(f'session {self._ident} is closed'))
             return done
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        reply.add_done_callback(lambda reply: _pass_on(reply, done))
+        reply.add_done_callback(lambda reply: _pass_on(reply, done, self._ledger))
         return done
 
     async def close(self) -> None:
@@ -82,24 +83,24 @@ def _remove_files(paths: list[str]) -> None:
             os.unlink(path)
 
 
-def _pass_on(reply: Future[Any], done: Future[SandboxResult]) -> None:
+def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger) -> None:
     error = reply.exception()
     if error is not None:
         done.set_exception(error)
         return
     value = reply.result()
     raw = value['raw_outcome']
-    done.set_result(
-        SandboxResult(
-            outcome=Outcome(value['outcome']),
-            text=value['text'],
-            images=tuple(SandboxImage(**image) for image in value['images']),
-            elapsed_s=value['elapsed_s'],
-            repairs=tuple(value['repairs']),
-            repairs_seen=tuple(value['repairs_seen']),
-            raw_outcome=Outcome(raw) if raw else None,
-        )
+    result = SandboxResult(
+        outcome=Outcome(value['outcome']),
+        text=value['text'],
+        images=tuple(SandboxImage(**image) for image in value['images']),
+        elapsed_s=value['elapsed_s'],
+        repairs=tuple(value['repairs']),
+        repairs_seen=tuple(value['repairs_seen']),
+        raw_outcome=Outcome(raw) if raw else None,
     )
+    ledger.add(result)
+    done.set_result(result)
 
 
 class ZygoteSandbox(Sandbox):
@@ -116,6 +117,8 @@ class ZygoteSandbox(Sandbox):
         """
         self._settings = settings or SandboxSettings.from_env()
         self._tokens = tuple(special_tokens)
+        self.ledger = Ledger()
+        """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
@@ -173,7 +176,7 @@ class ZygoteSandbox(Sandbox):
         except BaseException:
             _remove_files(made)
             raise
-        return ZygoteSession(client, reply['session'], reply['dir'], made)
+        return ZygoteSession(client, self.ledger, reply['session'], reply['dir'], made)
 
     def connect(self) -> Client:
         """The connection to the supervisor, started when there is none that lives.
@@ -189,6 +192,7 @@ class ZygoteSandbox(Sandbox):
                     'tier': probe().require(settings.allow_tier_c).value,
                     'rollback': settings.rollback,
                     'repairs': resolve(settings.repairs),
+                    'font_cache': os.path.expanduser('~/.cache/matplotlib'),
                 }
                 self._client = Client(setup)
                 if self._tokens:

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -45,7 +46,8 @@ class Process:
         self.group = self.pid = pid
         self.holder = 0
         """The process that waits as snapshot, if any."""
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: deque[Event] = deque()
+        self._waiter: asyncio.Future[None] | None = None
         self.lost = False
         self.room_for_files: Callable[[], int] = lambda: 1 << 30
         """Counts how many files and directories the session may still make; asked rarely, when it may be few."""
@@ -70,10 +72,9 @@ class Process:
         self._nonce, self._forks_allowed = nonce, int(may_fork)
         self._report.clear()
         self._files_left = 0
-        while not self.events.empty():
-            self.events.get_nowait()
+        self._events.clear()
         if self.lost:
-            self.events.put_nowait((LOST, b''))
+            self.happen((LOST, b''))
 
     async def send(self, parts: list[bytes]) -> None:
         """Sends datagrams to whoever waits on the channel, and wakes it."""
@@ -90,10 +91,24 @@ class Process:
 
     async def next_event(self, timeout_s: float) -> Event | None:
         """The next thing that happens in this turn; None when nothing does in time."""
-        try:
-            return await asyncio.wait_for(self.events.get(), timeout_s)
-        except asyncio.TimeoutError:
-            return None
+        if not self._events:
+            self._waiter = self._loop.create_future()
+            timer = self._loop.call_later(timeout_s, self._stop_waiting)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        return self._events.popleft() if self._events else None
+
+    def happen(self, event: Event) -> None:
+        """Adds an event to the turn."""
+        self._events.append(event)
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def adopt(self, payload: bytes) -> bool:
         """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
@@ -165,7 +180,7 @@ class Process:
         if kind == wire.READY and fds and self._listener < 0:
             self._listener = fds.pop()
             self._loop.add_reader(self._listener, self._answer_call)
-            self.events.put_nowait((wire.READY, b''))
+            self.happen((wire.READY, b''))
         elif self._nonce and nonce == self._nonce:
             self._count(kind, payload)
         for fd in fds:
@@ -173,14 +188,14 @@ class Process:
 
     def _count(self, kind: bytes, payload: bytes) -> None:
         if kind not in (wire.REPORT, wire.REPORT_MORE):
-            self.events.put_nowait((kind, payload))
+            self.happen((kind, payload))
             return
         self._report += payload
         if len(self._report) > self._most_report_bytes:
             self._nonce = b''
-            self.events.put_nowait((OVER, b'the report is too long'))
+            self.happen((OVER, b'the report is too long'))
         elif kind == wire.REPORT:
-            self.events.put_nowait((wire.REPORT, bytes(self._report)))
+            self.happen((wire.REPORT, bytes(self._report)))
             self._report.clear()
 
     def _end(self) -> None:
@@ -190,7 +205,7 @@ class Process:
         self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         self._drop_listener()
-        self.events.put_nowait((LOST, b''))
+        self.happen((LOST, b''))
 
     def _drop_listener(self) -> None:
         if self._listener >= 0:

@@ -14,9 +14,9 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
+from ..naming import Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
-from .naming import Namer
 from .pictures import Decoders, Gallery
 from .process import LOST, OVER, Event, Process, read_state
 from .zygote import ZygoteProcess

@@ -34,7 +34,7 @@ async def watch(running: Callable[[], Iterable[Session]]) -> None:
                 continue
             problem = exceeded(session, process.pid)
             if problem:
-                process.events.put_nowait((OVER, problem.encode()))
+                process.happen((OVER, problem.encode()))
         pause = max(_INTERVAL_S, (time.monotonic() - begun) / _MOST_SHARE)
 
 

@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 _EXTENSION = re.compile(r'\.(?:jpe?g|jpe|png|bmp|dib|gif|webp|tiff?)(?![A-Za-z0-9_])', re.IGNORECASE)
+SAVING = re.compile(r'^(?:/[^\n]*?)?/temp_processed_images(?=/|$)')
+"""Where released data and models save, under whatever root (`/mnt/data/temp_processed_images` in the paper's)."""
+
 _BOUNDARY = re.compile(r'(?:^|(?<=[\s\'"`(\[{<=:,;|>]))(?=\S)')
 _MOST_MENTIONS, _MOST_STARTS, _LONGEST = 200, 24, 4096
 
@@ -86,4 +89,7 @@ class Namer:
         path = posixpath.normpath(posixpath.join(self._root, written))
         prefix = self._root + '/'
         relative = path[len(prefix) :] if path.startswith(prefix) else ''
+        released = SAVING.match(path)
+        if not relative and released:
+            relative = path[released.end() + 1 :]
         return relative if relative in files else None
