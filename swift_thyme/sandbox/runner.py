@@ -18,6 +18,7 @@ import traceback
 import types
 from collections.abc import Iterator
 from pathlib import PurePath
+from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
 from typing import Any
 
 from .refusal import Refusal, close_doors
@@ -27,7 +28,8 @@ SNIPPET = '<snippet>'
 """File name under which snippets are compiled."""
 OK, ERROR, REFUSED, MEMORY = b'ok', b'error', b'refused', b'memory'
 """First field of a report."""
-_PROCESSED = re.compile(r'\w*processed_path\w*')
+_WORD = re.compile(r'\w+')
+_RETURNED = 'processed_path'
 _MESSAGE_CHARS = 2000
 _REFUSED_ERRNOS = (1, 13, 27, 28, 122)
 """EPERM, EACCES, EFBIG, ENOSPC, EDQUOT."""
@@ -170,7 +172,8 @@ class Runner:
 
         Looks at no other variable: touching an object makes a forked process copy its memory page.
         """
-        self._named.update(_PROCESSED.findall(code))
+        if _RETURNED in code:
+            self._named.update(word for word in _WORD.findall(code) if _RETURNED in word)
         return {name: list(_paths_in(self.namespace.get(name))) for name in self._named}
 
     def _new_paths(self, before: dict[str, list[str]]) -> list[str]:
@@ -188,6 +191,8 @@ class Runner:
             vars(builtins).clear()
             vars(builtins).update(self._builtins)
         gc.callbacks.clear()
+        for timer in (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF):
+            setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output
         sys.modules['__main__'] = self._main
 

@@ -276,6 +276,34 @@ MACHINERY = (
         hides='FORGED',
     ),
     Case(
+        'forged report with the right nonce, then an endless loop',
+        (
+            'import sys, socket\n'
+            'f = sys._getframe()\n'
+            'while f and not isinstance(f.f_locals.get("nonce"), bytes): f = f.f_back\n'
+            's = socket.socket(fileno=1000)\n'
+            "fields = (b'ok', b'FORGED', b'0', b'', b'')\n"
+            "body = b''.join(len(x).to_bytes(4, 'little') + x for x in fields)\n"
+            "if f: s.sendmsg([b'R' + f.f_locals['nonce'] + body])\n"
+            'while True: pass'
+        ),
+        hides='FORGED',
+        timeout_s=3.0,
+        **_KEPT,
+    ),
+    Case(
+        'messages without end',
+        "import socket\ns = socket.socket(fileno=1000)\nwhile True: s.sendmsg([b'R' + b'x' * 9000])",
+        timeout_s=2.0,
+        **_KEPT,
+    ),
+    Case(
+        'alarm that rings later',
+        'import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.2)\nkept = 1',
+        then="import time\ntime.sleep(0.4)\nprint('kept', kept)",
+        then_shows='kept 1',
+    ),
+    Case(
         'requests read by a thread left behind',
         (
             'import threading, socket, os\n'

@@ -16,7 +16,7 @@ from .runtime import Crops, wrap_readers
 from .source import reindent
 from .transform import BOX_VARIABLE, CUT_ARRAY, CUT_PICTURE, Transformer
 
-_MAYBE = re.compile(r'/|\.crop\b|\[.*:.*,|\bcv[34]?\b|box|coord|path|file|:\S*f\}', re.IGNORECASE | re.DOTALL)
+_MAYBE = re.compile(r'/|\.crop\b|\bcv[34]?\b|box|coord|path|file|\df\}', re.IGNORECASE)
 """Code without any of this needs no look at its syntax tree."""
 
 
@@ -50,7 +50,8 @@ class Layer:
             ValueError: it holds a NUL.
         """
         self.log.begin()
-        if not _MAYBE.search(code):
+        slices = '[' in code and ':' in code and ',' in code
+        if not slices and not _MAYBE.search(code):
             with suppress(IndentationError):
                 return compile(code, file_name, 'exec', dont_inherit=True)
         tree = self._parse(code, file_name)
