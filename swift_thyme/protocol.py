@@ -34,6 +34,9 @@ IMAGE_TAG = '<image>'
 STOP_STRINGS = (CODE_CLOSE, ANSWER_CLOSE)
 """Where a generation ends: run the code, or finish. The end-of-turn token is the template's own."""
 
+MAX_TAIL_CHARS = 16
+"""Longest text after `</code>` that one token can carry, characters."""
+
 SYSTEM_PROMPT = (
     'You are a helpful assistant. Solve the problem step by step.\n\n'
     'While you reason you may, and are encouraged to, write Python code that helps you: to process the image (crop a '
@@ -55,14 +58,125 @@ USER_PROMPT = (
 )
 """Paper: Table 2."""
 
-_SPAN = re.compile(
-    f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL
-)
+_SPAN = re.compile(f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL)
 _FENCE_OPEN = re.compile(r'\A\s*```[ \t]*(?:python3?|py)?[ \t]*\r?\n', re.IGNORECASE)
 _FENCE_CLOSE = re.compile(r'\r?\n[ \t]*```\s*\Z|\A```\s*\Z')
 _PROTOCOL_NAMES = 'sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response'
 _TAG = re.compile(rf'</?(?:{_PROTOCOL_NAMES})\b[^<>]*>', re.IGNORECASE)
 _SPECIAL_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>')
+
+
+_PATH_LABEL = re.compile(
+    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?(?:file[\s_]*)?paths?[\s_]*(?:#?\d+)?[\s*_`"\'”]*(?:(?P<colon>[:：=])[\s*]*|(?=["“]))',
+    re.IGNORECASE,
+)
+_SIZE_LABEL = re.compile(
+    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?sizes?[\s_]*(?:#?\d+)?[\s*_`"\'”]*[:：=][\s*`"\'“‘(\[\\]*'
+    r'(?P<size>(?P<width>\d+)\s*[x×*X,]\s*(?P<height>\d+))',
+    re.IGNORECASE,
+)
+_QUOTES = {'"': '"”“＂', '“': '”"', '”': '”"', '„': '“”"', '＂': '＂"', "'": "'’", '‘': "’'", '’': "’'", '`': '`'}
+_QUOTES |= {'«': '»', '「': '」', '『': '』', '<': '>'}
+_LINK = re.compile(r'!?\[[^\]\n]*\]\(\s*(?P<angle><)?(?P<path>[^\n]*?)(?(angle)>)\s*\)(?=[\s*.,;]|\Z)')
+_LOOKS_LIKE_PATH = re.compile(r'\$\w+\Z|.*[/\\].|.*\.\w{2,5}\Z', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class PromptPath:
+    """One picture path as it stands in a prompt, without its quotes: `text[start:end] == path`."""
+
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PromptSize:
+    """One picture size as it stands in a prompt; `text[start:end]` is the `WxH` part."""
+
+    width_px: int
+    height_px: int
+    start: int
+    end: int
+
+
+def prompt_image_paths(text: str) -> tuple[str, ...]:
+    """The paths that a prompt's `User Image Path` lines name, in the order of the lines.
+
+    Found in every spelling met in public data: any case and spacing, with a number, bold or as a heading, with a
+    stray `**` after the colon, in straight, curly, escaped or no quotes, in backticks, as a markdown link, in a
+    list, on the next line; with spaces and any script in the path. The path is returned as written.
+
+    Returns:
+        One entry per path, repeated ones included, so that entry i belongs to picture i of the prompt; empty when
+        the prompt names none.
+    """
+    return tuple(span.path for span in prompt_paths(text))
+
+
+def prompt_paths(text: str) -> tuple[PromptPath, ...]:
+    """As `prompt_image_paths`, with the place of each path, for those who rewrite it."""
+    found: list[PromptPath] = []
+    for label in _PATH_LABEL.finditer(text):
+        following = _PATH_LABEL.search(text, label.end())
+        limit = following.start() if following else len(text)
+        size = _SIZE_LABEL.search(text, label.end(), limit)
+        found += _read_paths(text, label.end(), size.start() if size else limit)
+    return tuple(found)
+
+
+def prompt_image_sizes(text: str) -> tuple[PromptSize, ...]:
+    """The sizes that a prompt's `User Image Size` lines state, in order, with their places."""
+    return tuple(
+        PromptSize(int(m['width']), int(m['height']), m.start('size'), m.end('size'))
+        for m in _SIZE_LABEL.finditer(text)
+    )
+
+
+def _read_paths(text: str, start: int, limit: int) -> list[PromptPath]:
+    line_end = text.find('\n', start, limit)
+    limit = line_end if line_end >= 0 else limit
+    link = _LINK.match(text, start, limit)
+    if link:
+        return _as_path(text, link.start('path'), link.end('path'))
+    if not text.startswith('[', start):
+        return _read_path(text, start, limit)
+    found, at = [], start + 1
+    while spans := _read_path(text, at, limit, quoted_only=True):
+        found += spans
+        closing = re.compile(r'[^\s\w]?\s*,\s*').match(text, spans[-1].end, limit)
+        if not closing:
+            break
+        at = closing.end()
+    return found
+
+
+def _read_path(text: str, start: int, limit: int, quoted_only: bool = False) -> list[PromptPath]:
+    if _TAG.match(text, start, limit):
+        return []
+    escaped = text.startswith('\\', start) and text[start + 1 : start + 2] in _QUOTES
+    opening = start + 1 if escaped else start
+    closers = _QUOTES.get(text[opening : opening + 1])
+    if closers:
+        body = opening + 1
+        pattern = (r'\\' if escaped else '') + f'[{re.escape(closers)}]' + r'(?!\w)'
+        closed = re.compile(pattern).search(text, body, limit)
+        inner = text[body : body + 1]
+        if closed and inner in _QUOTES:
+            return _read_path(text, body, closed.start() + 1, quoted_only)
+        if closed:
+            return _as_path(text, body, closed.start())
+        return _as_path(text, body, limit)
+    return [] if quoted_only else _as_path(text, start, limit)
+
+
+def _as_path(text: str, start: int, end: int) -> list[PromptPath]:
+    raw = text[start:end]
+    start += len(raw) - len(raw.lstrip())
+    path = raw.strip().rstrip('*#').rstrip()
+    bare = path.rstrip('.,;')
+    path = bare if re.search(r'\.\w{2,5}\Z', bare) else path
+    return [PromptPath(path, start, start + len(path))] if _LOOKS_LIKE_PATH.match(path) else []
 
 
 @dataclass(frozen=True)
@@ -129,8 +243,14 @@ def code_blocks(text: str) -> tuple[str, ...]:
 
 
 def code_at_end(text: str) -> str | None:
-    """The source of the code block that `text` ends with, or None when it does not end with a closed block."""
+    """The source of the code block that `text` ends with, or None when it does not end with a closed block.
+
+    Generation stops at `</code>`, but the token that completes the tag may carry a few characters more (`>\\n`, `><`);
+    such a tail of up to `MAX_TAIL_CHARS` belongs to the model and does not hide the block.
+    """
     parts = segments(text)
+    if len(parts) > 1 and parts[-1].kind is SegmentKind.TEXT and len(parts[-1].text) <= MAX_TAIL_CHARS:
+        parts = parts[:-1]
     if not parts or parts[-1].kind is not SegmentKind.CODE or not parts[-1].text.endswith(CODE_CLOSE):
         return None
     return strip_fence(parts[-1].text[len(CODE_OPEN) : -len(CODE_CLOSE)])

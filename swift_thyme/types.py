@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Outcome(str, Enum):
-    """What became of one snippet. The sandbox's own failure is an exception (`errors.SandboxError`), never one of these."""
+    """What became of one snippet. The sandbox's own failure is an exception (`SandboxError`), never one of these."""
 
     OK = 'ok'
     CODE_ERROR = 'code_error'

@@ -1,0 +1,199 @@
+"""The loop of a think-with-images trajectory: what happens after each generation. Host-free.
+
+Training rollouts, inference, serving and evaluation all drive an `Agent`: they generate, hand it the text, and do
+what its `Step` says. It owns the stop rules and the sandbox session; it knows nothing of token ids, engines or
+rewards, and it never writes a word into the trajectory that is not the sandbox's own output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import protocol
+from .errors import SandboxError
+from .sandbox.base import InputImage, Limits, Sandbox, Session
+from .types import Outcome, SandboxResult, StopReason, Trajectory, Turn
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """Bounds of one trajectory."""
+
+    max_rounds: int = 5
+    """Generations. Release: 5 (inference)."""
+    max_images: int = 10
+    """Pictures returned by code over the whole trajectory. Release: 10."""
+    repetition_share: float = 0.5
+    """A trajectory is halted when copies of one substring cover more than this share of a generation. Paper: 0.5."""
+    repetition_window_chars: int = 20
+    """Length of that substring, characters."""
+    repetition_min_chars: int = 400
+    """Shorter generations are never called repetitive."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do after one generation."""
+
+    turn: Turn
+    stop: StopReason | None
+    """Why the trajectory ends here; None: append `output` to the assistant turn and generate again."""
+    output: str = ''
+    """Rendered sandbox output, one `<image>` per entry of `turn.result.images`; empty when stopping."""
+    error: str = ''
+    """The message of the sandbox's own failure, for logs; never for the model."""
+
+
+@dataclass
+class Agent:
+    """One trajectory. Not shared between trajectories; may be driven from changing event loops, one call at a time."""
+
+    sandbox: Sandbox
+    images: Sequence[InputImage] = ()
+    settings: AgentSettings = AgentSettings()
+    limits: Limits | None = None
+    output_dir: Path | None = None
+    """Where returned pictures are kept beyond the session's life; None: they live as long as the session."""
+    turns: list[Turn] = field(default_factory=list)
+    stop_reason: StopReason | None = None
+    session: Session | None = None
+    on_open: Callable[[Session], None] | None = None
+    """Called with the session once it is open, so that an owner can tie its life to something else."""
+
+    async def step(self, text: str, *, cut_by_length: bool = False) -> Step:
+        """Decides what follows one generation, running the code at its end if there is any.
+
+        Args:
+            text: what was sampled since the last call, tags included.
+            cut_by_length: the engine ended the generation because a token budget was used up.
+
+        Returns:
+            The step. After one with a `stop` the session is closed and further calls raise RuntimeError.
+        """
+        if self.stop_reason is not None:
+            raise RuntimeError(f'the trajectory has ended already: {self.stop_reason.value}')
+        step = self._stop_without_code(text, cut_by_length)
+        if step is None:
+            code = protocol.code_at_end(text)
+            step = await self._run_code(text, code) if code is not None else self._end(Turn(text), _no_code(text))
+        self.turns.append(step.turn)
+        if step.stop is not None:
+            self.stop_reason = step.stop
+            await self.close()
+        return step
+
+    def _stop_without_code(self, text: str, cut_by_length: bool) -> Step | None:
+        if is_repetitive(text, self.settings):
+            return self._end(Turn(text), StopReason.REPETITION)
+        if protocol.answer_of(text) is not None:
+            return self._end(Turn(text), StopReason.ANSWER)
+        if cut_by_length:
+            return self._end(Turn(text), StopReason.LENGTH)
+        if protocol.code_at_end(text) is not None and len(self.turns) + 1 >= self.settings.max_rounds:
+            return self._end(Turn(text, protocol.code_at_end(text)), StopReason.ROUND_LIMIT)
+        return None
+
+    async def _run_code(self, text: str, code: str) -> Step:
+        try:
+            if self.session is None:
+                self.session = await self.sandbox.open(self.images, limits=self.limits, output_dir=self.output_dir)
+                if self.on_open is not None:
+                    self.on_open(self.session)
+            result = await self.session.run(code)
+        except SandboxError as error:
+            return Step(Turn(text, code), StopReason.SANDBOX_FAILURE, error=f'{type(error).__name__}: {error}')
+        turn = Turn(text, code, result)
+        if self.n_images + len(result.images) > self.settings.max_images:
+            return self._end(turn, StopReason.IMAGE_LIMIT)
+        return Step(turn, None, protocol.render_sandbox_output(result))
+
+    @staticmethod
+    def _end(turn: Turn, reason: StopReason) -> Step:
+        return Step(turn, reason)
+
+    @property
+    def results(self) -> list[SandboxResult]:
+        """The sandbox's results so far, in order."""
+        return [turn.result for turn in self.turns if turn.result is not None]
+
+    @property
+    def n_images(self) -> int:
+        """Pictures returned so far."""
+        return sum(len(result.images) for result in self.results)
+
+    @property
+    def text(self) -> str:
+        """The assistant turn so far: what was sampled, with the sandbox's output between."""
+        return assistant_text(self.turns)
+
+    def trajectory(self) -> Trajectory:
+        """The trajectory as it stands.
+
+        Raises:
+            RuntimeError: it has not ended yet.
+        """
+        if self.stop_reason is None:
+            raise RuntimeError('the trajectory has not ended yet')
+        return Trajectory(tuple(self.turns), self.stop_reason, protocol.answer_of(self.text))
+
+    async def close(self) -> None:
+        """Closes the session, if one was opened. Any number of times."""
+        if self.session is not None:
+            await self.session.close()
+
+    def abandon(self, reason: StopReason) -> None:
+        """Ends the trajectory from outside (engine error, cancelled request); the session closes on its own."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+        if self.session is not None:
+            self.session.close_soon()
+
+
+def assistant_text(turns: Sequence[Turn]) -> str:
+    """Joins turns to the assistant message that the model saw: the last turn's output was never shown to it."""
+    parts = []
+    for i, turn in enumerate(turns):
+        parts.append(turn.text)
+        if turn.result is not None and i + 1 < len(turns):
+            parts.append(protocol.render_sandbox_output(turn.result))
+    return ''.join(parts)
+
+
+def _no_code(text: str) -> StopReason:
+    stray = protocol.CODE_CLOSE in protocol.without_tools(text)
+    return StopReason.MALFORMED_CODE if stray else StopReason.END_OF_TURN
+
+
+def is_repetitive(text: str, settings: AgentSettings) -> bool:
+    """Whether copies of one fixed-length substring cover more than the allowed share of `text`.
+
+    Every window of `repetition_window_chars` characters is counted by hash (Rabin-Karp's idea; Python's own string
+    hash of a slice stands in for the rolling one), overlapping copies only once.
+
+    Paper: §4, early stopping. Differs from the release, which looks at the last 1,000 characters only, at 0.3, and
+    not at all once the text holds a tag.
+    """
+    size = settings.repetition_window_chars
+    if len(text) < max(settings.repetition_min_chars, size):
+        return False
+    copies: dict[str, list[int]] = {}
+    for start in range(len(text) - size + 1):
+        window = text[start : start + size]
+        seen = copies.get(window)
+        if seen is None:
+            copies[window] = [1, start + size]
+        elif start >= seen[1]:
+            seen[0] += 1
+            seen[1] = start + size
+    most = max(count for count, _ in copies.values())
+    return most > 1 and most * size > settings.repetition_share * len(text)
+
+
+def count_outcomes(results: Sequence[SandboxResult]) -> dict[Outcome, int]:
+    """How many snippets ended in each outcome; every outcome is present."""
+    counts = dict.fromkeys(Outcome, 0)
+    for result in results:
+        counts[result.outcome] += 1
+    return counts

@@ -1,0 +1,1 @@
+"""What a newcomer runs first: the tiny checkpoint and the quickstart."""
