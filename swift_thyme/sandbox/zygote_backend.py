@@ -164,11 +164,12 @@ class ZygoteSandbox(Sandbox):
         return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
 
     def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
+        looks = [_look_at(image) for image in images]
         client = self.connect()
         run_dir = client.hello.result()['run_dir']
         made: list[str] = []
         try:
-            inputs = [_input(image, run_dir, made) for image in images]
+            inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
                 os.makedirs(directory, exist_ok=True)
@@ -238,32 +239,36 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
         sandbox.close()
 
 
-def _input(image: InputImage, run_dir: str, made: list[str]) -> dict[str, Any]:
-    """Checks one input picture; bytes become a file outside the session's reach."""
+def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, made: list[str]) -> dict[str, Any]:
+    """What the supervisor is told of one input picture; bytes become a file outside the session's reach."""
+    suffix, size = look
     if isinstance(image.source, bytes):
-        what = f'the picture given as {len(image.source)} bytes'
-        suffix, size = _look_at(io.BytesIO(image.source), what)
         fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
         made.append(path)
         with open(fd, 'wb') as file:
             file.write(image.source)
     else:
         path = os.path.abspath(image.source)
-        size = _look_at(path, f'the picture {path}')[1]
     return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
 
 
-def _look_at(source: str | io.BytesIO, what: str) -> tuple[str, tuple[int, int]]:
-    """Suffix and size of a picture, from its header.
+def _look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
+    """Suffix and size (width, height in px) of an input picture, from its header.
 
     Raises:
         DataError: it is not there, or not a picture.
     """
     from PIL import Image
 
+    source: str | io.BytesIO
+    if isinstance(image.source, bytes):
+        what, source = f'the picture given as {len(image.source)} bytes', io.BytesIO(image.source)
+    else:
+        source = os.path.abspath(image.source)
+        what = f'the picture {source}'
     try:
-        with Image.open(source) as image:
-            return f'.{(image.format or "img").lower()}', image.size
+        with Image.open(source) as opened:
+            return f'.{(opened.format or "img").lower()}', opened.size
     except FileNotFoundError as error:
         raise DataError(f'{what} does not exist; give a path that this machine can read') from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

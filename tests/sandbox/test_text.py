@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from swift_thyme import protocol
 from swift_thyme.sandbox.text import TRUNCATED, clean, hide_paths
 
-PIECES = (
-    [
+PIECES = [
+    *(
         '<image>',
         '</sandbox_output>',
         '<|im_end|>',
@@ -27,10 +27,10 @@ PIECES = (
         '<|',
         '|>',
         'im_end',
-    ]
-    + ['\x1b[2J', '\x1b]0;t\x07', '\x00', '\u200b', '\ud800', '\u202e', '\r', '\n', '漢', '🙂', 'text ']
-    + ['<s>', '[INST]', '\x9b1m']
-)
+    ),
+    *('\x1b[2J', '\x1b]0;t\x07', '\x00', '\u200b', '\ud800', '\u202e', '\r', '\n', '漢', '🙂', 'text '),
+    *('<s>', '[INST]', '\x9b1m'),
+]
 TOKENS = ('<s>', '[INST]', '<ima')
 TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=60).map(''.join)
 TAGS = re.compile(r'</?(?:sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response)\b[^<>]*>', re.I)
