@@ -247,6 +247,8 @@ def parse_range(text: str) -> tuple[Quantity, Quantity] | None:
     low, high = parse_quantity(match['low']), parse_quantity(match['high'])
     if not low or not high or low.nouns or high.nouns:
         return None
+    if any(re.match(r'0\d', side.digits) for side in (low, high)):
+        return None
     return replace(low, unit=low.unit or high.unit, percent=low.percent or high.percent), high
 
 
