@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from . import picture, protocol
+from .agent import assistant_text
 from .errors import DataError
+from .types import Outcome, Trajectory, Turn
 
 SCHEMA = 1
 FOLDER = 'trajectories'
@@ -116,6 +118,43 @@ def _keep(reference: Any, folder: Path) -> str:
         partial.write_bytes(content)
         partial.replace(target)
     return str(target.relative_to(folder))
+
+
+def trajectory_json(trajectory: Trajectory, *, question: str, images: Sequence[str] = ()) -> dict[str, Any]:
+    """A trajectory outside of training as a record of the same schema.
+
+    Args:
+        trajectory: a finished one.
+        question: the user's words.
+        images: paths of the question's pictures.
+    """
+    results = [turn.result for turn in trajectory.turns if turn.result is not None]
+    return {
+        'schema': SCHEMA,
+        'question': question,
+        'images': list(images),
+        'text': assistant_text(trajectory.turns),
+        'stop_reason': trajectory.stop_reason.value,
+        'code_blocks': sum(turn.code is not None for turn in trajectory.turns),
+        'code_ok': sum(result.outcome is Outcome.OK for result in results),
+        'sandbox_s': sum(result.elapsed_s for result in results),
+        'turns': [turn_json(turn) for turn in trajectory.turns],
+        'answer': trajectory.answer,
+    }
+
+
+def turn_json(turn: Turn) -> dict[str, Any]:
+    """One turn as plain JSON values."""
+    info: dict[str, Any] = {'text': turn.text, 'code': turn.code}
+    if turn.result is not None:
+        info |= {
+            'outcome': turn.result.outcome.value,
+            'sandbox_text': turn.result.text,
+            'images': [image.path for image in turn.result.images],
+            'repairs': list(turn.result.repairs),
+            'elapsed_s': turn.result.elapsed_s,
+        }
+    return info
 
 
 def read_trajectories(root: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
 
 from . import protocol
+from .agent import Step
 from .config import SamplingSettings
 from .errors import ConfigError, DataError, TrajectoryError
 from .loss import SandboxGuard
@@ -86,6 +87,22 @@ class O3Mixin(_Base):
             hook = CodeTemperature(token_pieces(self.tokenizer), settings.scale(config.temperature))
             kwargs['logits_processor'] = LogitsProcessorList([*kwargs.get('logits_processor', []), hook])
         return kwargs
+
+    def encode_output(self, step: Step) -> list[int]:
+        """Ids of a step's rendered sandbox output, one image pad for each picture.
+
+        Raises:
+            TrajectoryError: the ids hold another number of pads than there are pictures.
+        """
+        pictures = step.turn.result.images if step.turn.result is not None else ()
+        text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if pictures else step.output
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        if ids.count(self.image_token_id) != len(pictures):
+            raise TrajectoryError(
+                f'sandbox output has {ids.count(self.image_token_id)} image pads for {len(pictures)} pictures: '
+                f'{step.output[:200]!r}'
+            )
+        return ids
 
     def _encode(self, inputs: Any) -> dict[str, Any]:
         """As the host's, with the end-of-turn token trained after `</answer>` although that is a stop word."""

@@ -17,7 +17,7 @@ from .question import ABSENT, Posed, pose
 from .seeds import digest, rng_for, row_seed
 from .spec import Encoding, Form, Kind, SetSpec, canvas_size
 from .tasks import Order, task_for_row
-from .types import Box, Item
+from .types import Box, Item, Target
 
 Row = dict[str, object]
 """Column → JSON value."""
@@ -42,6 +42,8 @@ class Draft:
     """Path of the picture relative to the set's folder, and the path the prompt names; empty without one."""
     size: tuple[int, int]
     """Of the picture, pixels."""
+    cap_px: int
+    """Height of the capital letters of the scene's labels, canvas pixels."""
 
     @property
     def prompt(self) -> str:
@@ -70,7 +72,7 @@ def draft(spec: SetSpec, index: int) -> Draft:
     picture = None if item.image is None else encode(item.image, spec)
     file = f'images/{name}.{spec.encoding.value}' if picture is not None else ''
     size = (width, height) if picture is not None else (0, 0)
-    return Draft(name, chosen.name, index, number, difficulty, item, posed, picture, file, size)
+    return Draft(name, chosen.name, index, number, difficulty, item, posed, picture, file, size, level.cap_px)
 
 
 def encode(image: Image.Image, spec: SetSpec) -> bytes:
@@ -87,6 +89,7 @@ def columns(made: Draft, spec: SetSpec) -> Row:
     """The columns that rows of every kind share: truth, box and provenance. Missing values are None."""
     item, (width, height), legibility = made.item, made.size, Legibility(spec.max_pixels)
     target = item.target
+    seen = target or (Target(Box(0, 0, width, height), made.cap_px) if item.answer == ABSENT else None)
     return {
         'id': made.id,
         'index': made.index,
@@ -110,7 +113,7 @@ def columns(made: Draft, spec: SetSpec) -> Row:
         else None,
         'rotation_deg': target.rotation_deg if target else None,
         'contrast': target.contrast if target else None,
-        'readable_without_tool': legibility.readable(target, width, height),
+        'readable_without_tool': legibility.readable(seen, width, height),
     }
 
 

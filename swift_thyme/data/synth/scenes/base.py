@@ -16,7 +16,7 @@ from PIL import Image
 from ..difficulty import Level
 from ..draw import LabelStyle, draw_label
 from ..types import Box, Color, Target
-from ..values import ValueKind
+from ..values import VIVID, ValueKind
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Yard:
     context: Box
     objects: tuple[str, ...]
     """Which sprites of `objects` fit there."""
+    colors: tuple[str, ...] = tuple(color for color in VIVID if color != 'brown')
+    """Colours that stand out from its ground."""
 
 
 @dataclass(frozen=True)

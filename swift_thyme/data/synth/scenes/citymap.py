@@ -18,6 +18,7 @@ from .objects import object_sprite
 
 _LAND: Color = (240, 236, 226)
 _PARK: Color = (196, 224, 180)
+_ON_GREEN = ('red', 'orange', 'yellow', 'blue', 'purple', 'pink')
 _WATER: Color = (150, 196, 228)
 _COURSES = ('at the top', 'in the middle', 'at the bottom')
 
@@ -122,7 +123,7 @@ def _park(image: Image.Image, brief: Brief, block: Box, title: str) -> Yard:
     area = Box(
         block.center[0] - half_w, top, block.center[0] + half_w, top + min(4 * unit, block.bottom - top - unit // 2)
     )
-    return Yard(f'in {title} Park', area, area.union(name), ('pin', 'tree'))
+    return Yard(f'in {title} Park', area, area.union(name), ('pin', 'tree'), _ON_GREEN)
 
 
 def _stop(image: Image.Image, brief: Brief, block: Box, title: str) -> tuple[Slot, Thing]:

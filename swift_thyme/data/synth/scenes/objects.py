@@ -50,19 +50,10 @@ def _balloon(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
 
 def _sticker(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
     s = side / 20
-    points = [
-        (10, 0),
-        (12.6, 6.6),
-        (20, 7.4),
-        (14.4, 12),
-        (16.2, 19.4),
-        (10, 15.4),
-        (3.8, 19.4),
-        (5.6, 12),
-        (0, 7.4),
-        (7.4, 6.6),
-    ]
-    draw.polygon([(x * s, y * s) for x, y in points], fill=color, outline=shade(color, 0.6))
+    outer = [(10, 0), (12.6, 6.6), (20, 7.4), (14.4, 12), (16.2, 19.4)]
+    points = [*outer, (10, 15.4), (3.8, 19.4), (5.6, 12), (0, 7.4), (7.4, 6.6)]
+    draw.polygon([(x * s, y * s) for x, y in points], fill=(252, 252, 252), outline=(90, 90, 90))
+    draw.polygon([(10 * s + (x - 10) * 0.76 * s, 10.6 * s + (y - 10.6) * 0.76 * s) for x, y in points], fill=color)
 
 
 def _tree(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:

@@ -8,7 +8,7 @@ from ..draw import stamp
 from ..scenes.base import Yard, fill
 from ..scenes.objects import PAINTERS, object_sprite
 from ..types import Box, Item, Plan, Step, Target
-from ..values import VIVID, value
+from ..values import value
 from .base import Order, task
 
 _ASK = ('How many {color} {objects} are {where}?', 'Count the {color} {objects} {where}.')
@@ -51,7 +51,7 @@ def _strew(order: Order, image: Image.Image, yard: Yard, shape: str) -> tuple[di
     rows = max(1, yard.box.height // round(side * 1.2))
     columns = max(2, yard.box.width // round(side * 1.25))
     places = rng.sample(range(rows * columns), min(rows * columns, rng.randint(3, order.level.objects)))
-    colors = rng.sample(VIVID, 2 if len(places) < 6 else 3)
+    colors = rng.sample(yard.colors, 2 if len(places) < 6 else 3)
     counts = dict.fromkeys(colors, 0)
     covered: Box | None = None
     for i, place in enumerate(sorted(places)):
