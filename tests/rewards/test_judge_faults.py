@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import socket
 import time
@@ -223,7 +224,7 @@ def test_messages_of_an_outage_come_at_growing_intervals(
         ask([StubJudge(port=9)], outage_limit_s=2)
     notices = [r for r in caplog.records if 'the step waits' in r.getMessage()]
     assert 2 <= len(notices) <= 5
-    gaps = [b.created - a.created for a, b in zip(notices, notices[1:], strict=False)]
+    gaps = [b.created - a.created for a, b in itertools.pairwise(notices)]
     assert gaps == sorted(gaps)
 
 

@@ -1,4 +1,4 @@
-"""A trajectory that is set aside gets an advantage of zero from the host's own statistics, and changes nobody's sign."""
+"""A trajectory that is set aside gets no advantage from the host's own statistics, and changes nobody's sign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rewards as the host calls them: the paper's formula in any order and subset, shared work, outages, clear errors."""
+"""The rewards as the host calls them: the paper's formula in any order and subset, shared work, outages, errors."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_code_reward_without_the_schedulers_record_says_so(desk: Desk) -> None:
 
 def test_outage_stops_with_addresses_and_causes(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in a_desk('http://127.0.0.1:9/v1', monkeypatch, outage_limit_s=0.2):
-        with pytest.raises(JudgeUnavailable, match='http://127.0.0.1:9/v1: cannot connect'):
+        with pytest.raises(JudgeUnavailable, match=r'127\.0\.0\.1:9/v1: cannot connect'):
             total(('fmt_orm', 'cst_orm'), [RIGHT, WRONG])
 
 
