@@ -28,6 +28,10 @@ _BRACKETS = re.compile(r'(?P<open>[\[(])(?P<body>[^\[\]]+)(?P<close>[\])])\Z')
 _MATRIX = re.compile(r'\\(begin|end)\{[bpvB]?matrix\}')
 
 
+LONGEST_CHARS = 400
+"""Longer texts are left to the judge."""
+
+
 class Kind(str, Enum):
     """The structure of a mathematical answer."""
 
@@ -71,6 +75,8 @@ def is_mathematics(text: str) -> bool:
 def decide_math(question: str, reference: str, answer: str) -> RuleVerdict | None:
     """Compares mathematics; None when the reference is not mathematics (a plain number may meet an expression)."""
     wanted, given = unwrap(reference), unwrap(answer)
+    if max(len(wanted), len(given)) > LONGEST_CHARS:
+        return undecided('long mathematics') if is_mathematics(wanted[:LONGEST_CHARS]) else None
     plain_reference, plain_answer = parse_quantity(wanted), parse_quantity(given)
     if not is_mathematics(wanted) and not (_plain(plain_reference) and is_mathematics(given)):
         return None
