@@ -168,8 +168,10 @@ def test_score_names_the_line_that_cannot_be_read(monkeypatch: pytest.MonkeyPatc
 def saved(folder: Path, text: str, rewards: dict[str, float], **more: Any) -> dict[str, Any]:
     return {
         'schema': 1, 'step': 1, 'request_id': text[-12:], 'prompt_id': 'p', 'messages': [],
-        'question': 'Q?\nA. x\nB. y', 'solution': 'B', 'images': [], 'text': text, 'stop_reason': 'answer', 'quarantined': False, 'code_blocks': 0,
-        'code_ok': 0, 'turns': [], 'answer': None, 'rewards': rewards, **more,
+        'question': 'Q?\nA. x\nB. y', 'solution': 'B', 'images': [], 'text': text,
+
+        'stop_reason': 'answer', 'quarantined': False, 'code_blocks': 0, 'code_ok': 0,
+        'turns': [], 'answer': None, 'rewards': rewards, **more,
     }  # fmt: skip
 
 

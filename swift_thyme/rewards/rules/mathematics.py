@@ -17,6 +17,9 @@ from .verdict import RuleVerdict, match, mismatch, undecided
 from .words import FORM_ASKED
 
 _POINT_ASKED = re.compile(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点', re.IGNORECASE)
+_INTERVAL_ASKED = re.compile(
+    r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域', re.IGNORECASE
+)
 _COMMAND = re.compile(
     r'\\(?:frac|dfrac|tfrac|sqrt|pi|cdot|times|div|pm|mp|infty|cup|cap|in|le|ge|leq|geq|neq|lt|gt|alpha|beta|gamma|theta|phi|lambda|mu|'
     r'sigma|omega|Delta|sin|cos|tan|cot|sec|csc|log|ln|exp|arcsin|arccos|arctan|begin|end|left|right|lfloor|rfloor|overline|'
@@ -306,7 +309,8 @@ def _bracketed(question: str, left: Structure, right: Structure) -> RuleVerdict:
         return match('items')
     mixed = {'[)', '(]'} & {left.brackets, right.brackets}
     interval = len(left.items) == 2 and not _POINT_ASKED.search(question)
-    return mismatch('brackets') if interval and (mixed or 'infty' in str(left.items)) else undecided('brackets')
+    asked = _INTERVAL_ASKED.search(question) or mixed or 'infty' in str(left.items)
+    return mismatch('brackets') if interval and asked else undecided('brackets')
 
 
 def _relations(left: str, right: str) -> RuleVerdict:

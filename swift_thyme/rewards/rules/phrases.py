@@ -27,8 +27,9 @@ _SEPARATOR = re.compile(r'\s*(?:[,;&\n]|/|\band\b|\bplus\b|和|与|以及|及)\s
 
 def decide_polarity(reference: str, answer: str) -> RuleVerdict | None:
     """Yes/no questions; None when the reference is neither yes nor no."""
-    wanted = _polarity(unwrap(reference).casefold())
-    if wanted is None:
+    bare = unwrap(reference).casefold()
+    wanted = _polarity(bare)
+    if wanted is None or bare in lists.OTHER_MEANINGS:
         return None
     text = unwrap(answer).casefold()
     whole = _polarity(text)

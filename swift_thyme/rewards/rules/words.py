@@ -20,6 +20,8 @@ def _set(text: str) -> frozenset[str]:
 YES = frozenset({'yes', 'yeah', 'yep', 'yup', 'true', 'correct', 'right', '是', '是的', '对', '对的', '有', '有的'})
 NO = frozenset({'no', 'nope', 'nah', 'false', 'incorrect', 'wrong', '否', '不是', '不', '不对', '没有', '没', '不是的'})
 
+OTHER_MEANINGS = frozenset({'right', 'wrong', 'correct', 'incorrect'})
+"""Words that say yes or no as an answer, but mean something else as a reference (a side, a rating)."""
 NEGATION = _set(
     "not no never none neither nor without except isn't aren't wasn't doesn't don't didn't can't cannot couldn't won't "
     "wouldn't shouldn't hardly wrong incorrect false unlike instead rather fewer less than 不 没 非 无 否 别"
