@@ -31,7 +31,8 @@ SCRIPT = [
     ['<think>Only words and no answer'],
 ]
 """Two answers that only a judge can rate, two that rules decide."""
-NEEDED = 2
+HALF_WAY = 4
+"""Requests after which the judge is gone: three in the first step (two answers, one consistency), one in the second."""
 
 
 def dying_judge(after: int) -> StubJudge:
@@ -92,7 +93,7 @@ def advantages(out: Path) -> list[list[float]]:
 
 def test_stop_ends_with_a_clean_error_and_training_resumes(train: Callable[..., Path], tmp_path: Path) -> None:
     out = tmp_path / 'out'
-    with dying_judge(after=NEEDED + 1) as judge, pytest.raises(HostCommandFailed):
+    with dying_judge(after=HALF_WAY) as judge, pytest.raises(HostCommandFailed):
         train(judge, 'stop')
     log = (tmp_path / 'log-stop-0').read_text()
     assert 'JudgeUnavailable: no judge answered for' in log
@@ -106,13 +107,16 @@ def test_stop_ends_with_a_clean_error_and_training_resumes(train: Callable[..., 
 
 
 def test_neutral_goes_on_and_learns_nothing_from_them(train: Callable[..., Path]) -> None:
-    with dying_judge(after=NEEDED + 1) as judge:
+    with dying_judge(after=HALF_WAY) as judge:
         out = train(judge, 'neutral')
     found = figures(out)
-    assert [f.get('set_aside/judge_unavailable', 0) for f in found] == [0, 1, 2]
-    for step, by_step in enumerate(advantages(out)):
-        aside = int(found[step].get('set_aside/judge_unavailable', 0))
+    lost = [f.get('set_aside/judge_unavailable', 0) for f in found]
+    assert lost[0] == 0
+    assert lost[1] in (1, 2)  # the one that was answered may have needed a second question
+    assert lost[2] == 2
+    for by_step, aside in zip(advantages(out), lost, strict=False):
         assert sum(abs(a) < 1e-5 for a in by_step) >= aside
+        assert any(abs(a) > 0.1 for a in by_step)
     assert (out / f'checkpoint-{STEPS}').is_dir()
     log = [json.loads(line) for line in (out / 'logging.jsonl').read_text().splitlines()]
     assert any('thyme/part/result' in line for line in log)

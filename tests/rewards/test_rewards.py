@@ -275,3 +275,28 @@ def test_parts_have_scores_from_zero_to_one(desk: Desk) -> None:
     desk.register(list(Part))
     found = desk.assess('x', read_cases([RIGHT, WRONG, LOOSE], columns(3)))
     assert all(0 <= score <= 1 for a in found for score in a.scores.values())
+
+
+def test_registration_is_idempotent_and_complete() -> None:
+    from swift.callbacks import callbacks_map
+    from swift.rewards import ORM, orms
+
+    from swift_thyme.register import register_rewards
+
+    register_rewards()
+    register_rewards()
+    assert all(orms[name] is cls and issubclass(cls, ORM) for name, cls in REWARDS.items())
+    assert callbacks_map['thyme_rewards'].__name__ == 'RewardFigures'
+
+
+def test_figures_reach_the_trainers_store(desk: Desk) -> None:
+    from collections import defaultdict
+
+    from swift_thyme.rewards.callback import RewardFigures
+
+    trainer = SimpleNamespace(_metrics={'train': defaultdict(list)})
+    callback = RewardFigures(SimpleNamespace(), trainer)
+    REWARDS['vqa_orm'](args=None)([RIGHT, WRONG], **columns(2))
+    callback.on_step_end(None, None, None)
+    callback.on_step_end(None, None, None)
+    assert trainer._metrics['train']['thyme/part/result'] == [0.5]
