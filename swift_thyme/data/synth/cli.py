@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ...errors import ConfigError
 from .difficulty import DEFAULT_MAX_PIXELS
+from .exports import relocate
 from .generate import generate
 from .seeds import Split
 from .spec import LONG_SIDE, Encoding, Form, Kind, SetSpec
 from .tasks import MIXED, TASKS
+from .trajectory.verify import verify
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
     parser.add_argument('--out', type=Path, required=True, help='folder of the set; made if missing')
+    parser.add_argument('--verify', action='store_true', help='re-execute the SFT set in --out instead of making one')
+    parser.add_argument('--relocate', action='store_true', help='rewrite the paths of the set in --out after a move')
 
 
 def difficulty(text: str) -> tuple[float, float]:
@@ -81,7 +85,12 @@ def difficulty(text: str) -> tuple[float, float]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the set and says what was made."""
+    """Makes the set, or checks or moves one, and says what was done."""
+    if args.verify:
+        return _verify(args.out)
+    if args.relocate:
+        print(f'{relocate(args.out.resolve())} rows now name pictures below {args.out.resolve()}')
+        return 0
     spec = SetSpec(
         task=args.task,
         n=args.n,
@@ -105,6 +114,15 @@ def run(args: argparse.Namespace) -> int:
     print(f'sha256 {report.sha256}')
     print(f'{spec.n} rows in {seconds:.1f} s ({spec.n / seconds:.2f} a second)')
     return 0
+
+
+def _verify(out: Path) -> int:
+    verdict = verify(out)
+    for problem in verdict.problems:
+        print(problem)
+    print(f'{verdict.rows} rows, {verdict.rounds} rounds re-executed, {verdict.pictures} pictures checked')
+    print(f'{verdict.identical_pictures} pictures identical to the stored ones; {len(verdict.problems)} problems')
+    return 0 if verdict.ok else 1
 
 
 def _show(done: int, wanted: int) -> None:

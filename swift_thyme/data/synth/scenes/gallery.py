@@ -108,4 +108,4 @@ def _yard(noun: str, frame: Box, unit: int) -> Yard:
     area_w, area_h = min(frame.width - 2 * unit, 14 * unit), 4 * unit
     corner = frame.left + (frame.width - area_w) // 2, frame.bottom - area_h - max(unit, frame.height // 12)
     area = Box(corner[0], corner[1], corner[0] + area_w, corner[1] + area_h)
-    return Yard(f'stuck on the picture of {noun}', area, frame, ('sticker',))
+    return Yard(f'stuck on the picture of {noun}', area, frame, ('star',))
