@@ -331,6 +331,7 @@ class JudgeSettings:
         )
 
 
+@dataclass(frozen=True)
 class SandboxSettings:
     """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
 

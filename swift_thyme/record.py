@@ -7,7 +7,6 @@ the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import shutil
@@ -16,7 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import protocol
+from . import picture, protocol
+from .agent import assistant_text
+from .errors import DataError
+from .types import Outcome, Trajectory, Turn
 
 SCHEMA = 1
 FOLDER = 'trajectories'
@@ -74,7 +76,7 @@ class Recorder:
         pictures = list(column('images') or [])
         turns = [dict(turn) for turn in info['turns']]
         first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns)
-        kept = [_keep(picture, folder) for picture in pictures]
+        kept = [_keep(reference, folder) for reference in pictures]
         at = first_returned
         for turn in turns:
             n = len(turn.get('images', ()))
@@ -102,23 +104,13 @@ class Recorder:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
 
 
-def _keep(picture: Any, folder: Path) -> str:
+def _keep(reference: Any, folder: Path) -> str:
     """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
-    if isinstance(picture, Mapping):
-        picture = picture.get('bytes') or picture.get('path')
-    if isinstance(picture, str) and len(picture) < 4096 and Path(picture).is_file():
-        content = Path(picture).read_bytes()
-    elif isinstance(picture, bytes):
-        content = picture
-    elif isinstance(picture, str):
-        try:
-            content = base64.b64decode(
-                picture.partition(',')[2] if picture.startswith('data:') else picture, validate=True
-            )
-        except ValueError:
-            return picture[:500]
-    else:
-        return repr(picture)[:500]
+    try:
+        found = picture.resolve(reference)
+    except DataError:
+        return str(reference)[:500]
+    content = found if isinstance(found, bytes) else found.read_bytes()
     suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
     target = folder / 'images' / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
     if not target.exists():
@@ -126,6 +118,43 @@ def _keep(picture: Any, folder: Path) -> str:
         partial.write_bytes(content)
         partial.replace(target)
     return str(target.relative_to(folder))
+
+
+def trajectory_json(trajectory: Trajectory, *, question: str, images: Sequence[str] = ()) -> dict[str, Any]:
+    """A trajectory outside of training as a record of the same schema.
+
+    Args:
+        trajectory: a finished one.
+        question: the user's words.
+        images: paths of the question's pictures.
+    """
+    results = [turn.result for turn in trajectory.turns if turn.result is not None]
+    return {
+        'schema': SCHEMA,
+        'question': question,
+        'images': list(images),
+        'text': assistant_text(trajectory.turns),
+        'stop_reason': trajectory.stop_reason.value,
+        'code_blocks': sum(turn.code is not None for turn in trajectory.turns),
+        'code_ok': sum(result.outcome is Outcome.OK for result in results),
+        'sandbox_s': sum(result.elapsed_s for result in results),
+        'turns': [turn_json(turn) for turn in trajectory.turns],
+        'answer': trajectory.answer,
+    }
+
+
+def turn_json(turn: Turn) -> dict[str, Any]:
+    """One turn as plain JSON values."""
+    info: dict[str, Any] = {'text': turn.text, 'code': turn.code}
+    if turn.result is not None:
+        info |= {
+            'outcome': turn.result.outcome.value,
+            'sandbox_text': turn.result.text,
+            'images': [image.path for image in turn.result.images],
+            'repairs': list(turn.result.repairs),
+            'elapsed_s': turn.result.elapsed_s,
+        }
+    return info
 
 
 def read_trajectories(root: Path) -> list[dict[str, Any]]:

@@ -24,9 +24,12 @@ def register_all() -> None:
 
 
 def register_rewards() -> None:
-    """Registers the rewards alone."""
+    """Registers the rewards alone, and the callback that logs their figures."""
+    from swift.callbacks import callbacks_map
     from swift.rewards import orms
 
+    from .rewards.callback import RewardFigures
     from .rewards.orm import REWARDS
 
     orms.update(REWARDS)
+    callbacks_map['thyme_rewards'] = RewardFigures

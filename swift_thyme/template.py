@@ -18,6 +18,7 @@ from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
 
 from . import protocol
+from .agent import Step
 from .config import SamplingSettings
 from .errors import ConfigError, DataError, TrajectoryError
 from .loss import SandboxGuard
@@ -87,6 +88,22 @@ class O3Mixin(_Base):
             kwargs['logits_processor'] = LogitsProcessorList([*kwargs.get('logits_processor', []), hook])
         return kwargs
 
+    def encode_output(self, step: Step) -> list[int]:
+        """Ids of a step's rendered sandbox output, one image pad for each picture.
+
+        Raises:
+            TrajectoryError: the ids hold another number of pads than there are pictures.
+        """
+        pictures = step.turn.result.images if step.turn.result is not None else ()
+        text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if pictures else step.output
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        if ids.count(self.image_token_id) != len(pictures):
+            raise TrajectoryError(
+                f'sandbox output has {ids.count(self.image_token_id)} image pads for {len(pictures)} pictures: '
+                f'{step.output[:200]!r}'
+            )
+        return ids
+
     def _encode(self, inputs: Any) -> dict[str, Any]:
         """As the host's, with the end-of-turn token trained after `</answer>` although that is a stop word."""
         last = inputs.messages[-1] if inputs.messages else {}
@@ -140,6 +157,8 @@ class O3Mixin(_Base):
             ) from error
 
     def _check_image_count(self, inputs: Any) -> None:
+        if not inputs.messages or inputs.messages[-1]['role'] != 'assistant' or not inputs.messages[-1]['content']:
+            return  # a prompt alone: the host encodes those for its logs, without their pictures
         in_ids = self._n_pads(inputs)
         texts = [m['content'] for m in inputs.messages if isinstance(m['content'], str)]
         in_text = sum(text.count(protocol.IMAGE_TAG) for text in (inputs.system or '', *texts))

@@ -14,6 +14,26 @@ COMBINED = (Part.FORMAT, Part.RESULT, Part.CONSISTENCY)
 """The parts of the paper's reward."""
 
 
+REWARD_PARTS: dict[str, tuple[Part, ...]] = {
+    'fmt_orm': (Part.FORMAT,),
+    'vqa_orm': (Part.RESULT,),
+    'cst_orm': (Part.RESULT, Part.CONSISTENCY),
+    'code_orm': (Part.CODE,),
+    'code_orm_llm': (Part.CODE_LLM,),
+    'vqa_prm': (Part.PROCESS,),
+    'code_prm': (Part.CROPS,),
+    'thyme_reward': COMBINED,
+}
+"""Reward → the parts it needs; its value is the last one, weighted, and for `thyme_reward` the sum of all."""
+
+
+def reward_value(name: str, scores: Mapping[Part, float], settings: RewardSettings) -> float:
+    """One trajectory's value of a reward of `REWARD_PARTS`."""
+    if REWARD_PARTS[name] == COMBINED:
+        return combined(scores, settings)
+    return weighted(REWARD_PARTS[name][-1], scores, settings)
+
+
 def weighted(part: Part, scores: Mapping[Part, float], settings: RewardSettings) -> float:
     """One part's reward.
 

@@ -21,9 +21,9 @@ from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError, JudgeUnavailable
 from ..record import FOLDER, Recorder
 from .desk import Desk
-from .formula import COMBINED, combined, weighted
+from .formula import REWARD_PARTS, reward_value
 from .neutral import Scored, Sheet, fill_in
-from .panel import NEEDS_ROUNDS, NEEDS_SOLUTION, Part
+from .panel import NEEDS_ROUNDS, NEEDS_SOLUTION
 from .trajectory import Case, read_cases, require_solutions
 
 METRICS_FILE = 'thyme_rewards.jsonl'
@@ -63,18 +63,23 @@ def exchange(sheet: Sheet) -> Sequence[Sheet]:
 
 
 class ThymeReward(ORM):  # type: ignore[misc]
-    """Base of the rewards: assesses the batch at the shared desk and weighs the parts it is for."""
+    """Base of the rewards: assesses the batch at the shared desk and weighs the parts it is for.
 
-    parts: ClassVar[tuple[Part, ...]] = ()
+    What a reward is follows from `reward`, never from the name of its class, which only names the metric.
+    """
+
+    reward: ClassVar[str] = ''
+    """Its name in `formula.REWARD_PARTS`."""
 
     def __init__(self, args: Any = None, **kwargs: Any) -> None:
         super().__init__(args, **kwargs)
+        self.parts = REWARD_PARTS[self.reward]
         self.desk = shared_desk()
         self.desk.register(self.parts)
         self.folder = str(getattr(args, 'output_dir', '') or '')
         self.recorder = shared_recorder(self.folder) if self.folder else None
         if self.recorder is not None:
-            self.recorder.expect(type(self).__name__)
+            self.recorder.expect(self.reward)
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         """The rewards of the local trajectories.
@@ -96,29 +101,26 @@ class ThymeReward(ORM):  # type: ignore[misc]
         own = sheets[dist.get_rank() if len(sheets) > 1 else 0]
         values = fill_in(own.rows, [row for sheet in sheets for row in sheet.rows])
         if self.recorder is not None:
-            self.recorder.add(type(self).__name__, values, columns, step)
+            self.recorder.add(self.reward, values, columns, step)
         return values
 
     def _sheet(self, cases: list[Case], step: int) -> Sheet:
         known = self.desk.latest
         try:
-            assessments = self.desk.assess(type(self).__name__, cases, step)
+            assessments = self.desk.assess(self.reward, cases, step)
         except JudgeError as error:
             return Sheet(error=str(error))
         finally:
             if self.desk.latest is not known:
                 self._write(self.desk.latest)
-        values = [None if a.set_aside else self.value(a.scores) for a in assessments]
+        settings = self.desk.settings
+        values = [None if a.set_aside else reward_value(self.reward, a.scores, settings) for a in assessments]
         return Sheet(tuple(Scored(c.group, c.request, v) for c, v in zip(cases, values, strict=True)))
-
-    def value(self, scores: dict[Part, float]) -> float:
-        """This reward of one trajectory's scores."""
-        return weighted(self.parts[-1], scores, self.desk.settings)
 
     def _require_rounds(self, cases: list[Case]) -> None:
         if any(case.rounds is None and case.set_aside is None for case in cases):
             raise ConfigError(
-                f"{type(self).__name__} needs to know which code ran: got no rollout_infos['thyme']; expected the "
+                f"{self.reward} needs to know which code ran: got no rollout_infos['thyme']; expected the "
                 f'scheduler’s record; train with --multi_turn_scheduler thyme, or leave this reward out'
             )
 
@@ -132,13 +134,13 @@ class ThymeReward(ORM):  # type: ignore[misc]
 class fmt_orm(ThymeReward):
     """`FMT_WEIGHT` × format."""
 
-    parts = (Part.FORMAT,)
+    reward = 'fmt_orm'
 
 
 class vqa_orm(ThymeReward):
     """`VQA_WEIGHT` × result: rules first, then the judge."""
 
-    parts = (Part.RESULT,)
+    reward = 'vqa_orm'
 
 
 class cst_orm(ThymeReward):
@@ -148,45 +150,41 @@ class cst_orm(ThymeReward):
     here the result is part of this reward, so that it is the same whichever other rewards are named.
     """
 
-    parts = (Part.RESULT, Part.CONSISTENCY)
+    reward = 'cst_orm'
 
 
 class code_orm(ThymeReward):
     """`CODE_WEIGHT` × share of code blocks that ran."""
 
-    parts = (Part.CODE,)
+    reward = 'code_orm'
 
 
 class code_orm_llm(ThymeReward):
     """`CODE_WEIGHT` × whether all code ran and is useful, as the judge sees it."""
 
-    parts = (Part.CODE_LLM,)
+    reward = 'code_orm_llm'
 
 
 class vqa_prm(ThymeReward):
     """`VQA_PRM_WEIGHT` × mean of the judge's two scores of the process, each from 0.1 to 1."""
 
-    parts = (Part.PROCESS,)
+    reward = 'vqa_prm'
 
 
 class code_prm(ThymeReward):
     """`CODE_PRM_WEIGHT` × whether the pictures made by the code help, as a judge that sees them says."""
 
-    parts = (Part.CROPS,)
+    reward = 'code_prm'
 
 
 class thyme_reward(ThymeReward):
     """The whole reward in one: `result * (1 + 0.5 * consistency) + 0.5 * format`."""
 
-    parts = COMBINED
-
-    def value(self, scores: dict[Part, float]) -> float:
-        """The combined reward of one trajectory's scores."""
-        return combined(scores, self.desk.settings)
+    reward = 'thyme_reward'
 
 
 REWARDS: dict[str, type[ThymeReward]] = {
-    reward.__name__: reward
+    reward.reward: reward
     for reward in (fmt_orm, vqa_orm, cst_orm, code_orm, code_orm_llm, vqa_prm, code_prm, thyme_reward)
 }
 """Name on the command line → reward."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import mimetypes
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
+from .. import picture
 from ..config import Convention, OutagePolicy
-from ..errors import ConfigError, DataError, JudgeError, JudgeUnavailable
+from ..errors import ConfigError, JudgeError, JudgeUnavailable
 from .format import is_well_formed
 from .judge import JudgeClient, Question, Ruling
 from .metrics import Metrics
@@ -42,6 +41,7 @@ class Part(str, Enum):
     """1 when the pictures of at least one round help."""
 
 
+_KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg', b'RIFF': 'webp', b'GIF8': 'gif', b'BM': 'bmp'}
 NEEDS_SOLUTION = frozenset({Part.RESULT, Part.CONSISTENCY, Part.PROCESS, Part.CROPS})
 NEEDS_ROUNDS = frozenset({Part.CODE, Part.CODE_LLM, Part.CROPS})
 
@@ -198,26 +198,12 @@ def _share_that_ran(case: Case) -> float:
 
 
 def data_url(image: Any) -> str:
-    """A picture as a `data:` URL: from a path, bytes, base64 text, or the host's `{'bytes', 'path'}`.
+    """A picture as a `data:` URL, in whatever form the host hands it over.
 
     Raises:
-        DataError: it is none of these, or the file cannot be read.
+        DataError: it cannot be read.
     """
-    if isinstance(image, dict):
-        image = image.get('bytes') or image.get('path')
-    if isinstance(image, bytes):
-        return f'data:image/png;base64,{base64.b64encode(image).decode()}'
-    if isinstance(image, str) and image.startswith(('data:', 'http://', 'https://')):
-        return image
-    if not isinstance(image, str):
-        raise DataError(
-            f'a picture cannot be shown to the judge: got {type(image).__name__}; expected a path, bytes or base64'
-        )
-    if len(image) > 4096:
-        return f'data:image/png;base64,{image}'
-    try:
-        content = Path(image).read_bytes()
-    except OSError as error:
-        raise DataError(f'a picture cannot be read: got {image!r}: {error.strerror}; expected an image file') from error
-    kind = mimetypes.guess_type(image)[0] or 'image/png'
-    return f'data:{kind};base64,{base64.b64encode(content).decode()}'
+    found = picture.resolve(image)
+    content = found if isinstance(found, bytes) else found.read_bytes()
+    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), 'png')
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

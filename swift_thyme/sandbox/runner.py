@@ -16,9 +16,11 @@ import threading
 import traceback
 import types
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 from .refusal import Refusal, close_doors
+from .repair.layer import Layer
 
 SNIPPET = '<snippet>'
 """File name under which snippets are compiled."""
@@ -102,6 +104,8 @@ class Runner:
         sys.stdout = sys.stderr = self.output
         self._preset(request)
         close_doors()
+        self._layer = Layer(request['repairs'], request['inputs'], request['work'])
+        self._layer.install(self.namespace)
         self._builtins = dict(vars(builtins))
 
     def _preset(self, request: dict[str, Any]) -> None:
@@ -141,14 +145,14 @@ class Runner:
         """Runs one snippet.
 
         Returns:
-            Status, text, number of characters dropped from the text, then one field for every path held by a new
-            variable whose name contains `processed_path`.
+            Status, text, number of characters dropped from the text, repairs made, repairs only seen; then one field
+            for every path held by a new variable whose name contains `processed_path`.
         """
         before = _processed(self.namespace)
         self.output.begin()
         status, text = OK, ''
         try:
-            exec(compile(code, SNIPPET, 'exec', dont_inherit=True), self.namespace)
+            exec(self._layer.compile(code, SNIPPET, self.namespace), self.namespace)
         except BaseException as error:  # noqa: BLE001 (the sandbox boundary: whatever a snippet raises is data)
             status, text = describe(error)
         finally:
@@ -156,6 +160,7 @@ class Runner:
         names = [] if status is not OK else _new_paths(before, _processed(self.namespace))
         printed = self.output.text() + text if status is OK else text
         fields = [status, _encode(printed), b'%d' % self.output.dropped]
+        fields += [_encode(' '.join(names)) for names in (self._layer.log.made, self._layer.log.seen)]
         return fields + [_encode(name) for name in names]
 
     def _settle(self) -> None:
@@ -206,14 +211,9 @@ def _processed(namespace: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _paths_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value[:64]:
-            if isinstance(item, str):
-                yield item
-    elif type(value).__module__.startswith('pathlib'):
-        yield str(value)
+    for item in value[:64] if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(item, (str, PurePath)):
+            yield str(item)
 
 
 def _new_paths(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import io
 import os
 import tempfile
 import threading
@@ -25,6 +26,7 @@ from ..types import Outcome, SandboxImage, SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
 from .probe import choose_base_dir, probe
+from .repair import resolve
 
 
 class ZygoteSession(Session):
@@ -94,6 +96,7 @@ def _pass_on(reply: Future[Any], done: Future[SandboxResult]) -> None:
             images=tuple(SandboxImage(**image) for image in value['images']),
             elapsed_s=value['elapsed_s'],
             repairs=tuple(value['repairs']),
+            repairs_seen=tuple(value['repairs_seen']),
             raw_outcome=Outcome(raw) if raw else None,
         )
     )
@@ -185,7 +188,7 @@ class ZygoteSandbox(Sandbox):
                     'base_dir': choose_base_dir(settings.base_dir),
                     'tier': probe().require(settings.allow_tier_c).value,
                     'rollback': settings.rollback,
-                    'repairs': dict(settings.repairs),
+                    'repairs': resolve(settings.repairs),
                 }
                 self._client = Client(setup)
                 if self._tokens:
@@ -231,28 +234,33 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
         sandbox.close()
 
 
-def _input(image: InputImage, run_dir: str, made: list[str]) -> dict[str, str | None]:
+def _input(image: InputImage, run_dir: str, made: list[str]) -> dict[str, Any]:
     """Checks one input picture; bytes become a file outside the session's reach."""
     if isinstance(image.source, bytes):
-        fd, path = tempfile.mkstemp(prefix='in-', dir=run_dir)
+        what = f'the picture given as {len(image.source)} bytes'
+        suffix, size = _look_at(io.BytesIO(image.source), what)
+        fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
         made.append(path)
         with open(fd, 'wb') as file:
             file.write(image.source)
-        what = f'the picture given as {len(image.source)} bytes'
     else:
         path = os.path.abspath(image.source)
-        what = f'the picture {path}'
-    _check_readable(path, what)
-    return {'path': path, 'prompt_path': image.prompt_path}
+        size = _look_at(path, f'the picture {path}')[1]
+    return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
 
 
-def _check_readable(path: str, what: str) -> None:
+def _look_at(source: str | io.BytesIO, what: str) -> tuple[str, tuple[int, int]]:
+    """Suffix and size of a picture, from its header.
+
+    Raises:
+        DataError: it is not there, or not a picture.
+    """
     from PIL import Image
 
     try:
-        with Image.open(path):
-            pass
+        with Image.open(source) as image:
+            return f'.{(image.format or "img").lower()}', image.size
     except FileNotFoundError as error:
         raise DataError(f'{what} does not exist; give a path that this machine can read') from error
-    except Exception as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f'{what} cannot be read: {error}; give a complete picture file') from error

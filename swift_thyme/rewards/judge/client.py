@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,8 @@ from .transport import EndpointFault, QuestionRefused, SchemaRefused, Transport
 HEDGE_FACTOR = 4.0
 """A request that takes this many times the usual latency is sent to a second address as well."""
 HEDGE_FLOOR_S = 0.1
-_POLL_S = 0.05
+FIRST_PATIENCE_S = 0.25
+"""The same while the usual latency is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,13 @@ class JudgeClient:
         self._transport = Transport(settings)
         self._cache = VerdictCache(settings.cache_dir)
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._hedges = asyncio.Semaphore(max(4, settings.concurrency // 4))
-        self._under_way: dict[str, asyncio.Task[Ruling]] = {}
+        self._hedges = 0
+        self._under_way: dict[str, asyncio.Future[Ruling | None]] = {}
         self._model = settings.model
 
     async def aclose(self) -> None:
-        """Ends what is under way and closes every connection."""
-        for task in list(self._under_way.values()):
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        await self._transport.aclose()
+        """Closes every connection; call it in the client's loop, when nothing is under way."""
+        self._transport.close()
 
     async def ask(self, question: Question) -> Ruling:
         """Gets a ruling; equal questions that are under way share one.
@@ -97,18 +95,25 @@ class JudgeClient:
             JudgeUnavailable: no address answered within the limit.
             JudgeUnparsable: `attempts` replies held no verdict, or the question was refused.
         """
-        key = await self._key(question)
-        known = self._cache.get(key)
-        if known is not None:
-            self.metrics.count('judge/cache_hits')
-            return Ruling(known, cached=True)
-        if key not in self._under_way:
-            task = asyncio.ensure_future(self._rule(question, key))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        else:
-            self.metrics.count('judge/shared')
-        return await asyncio.shield(self._under_way[key])
+        async with self._slots:
+            key = await self._key(question)
+            while key in self._under_way:
+                shared = await asyncio.shield(self._under_way[key])
+                if shared is not None:
+                    self.metrics.count('judge/shared')
+                    return shared
+            known = self._cache.get(key)
+            if known is not None:
+                self.metrics.count('judge/cache_hits')
+                return Ruling(known, cached=True)
+            mine = self._under_way[key] = asyncio.get_running_loop().create_future()
+            ruling = None
+            try:
+                ruling = await self._rule(question, key)
+            finally:
+                del self._under_way[key]
+                mine.set_result(ruling)
+            return ruling
 
     async def model(self) -> str:
         """The model's name: as set, or as the first server that answers lists it.
@@ -128,18 +133,17 @@ class JudgeClient:
     async def _rule(self, question: Question, key: str) -> Ruling:
         scale = SCALES[question.task]
         patience, votes = _Patience(), list[tuple[int, ...]]()
-        async with self._slots:
-            while len(votes) < self.settings.votes:
-                missing = self.settings.votes - len(votes)
-                replies = await self._patiently(lambda e, n=missing: self._send(e, question, n), patience)  # type: ignore[misc]
-                for reply in replies[:missing]:
-                    try:
-                        votes.append(read_verdict(reply, scale))
-                    except JudgeUnparsable as error:
-                        self.metrics.count('judge/unparsable')
-                        patience.unparsable.append(str(error))
-                if len(patience.unparsable) >= self.settings.attempts:
-                    raise JudgeUnparsable(patience.unparsable[-1])
+        while len(votes) < self.settings.votes:
+            missing = self.settings.votes - len(votes)
+            replies = await self._patiently(lambda e, n=missing: self._send(e, question, n), patience)  # type: ignore[misc]
+            for reply in replies[:missing]:
+                try:
+                    votes.append(read_verdict(reply, scale))
+                except JudgeUnparsable as error:
+                    self.metrics.count('judge/unparsable')
+                    patience.unparsable.append(str(error))
+            if len(patience.unparsable) >= self.settings.attempts:
+                raise JudgeUnparsable(patience.unparsable[-1])
         scores = tuple(int(statistics.median_low(column)) for column in zip(*votes, strict=True))
         if len(votes) > 1:
             self.metrics.add('judge/disagreement', float(len(set(votes)) > 1))
@@ -179,39 +183,65 @@ class JudgeClient:
         )
 
     async def _hedged(self, endpoint: Endpoint, send: Any) -> Any:
-        """One request, sent to a second address as well when the first is unusually slow; the first reply counts."""
+        """One request, sent to a second address as well when the first is unusually slow; the first reply counts.
+
+        Raises:
+            EndpointFault: every address tried failed, or none answered within the time limit.
+        """
         started = time.monotonic()
-        tasks = {asyncio.ensure_future(self._measured(endpoint, send)): endpoint}
-        hedging = False
+        tasks: dict[asyncio.Future[Any], Endpoint] = {asyncio.ensure_future(self._measured(endpoint, send)): endpoint}
+        hedge_at = self._patience_s() if len(self.endpoints.all) > 1 else float('inf')
         try:
             while True:
-                wait_s = None if hedging or len(self.endpoints.all) < 2 else _POLL_S
-                done, _ = await asyncio.wait(tasks, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                good = [t for t in done if t.exception() is None]
+                waited = time.monotonic() - started
+                left = min(self.settings.timeout_s, hedge_at) - waited
+                done, _ = await asyncio.wait(tasks, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
+                good = [task for task in done if task.exception() is None]
                 if good:
                     return good[0].result()
                 if len(done) == len(tasks):
-                    return next(iter(done)).result()
+                    return done.pop().result()
                 for task in done:
                     del tasks[task]
                 waited = time.monotonic() - started
-                if not hedging and self._too_slow(waited) and not self._hedges.locked():
-                    other = self.endpoints.choose(besides=[endpoint])
-                    if other is not None:
-                        endpoint.overtaken(waited)
-                        await self._hedges.acquire()
-                        hedging = True
-                        self.metrics.count('judge/hedged')
-                        tasks[asyncio.ensure_future(self._measured(other, send))] = other
+                if waited >= self.settings.timeout_s:
+                    raise self._timed_out(tasks.values(), started)
+                if waited >= hedge_at:
+                    sent = self._add_hedge(endpoint, send, tasks, waited)
+                    hedge_at = float('inf') if sent else waited + HEDGE_FLOOR_S
         finally:
             for task in tasks:
                 task.cancel()
-            if hedging:
-                self._hedges.release()
 
-    def _too_slow(self, waited_s: float) -> bool:
+    def _patience_s(self) -> float:
+        """How long a reply may take before a second address is asked."""
         usual = self.endpoints.usual_latency_s
-        return usual > 0 and waited_s > max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual)
+        return max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual) if usual else FIRST_PATIENCE_S
+
+    def _add_hedge(
+        self, slow: Endpoint, send: Any, tasks: dict[asyncio.Future[Any], Endpoint], waited_s: float
+    ) -> bool:
+        """Sends the request to a second address; returns whether one was free."""
+        slow.overtaken(waited_s)
+        other = self.endpoints.choose(besides=[slow])
+        if other is None or self._hedges >= max(4, self.settings.concurrency // 4):
+            return False
+        self.metrics.count('judge/hedged')
+        task = asyncio.ensure_future(self._measured(other, send))
+        self._hedges += 1
+        task.add_done_callback(self._hedge_ended)
+        tasks[task] = other
+        return True
+
+    def _hedge_ended(self, _: object) -> None:
+        self._hedges -= 1
+
+    def _timed_out(self, endpoints: Iterable[Endpoint], started: float) -> EndpointFault:
+        fault = EndpointFault(f'no reply within {self.settings.timeout_s:g} s')
+        for endpoint in endpoints:
+            endpoint.failed(str(fault), started)
+        self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
+        return fault
 
     async def _measured(self, endpoint: Endpoint, send: Any) -> Any:
         """One request to one address, with its health and latency kept."""

@@ -1,20 +1,22 @@
 """One HTTP exchange with a judge: what is sent, and which failures there are.
 
-Owns httpx. Reads no more of a reply than a verdict can need, follows no redirect (the key would go along), and turns
-everything that can go wrong into one of three failures.
+Owns the exchange; how long it may take is the client's business, sockets are `connections`'. Reads no more of a reply
+than a verdict can need, follows no redirect (the key would go along), and turns everything that can go wrong into one
+of three failures.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
+import h11
 import httpx
 
 from ...config import JudgeSettings
+from .connections import BrokenExchange, Connection, Reply, ReplyTooLong
 
 REPLY_BYTES = 1 << 20
 """Longest reply read, headers not counted."""
@@ -37,18 +39,33 @@ class QuestionRefused(Exception):
     """The server rejects this very request (too long, not allowed); sending it again will not help."""
 
 
+class _Server:
+    """What is the same for every request to one server, and its idle connections, the last used on top."""
+
+    def __init__(self, url: httpx.URL, headers: list[tuple[str, str]]) -> None:
+        self.url = url
+        self.headers = [('Host', url.netloc.decode()), *headers]
+        self.idle: list[Connection] = []
+
+
 class Transport:
     """Connections to all addresses of one client; used from one event loop, closed in it."""
 
     def __init__(self, settings: JudgeSettings) -> None:
-        self._settings = settings
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._headers = [('Content-Type', 'application/json'), ('Accept', 'application/json')]
+        if settings.api_key:
+            self._headers.append(('Authorization', f'Bearer {settings.api_key}'))
+        secure = any(address.startswith('https') for address in settings.addresses)
+        self._tls = httpx.create_ssl_context(trust_env=False) if secure else None
+        self._servers: dict[str, _Server] = {}
+        self._closed = False
 
-    async def aclose(self) -> None:
-        """Closes every connection."""
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+    def close(self) -> None:
+        """Closes every connection that is idle, and the others when they become so."""
+        self._closed = True
+        for server in self._servers.values():
+            while server.idle:
+                server.idle.pop().abort()
 
     async def chat(self, url: str, body: dict[str, Any]) -> list[str]:
         """Sends one chat completion; returns the texts of its choices.
@@ -83,48 +100,44 @@ class Transport:
 
     async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> Any:
         try:
-            status, headers, text = await asyncio.wait_for(self._exchange(method, url, body), self._settings.timeout_s)
-        except (asyncio.TimeoutError, httpx.TimeoutException) as error:
-            raise EndpointFault(f'no reply within {self._settings.timeout_s:g} s') from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise EndpointFault(f'{type(error).__name__}: {error}'.rstrip(': ')) from error
-        if status in (400, 413, 422) and body is not None:
+            reply = await self._exchange(method, url, b'' if body is None else json.dumps(body).encode())
+        except (BrokenExchange, ReplyTooLong) as error:
+            raise EndpointFault(str(error)) from error
+        text = reply.body.decode('utf-8', 'replace')
+        if reply.status in (400, 413, 422) and body is not None:
             kind = SchemaRefused if 'response_format' in body else QuestionRefused
-            raise kind(f'HTTP {status}: {_short(text)}')
-        if status != 200:
-            where = f' to {headers["location"]}' if 300 <= status < 400 and 'location' in headers else ''
-            raise EndpointFault(f'HTTP {status}{where}: {_short(text)}', _retry_after_s(headers))
+            raise kind(f'HTTP {reply.status}: {_short(text)}')
+        if reply.status != 200:
+            where = f' to {reply.headers["location"]}' if 'location' in reply.headers else ''
+            raise EndpointFault(f'HTTP {reply.status}{where}: {_short(text)}', _retry_after_s(reply.headers))
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             raise EndpointFault(f'the reply is no JSON: {_short(text)}') from error
 
-    async def _exchange(self, method: str, url: str, body: dict[str, Any] | None) -> tuple[int, httpx.Headers, str]:
-        content = None if body is None else json.dumps(body).encode()
-        async with self._client(url).stream(method, url, content=content) as response:
-            pieces, size = [], 0
-            async for piece in response.aiter_bytes():
-                size += len(piece)
-                if size > REPLY_BYTES:
-                    raise EndpointFault(f'the reply is longer than {REPLY_BYTES} bytes')
-                pieces.append(piece)
-        return response.status_code, response.headers, b''.join(pieces).decode('utf-8', 'replace')
-
-    def _client(self, url: str) -> httpx.AsyncClient:
-        host = '/'.join(url.split('/', 3)[:3])
-        if host not in self._clients:
-            headers = {'Content-Type': 'application/json', 'Accept-Encoding': 'identity'}
-            if self._settings.api_key:
-                headers['Authorization'] = f'Bearer {self._settings.api_key}'
-            limit = self._settings.concurrency + 8
-            self._clients[host] = httpx.AsyncClient(
-                headers=headers,
-                timeout=httpx.Timeout(self._settings.timeout_s, connect=min(10.0, self._settings.timeout_s)),
-                limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=60.0),
-                follow_redirects=False,
-                trust_env=False,
-            )
-        return self._clients[host]
+    async def _exchange(self, method: str, url: str, content: bytes) -> Reply:
+        server = self._servers.get(url)
+        if server is None:
+            server = self._servers[url] = _Server(httpx.URL(url), self._headers)
+        connection = None
+        while server.idle and connection is None:
+            connection = server.idle.pop()
+            if not connection.usable:
+                connection.abort()
+                connection = None
+        connection = connection or await Connection.open(server.url, self._tls)
+        headers = [*server.headers, ('Content-Length', str(len(content)))]
+        try:
+            head = h11.Request(method=method, target=server.url.raw_path, headers=headers)
+            reply = await connection.exchange(head, content, REPLY_BYTES)
+        except BaseException:
+            connection.abort()
+            raise
+        if self._closed or not connection.usable:
+            connection.abort()
+        else:
+            server.idle.append(connection)
+        return reply
 
 
 def _retry_after_s(headers: httpx.Headers) -> float | None:

@@ -68,7 +68,10 @@ def _by_letter(sentences: list[str], given: str) -> RuleVerdict | None:
 def _by_quantity(sentences: list[str], given: str) -> RuleVerdict | None:
     if parse_quantity(given) is None:
         return None
-    found = [m.group().strip(' .,') for m in _QUANTITY.finditer(sentences[-1])]
+    formulas = re.findall(r'\$([^$]+)\$', sentences[-1])
+    if not formulas and '\\' in sentences[-1]:
+        return None
+    found = formulas or [m.group().strip(' .,') for m in _QUANTITY.finditer(sentences[-1])]
     found = [f for f in found if parse_quantity(f) is not None]
     if not found:
         return None

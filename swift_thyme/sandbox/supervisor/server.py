@@ -73,8 +73,10 @@ class Server:
             reading.cancel()
             for session in list(self._sessions.values()):
                 session.kill('the sandbox is closed')
+            for session in list(self._sessions.values()):
+                await session.wait_gone()
             self._decoders.kill()
-            self._zygote.lost()
+            self._zygote.stop()
             self._run_dir.remove()
 
     async def _read(self, ended: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
+from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .naming import Namer
 from .pictures import Decoders, Gallery
@@ -90,6 +91,7 @@ class Session:
         inputs = [path for entry in request['inputs'] for path in (entry['path'], entry.get('prompt_path')) if path]
         self._namer = Namer(place.work, inputs)
         self._hidden = {place.work: '.', place.root: '', **request['hidden']}
+        self._as_prompted = {e['path']: e['prompt_path'] for e in request['inputs'] if e.get('prompt_path')}
         self._process: Process | None = None
         self._fresh: asyncio.Task[Process] | None = None
         self._pristine = True
@@ -244,7 +246,9 @@ class Session:
         """Turns a report into a result; says whether its effects are kept."""
         await process.freeze()
         try:
-            status, text, dropped, *names = (f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload))
+            status, text, dropped, made, seen, *names = (
+                f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload)
+            )
             outcome = _STATUS[status.encode()]
         except (ValueError, KeyError):
             return _result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
@@ -257,11 +261,15 @@ class Session:
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
+        text = texts.hide_paths(text, self._as_prompted)
         if outcome is not Outcome.OK:
             text = texts.hide_paths(text, self._hidden)
         cut = dropped.isdigit() and int(dropped) > 0
         result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
+        result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
+        raw = outcome_without(result['repairs'], outcome)
+        result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
 
     def _usage(self) -> tuple[str, list[str]]:
@@ -346,7 +354,14 @@ class Session:
 
 
 def _result(outcome: Outcome, text: str) -> dict[str, Any]:
-    return {'outcome': outcome.value, 'text': text, 'images': [], 'repairs': [], 'raw_outcome': None}
+    return {
+        'outcome': outcome.value,
+        'text': text,
+        'images': [],
+        'repairs': [],
+        'repairs_seen': [],
+        'raw_outcome': None,
+    }
 
 
 def _discard(task: asyncio.Task[Process]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -158,6 +159,15 @@ class ZygoteProcess:
                     future.set_result(message['pid'])
             elif self._starting is not None and not self._starting.done():
                 self._starting.set_result(message['ready'])
+
+    def stop(self) -> None:
+        """Ends the zygote and waits for it."""
+        running = self._control is not None
+        self.lost()
+        if running:
+            with suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
 
     def lost(self) -> None:
         """Drops the present zygote; sessions it made live on."""

@@ -1,0 +1,188 @@
+"""How fast and how small `thyme prepare` is, against reading the parquet and decoding the base64 alone.
+
+    python benchmarks/prepare.py --gigabytes 5 --dir FOLDER
+
+Builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then measures in
+one run, with the same number of processes: the limit (read + decode, with the standard library's base64 and with
+pybase64), `thyme prepare`, and the limit again. Prints one JSON object. The folder is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pybase64
+from PIL import Image
+
+SCHEMA = pa.schema([('image', pa.list_(pa.large_string())), ('question', pa.string()), ('response', pa.string())])
+ROW_GROUP = 200
+
+
+def base_pictures(kib: int, count: int = 24) -> list[bytes]:
+    """Photograph-like JPEG files of about `kib` KiB."""
+    rng = np.random.default_rng(0)
+    side = int((kib * 1024 / 0.33) ** 0.5)
+    made = []
+    for _ in range(count):
+        coarse = Image.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8))
+        smooth = np.asarray(coarse.resize((side * 4 // 3, side * 3 // 4), Image.Resampling.BICUBIC), dtype=np.int16)
+        noise = rng.integers(-14, 15, smooth.shape, dtype=np.int16)
+        out = io.BytesIO()
+        Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8)).save(out, 'JPEG', quality=80)
+        made.append(out.getvalue())
+    return made
+
+
+def unique(picture: bytes, number: int) -> str:
+    """The picture with a comment of its own, so that no two are equal; base64."""
+    comment = f'picture {number}'.encode()
+    data = picture[:2] + b'\xff\xfe' + (len(comment) + 2).to_bytes(2, 'big') + comment + picture[2:]
+    return pybase64.b64encode(data).decode()
+
+
+def build(folder: Path, size_bytes: int, kib: int) -> dict[str, Any]:
+    """Writes shards of about 512 MB until `size_bytes` are there."""
+    folder.mkdir(parents=True)
+    originals, crops = base_pictures(kib), base_pictures(max(kib // 10, 4))
+    row_bytes = 4 * (len(originals[0]) + len(crops[0])) // 3
+    shard_rows = max(ROW_GROUP, (512 << 20) // row_bytes // ROW_GROUP * ROW_GROUP)
+    rows = written = shards = 0
+    while written < size_bytes:
+        path = folder / f'wo_thinking_thyme_single_round-{shards:05d}-of-00218.parquet'
+        with pq.ParquetWriter(path, SCHEMA, compression='snappy') as writer:
+            for _ in range(0, shard_rows, ROW_GROUP):
+                group = [_row(rows + i, originals, crops) for i in range(ROW_GROUP)]
+                writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+                rows += ROW_GROUP
+        written += path.stat().st_size
+        shards += 1
+    return {'rows': rows, 'bytes': written, 'shards': shards, 'row_kib': round(written / rows / 1024)}
+
+
+def _row(number: int, originals: list[bytes], crops: list[bytes]) -> dict[str, Any]:
+    name = f'photo_{number}.jpg'
+    pictures = [unique(originals[number % 24], 2 * number), unique(crops[number % 24], 2 * number + 1)]
+    ask = (
+        f'<image>\nWhat does sign {number} say?\n\n### User Image Path:** "/data/someone/{name}"\n'
+        '### User Image Size:** "1600x1200"\n\n### **Output Format (strict adherence required):**\n\n'
+        '<think>Your reasoning.</think>\n<answer>Your answer.</answer>\n'
+    )
+    code = '\n'.join(f'x{i}, y{i} = {i * 7}, {i * 11}  # corner {i} of the region' for i in range(40))
+    turn = (
+        f'<think>The sign is small. <code>\n```python\nimport cv2\nimage_path = "/data/someone/{name}"\n{code}\n'
+        'crop = cv2.imread(image_path)[0:99, 0:99]\nprocessed_path = "/mnt/data/temp_processed_images/crop.jpg"\n'
+        'cv2.imwrite(processed_path, crop)\nprint(processed_path)\n```\n</code><sandbox_output><image></sandbox_output>'
+        ' It says so.</think><answer>So</answer>'
+    )
+    return {'image': pictures, 'question': ask, 'response': turn}
+
+
+def read_and_decode(job: tuple[str, str]) -> int:
+    """The limit for one shard: read every column, decode every picture, keep nothing."""
+    path, how = job
+    decode: Callable[[Any], bytes] = base64.b64decode if how == 'base64' else pybase64.b64decode
+    size = 0
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        for batch in file.iter_batches(batch_size=32, use_threads=False):
+            for row in batch.to_pylist():
+                size += sum(len(decode(text)) for text in row['image'])
+    return size
+
+
+def measure_limit(folder: Path, processes: int, how: str) -> float:
+    """Seconds of the limit over all shards."""
+    jobs = [(str(path), how) for path in sorted(folder.glob('*.parquet'))]
+    with multiprocessing.get_context('spawn').Pool(processes) as pool:
+        pool.map(abs, range(processes))
+        started = time.perf_counter()
+        pool.map(read_and_decode, jobs, chunksize=1)
+        return time.perf_counter() - started
+
+
+class Memory(threading.Thread):
+    """Watches the memory of a process and its children together."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        super().__init__(daemon=True)
+        self.process, self.peak_rss, self.peak_pss, self.done = process, 0, 0, threading.Event()
+
+    def run(self) -> None:
+        """Samples until `done`."""
+        while not self.done.wait(0.1):
+            rss = pss = 0
+            try:
+                for process in (self.process, *self.process.children(recursive=True)):
+                    full = process.memory_full_info()
+                    rss, pss = rss + full.rss, pss + full.pss
+            except psutil.Error:
+                continue
+            self.peak_rss, self.peak_pss = max(self.peak_rss, rss), max(self.peak_pss, pss)
+
+
+def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
+    """Runs the command as a user does; start-up and report included."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, '-m', 'swift_thyme.cli', 'prepare', 'sft', str(source), '--out', str(out)]
+    started = time.perf_counter()
+    with subprocess.Popen([*command, '--workers', str(processes)], stdout=subprocess.PIPE, text=True) as process:
+        memory = Memory(psutil.Process(process.pid))
+        memory.start()
+        said = process.communicate()[0]
+        seconds = time.perf_counter() - started
+        memory.done.set()
+    if process.returncode:
+        raise SystemExit(f'thyme prepare failed with {process.returncode}')
+    print(said, file=sys.stderr)
+    return {'seconds': seconds, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
+
+
+def main() -> None:
+    """Builds, measures, prints, cleans up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--gigabytes', type=float, default=5)
+    parser.add_argument('--picture-kib', type=int, default=600, help='of an original; its crop has a tenth')
+    parser.add_argument('--processes', type=int, default=multiprocessing.cpu_count())
+    parser.add_argument('--dir', type=Path, required=True, help='a folder to make and remove')
+    args = parser.parse_args()
+    source, out = args.dir / 'source', args.dir / 'out'
+    try:
+        facts = build(source, int(args.gigabytes * 1e9), args.picture_kib)
+        limits: dict[str, list[float]] = {'base64': [], 'pybase64': []}
+        for how, seconds in limits.items():
+            seconds.append(measure_limit(source, args.processes, how))
+        ours = measure_prepare(source, out, args.processes)
+        for how, seconds in limits.items():
+            seconds.append(measure_limit(source, args.processes, how))
+        mean = {how: sum(seconds) / len(seconds) for how, seconds in limits.items()}
+        result = {
+            **facts,
+            'processes': args.processes,
+            'limit_s': limits,
+            **ours,
+            'mb_per_s': facts['bytes'] / 1e6 / ours['seconds'],
+            'rows_per_s': facts['rows'] / ours['seconds'],
+            'share_of_limit': {how: seconds / ours['seconds'] for how, seconds in mean.items()},
+        }
+        print(json.dumps(result, indent=1, default=lambda value: round(value, 3)))
+    finally:
+        shutil.rmtree(args.dir, ignore_errors=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,252 @@
+"""One source row to one prepared row: forms, checks, pictures, paths, split.
+
+Owns the order of the steps. A row that cannot be used raises `RowRejected` with its reason; nothing is written for it
+except pictures that other rows may share. Duplicates are not seen here: they need the whole set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..protocol import (
+    ANSWER_OPEN,
+    IMAGE_TAG,
+    SYSTEM_PROMPT,
+    PromptImage,
+    code_blocks,
+    prompt_paths,
+    render_user_prompt,
+    segments,
+)
+from ..types import SegmentKind
+from .checks import check_host_tokens, check_picture_count, check_response, check_user
+from .lengths import LengthChecker
+from .paths import handle, resolve, to_handles
+from .pictures import PictureStore, check_picture, read_source
+from .rows import Fix, Kind, PictureSource, PreparedRow, Reason, RowRejected, SourceRow, Split, SystemPolicy
+
+LONGEST_PATH = 4096
+"""Characters; a longer string is base64."""
+
+_ENCODED_STARTS = ('/9j/', 'iVBORw0KGgo', 'UklGR', 'R0lGOD', 'Qk', 'SUkq', 'TU0A')
+"""How base64 of JPEG, PNG, WEBP, GIF, BMP and TIFF begins; none of them has a full stop, as a file's name has."""
+_TEXT_KEYS = ('question', 'problem', 'query')
+_PICTURE_KEYS = ('images', 'image')
+_OWN_KEYS = frozenset({'messages', 'response', 'solution', 'answer', *_TEXT_KEYS, *_PICTURE_KEYS})
+
+
+@dataclass(frozen=True)
+class Converter:
+    """The settings of one run and what they need; one per process."""
+
+    kind: Kind
+    store: PictureStore
+    root: Path
+    """The set's folder, absolute."""
+    system: SystemPolicy = SystemPolicy.KEEP
+    keep_paths: bool = False
+    decode: bool = False
+    lengths: LengthChecker | None = None
+
+    def convert(
+        self, row: Mapping[str, Any], source: str, *, base: Path | None = None, split: Split | None = None
+    ) -> PreparedRow:
+        """Converts one row.
+
+        Args:
+            row: the source's columns; pictures already brought to `PictureSource`.
+            source: how the row is called in files, `file#row`.
+            base: where relative picture paths start.
+            split: where the source says that its rows belong; told from the row where it does not say.
+
+        Raises:
+            RowRejected: with the first reason found.
+        """
+        parsed = parse_form(row, self.kind)
+        rendered = ANSWER_OPEN not in parsed.user and not prompt_paths(parsed.user)
+        bare = rendered and IMAGE_TAG not in f'{parsed.user}{parsed.response}'
+        fixes = list(check_texts(parsed, self.kind, count_tags=not bare))
+        pictures = [check_picture(read_source(p, base), decode=self.decode) for p in parsed.pictures]
+        sizes = [(picture.width_px, picture.height_px) for picture in pictures]
+        fixes += [fix for picture in pictures for fix in picture.fixes]
+        in_prompt = len(pictures) if bare else parsed.user.count(IMAGE_TAG)
+        texts_done = to_handles(parsed.user, parsed.response, sizes, in_prompt)
+        user = texts_done.user
+        if rendered:
+            user = render_user_prompt(user, [PromptImage(handle(i), *sizes[i]) for i in range(in_prompt)])
+            fixes.append(Fix.PROMPT_RENDERED)
+        messages, added = self._messages(parsed, user, texts_done.response)
+        fixes += [*texts_done.fixes, *added]
+        names = [picture.name for picture in pictures]
+        shown = resolve({'messages': messages, 'images': names}, self.root)
+        length = self.lengths.check(shown['messages'], sizes) if self.lengths else None
+        for picture in pictures:
+            self.store.put(picture)
+        rounds = len(code_blocks(parsed.response or ''))
+        return PreparedRow(
+            id=content_id(messages, names, parsed.solution),
+            split=self._split(split, parsed, rounds),
+            messages=tuple(shown['messages'] if self.keep_paths else messages),
+            images=tuple(shown['images'] if self.keep_paths else names),
+            sizes=tuple(sizes),
+            source=source,
+            rounds=rounds,
+            solution=parsed.solution,
+            question=parsed.question,
+            extra=json.dumps(parsed.extra, ensure_ascii=False, default=str) if parsed.extra else None,
+            fixes=tuple(dict.fromkeys(fixes)),
+            length_tokens=length,
+            picture_bytes=sum(len(picture.data) for picture in pictures),
+        )
+
+    def _messages(self, row: SourceRow, user: str, response: str | None) -> tuple[list[dict[str, str]], list[Fix]]:
+        system = row.system if self.system is SystemPolicy.KEEP else None
+        fixes = []
+        if not system and self.system is not SystemPolicy.NONE:
+            system = SYSTEM_PROMPT
+            fixes.append(Fix.SYSTEM_ADDED)
+        messages = [{'role': 'system', 'content': system}] if system else []
+        messages.append({'role': 'user', 'content': user})
+        if self.kind is Kind.SFT:
+            messages.append({'role': 'assistant', 'content': response or ''})
+        return messages, fixes
+
+    def _split(self, told: Split | None, row: SourceRow, rounds: int) -> Split:
+        if self.kind is Kind.RL:
+            return Split.RL
+        computation = Split.COMPUTATION_IMAGES if row.pictures else Split.COMPUTATION_TEXT
+        if told is not None:
+            return computation if told in (Split.COMPUTATION_IMAGES, Split.COMPUTATION_TEXT) else told
+        parts = segments(row.response or '')
+        if any(part.kind is SegmentKind.SANDBOX and IMAGE_TAG in part.text for part in parts):
+            return Split.TWO_ROUNDS if rounds > 1 else Split.SINGLE_ROUND
+        return computation if rounds or not row.pictures else Split.SINGLE_ROUND
+
+
+def check_texts(row: SourceRow, kind: Kind, *, count_tags: bool = True) -> tuple[Fix, ...]:
+    """Runs every check that needs a row's texts alone.
+
+    Args:
+        row: in its one shape.
+        kind: SFT rows need a response that follows the protocol, RL rows a solution.
+        count_tags: compare the number of pictures with the `<image>` tags.
+
+    Returns:
+        Notes on a row that passes.
+
+    Raises:
+        RowRejected: with the first reason found.
+    """
+    texts = [row.user, row.response or '']
+    if count_tags:
+        check_picture_count(texts, len(row.pictures))
+    check_host_tokens([*texts, row.system or ''])
+    check_user(row.user)
+    if kind is Kind.SFT:
+        return check_response(row.response or '')
+    if not (row.solution or '').strip():
+        raise RowRejected(Reason.EMPTY_SOLUTION, f'solution is {row.solution!r}')
+    return ()
+
+
+def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
+    """Brings a row of any known form to one shape.
+
+    The forms are those of the Thyme README: `image`/`question`/`response`, and `messages`/`images`/`solution`/
+    `question`; for RL also `image`/`question`/`solution` without messages. `answer` stands for `solution`.
+
+    Raises:
+        RowRejected: MALFORMED_ROW.
+    """
+    pictures: Any = next((row[key] for key in _PICTURE_KEYS if row.get(key) is not None), [])
+    solution = row.get('solution', row.get('answer'))
+    question = next((row[key] for key in _TEXT_KEYS if row.get(key) is not None), None)
+    system, user, response = None, question, row.get('response')
+    if row.get('messages') is not None:
+        system, user, response = _read_messages(row['messages'], kind)
+    if not isinstance(user, str) or not user.strip():
+        raise RowRejected(Reason.MALFORMED_ROW, 'no question: expected the column question or messages')
+    if kind is Kind.SFT and not isinstance(response, str):
+        raise RowRejected(Reason.MALFORMED_ROW, 'no response: expected the column response or an assistant message')
+    extra = {key: value for key, value in row.items() if key not in _OWN_KEYS and value is not None}
+    return SourceRow(
+        user=user,
+        pictures=_pictures(pictures),
+        system=system,
+        response=response if kind is Kind.SFT else None,
+        solution=_solution(solution),
+        question=question if isinstance(question, str) else user,
+        extra=extra if kind is Kind.RL else {},
+    )
+
+
+def _solution(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else json.dumps(value, ensure_ascii=False) if value else None
+    return None if value is None else str(value)
+
+
+def _pictures(value: Any) -> Sequence[PictureSource]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if all(isinstance(item, PictureSource) for item in values):
+        return values
+    return [picture_of(item) for item in values]
+
+
+def picture_of(value: Any) -> PictureSource:
+    """One picture as rows spell it: a path, base64 text, bytes, or `{'path' | 'bytes': …}`.
+
+    Raises:
+        RowRejected: MALFORMED_ROW.
+    """
+    if isinstance(value, dict):
+        data, path = value.get('bytes'), value.get('path')
+        if isinstance(data, str):
+            return PictureSource(base64=data)
+        if data is not None:
+            return PictureSource(data=data)
+        if isinstance(path, str):
+            return picture_of(path)
+    elif isinstance(value, (bytes, memoryview)):
+        return PictureSource(data=value)
+    elif isinstance(value, str):
+        return PictureSource(base64=value) if _is_encoded(value) else PictureSource(path=value)
+    raise RowRejected(Reason.MALFORMED_ROW, f'a picture is {type(value).__name__}; expected a path, base64 or bytes')
+
+
+def _is_encoded(value: str) -> bool:
+    if value.startswith('data:') or len(value) > LONGEST_PATH:
+        return True
+    return '.' not in value and value.startswith(_ENCODED_STARTS)
+
+
+def _read_messages(messages: Any, kind: Kind) -> tuple[str | None, str, str | None]:
+    if isinstance(messages, str):
+        try:
+            messages = json.loads(messages)
+        except ValueError as error:
+            raise RowRejected(Reason.MALFORMED_ROW, f'messages are not JSON: {error}') from error
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise RowRejected(Reason.MALFORMED_ROW, 'messages are no list of objects')
+    roles = [message.get('role') for message in messages]
+    contents = [message.get('content') for message in messages]
+    if not all(isinstance(content, str) for content in contents):
+        raise RowRejected(Reason.MALFORMED_ROW, 'a message has no text')
+    system = str(contents.pop(0)) if roles[:1] == ['system'] else None
+    expected = ['user', 'assistant'] if kind is Kind.SFT else ['user']
+    turns = [role for role in roles if role != 'system']
+    if turns != expected or len(contents) != len(expected):
+        raise RowRejected(Reason.MALFORMED_ROW, f'roles are {roles}; expected {expected}, system first or none')
+    return system, str(contents[0]), str(contents[1]) if kind is Kind.SFT else None
+
+
+def content_id(messages: Sequence[dict[str, str]], names: Sequence[str], solution: str | None) -> str:
+    """What a row is, in 24 hexadecimal digits: its words without the system message, its pictures, its solution."""
+    spoken = [(message['role'], message['content']) for message in messages if message['role'] != 'system']
+    content = json.dumps([spoken, list(names), solution], ensure_ascii=False).encode('utf-8', 'surrogatepass')
+    return hashlib.sha256(content).hexdigest()[:24]

@@ -1,0 +1,262 @@
+"""Picture paths inside texts: from foreign paths to handles when a set is prepared, and back when it is loaded.
+
+In a prepared set every text calls picture i `$IMAGE_i`, and a file name made from its name `$IMAGE_i_STEM…`; `resolve`
+puts the real path in when a row is loaded, so a set can be moved to another disk as it is. The prompt, the code, the
+prose and the sandbox's text of a row then name the same file.
+
+Thyme README §2.3 describes the conversion by hand: file name of the prompt's path → first picture of the row, the
+same in the response. Differs from the release: paths are converted by code, in every spelling, at load time.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import DataError
+from ..protocol import prompt_image_sizes, prompt_paths, segments
+from ..types import SegmentKind
+from .rows import Fix, Reason, RowRejected
+
+PROCESSED_DIR = '/mnt/data/temp_processed_images'
+"""Where released code saves pictures; the sandbox maps it to the session's directory."""
+
+_HANDLE = re.compile(r'\$IMAGE_(\d+)(_STEM)?')
+_SUFFIX = r'\.(?:jpe?g|png|webp|bmp|gif|tiff?)'
+_DIR_PART = r'[^\s"\'`“”<>()\[\]{}|,;*]'
+_PROCESSED = re.compile(r'(?:[A-Za-z]:)?[/\\]?(?:' + _DIR_PART + r'*[/\\])?temp_processed_images(?!\w)')
+_LITERAL = re.compile(r'(?P<quote>["\'])(?P<path>[^"\'\n{}]*' + _SUFFIX + r')(?P=quote)', re.IGNORECASE)
+_READ_CONTEXT = re.compile(
+    r'(?:imread|open|load_img|load_image|read_image)\(\s*r?\Z|'
+    r'\b(?:user_|input_|source_|original_)?(?:image|img|input|picture)(?:_?(?:path|file))?\s*=\s*r?\Z',
+    re.IGNORECASE,
+)
+_UNSAFE_IN_CODE = frozenset('"\'\\{}\n\r$')
+
+
+def handle(index: int) -> str:
+    """The name of picture `index` of a row in the row's texts."""
+    return f'$IMAGE_{index}'
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Texts of one row with handles in place of foreign paths."""
+
+    user: str
+    response: str | None
+    fixes: tuple[Fix, ...]
+
+
+def to_handles(user: str, response: str | None, sizes: Sequence[tuple[int, int]], user_pictures: int) -> Converted:
+    """Replaces every foreign picture path of a row.
+
+    Args:
+        user: the prompt; the paths are those of its `User Image Path` lines.
+        response: the assistant's turn, or None.
+        sizes: width and height in px of all pictures of the row.
+        user_pictures: how many of them belong to the prompt; path line i belongs to picture i, and to the first
+            where the row has fewer.
+
+    Raises:
+        RowRejected: SPECIAL_TOKEN, when a text already holds a handle.
+    """
+    for text in (user, response or ''):
+        if _HANDLE.search(text):
+            raise RowRejected(
+                Reason.SPECIAL_TOKEN, 'the text holds $IMAGE_…, which prepared sets use for picture paths'
+            )
+    spans = prompt_paths(user) if user_pictures else ()
+    known = _number([span.path for span in spans], user_pictures)
+    fixes: list[Fix] = [Fix.PROMPT_PATH] if spans else []
+    for span, index in reversed(list(zip(spans, known, strict=True))):
+        user = user[: span.start] + handle(index) + user[span.end :]
+    user, fixed = _correct_sizes(user, sizes, user_pictures)
+    fixes += [Fix.SIZE_LINE] if fixed else []
+    foreign = {span.path: index for span, index in zip(spans, known, strict=True)}
+    user, _ = _replace_known(user, foreign)
+    if response is None:
+        return Converted(user, None, tuple(fixes))
+    response, more = _convert_response(response, foreign, user_pictures)
+    return Converted(user, response, tuple(fixes + more))
+
+
+def _number(paths: list[str], pictures: int) -> list[int]:
+    if len(paths) == pictures:
+        return list(range(pictures))
+    order = {path: i for i, path in enumerate(dict.fromkeys(paths))}
+    return [order[path] if order[path] < pictures else 0 for path in paths]
+
+
+def _correct_sizes(user: str, sizes: Sequence[tuple[int, int]], pictures: int) -> tuple[str, bool]:
+    stated = prompt_image_sizes(user)
+    fixed = False
+    if not pictures:
+        return user, fixed
+    for i, size in reversed(list(enumerate(stated))):
+        width, height = sizes[i if len(stated) == pictures else 0]
+        if (size.width_px, size.height_px) != (width, height):
+            user = f'{user[: size.start]}{width}x{height}{user[size.end :]}'
+            fixed = True
+    return user, fixed
+
+
+def _convert_response(text: str, foreign: Mapping[str, int], pictures: int) -> tuple[str, list[Fix]]:
+    fixes: list[Fix] = []
+    text, changed = _replace_known(text, foreign)
+    fixes += [Fix.RESPONSE_PATH] if changed else []
+    text, changed = _replace_processed_dir(text)
+    fixes += [Fix.PROCESSED_DIR] if changed else []
+    if pictures:
+        text, other = _replace_other(text)
+        fixes += other
+        text, changed = _replace_stems(text, foreign)
+        fixes += [Fix.STEM] if changed else []
+    return text, fixes
+
+
+def _spellings(path: str) -> set[str]:
+    forms = {unicodedata.normalize(form, path) for form in ('NFC', 'NFD')} | {path}
+    for form in tuple(forms):
+        forms |= {
+            quote(form),
+            form.replace(' ', '\\ '),
+            form.replace('\\', '\\\\'),
+            form.replace("'", "\\'"),
+            form.encode('ascii', 'backslashreplace').decode('ascii'),
+        }
+    return {form for form in forms if form}
+
+
+def _name(path: str) -> str:
+    return re.split(r'[/\\]', path.rstrip('/\\'))[-1]
+
+
+def _replace_known(text: str, foreign: Mapping[str, int]) -> tuple[str, bool]:
+    """Replaces the given paths, and their file names below any directory or none."""
+    before = text
+    for path, index in foreign.items():
+        names = '|'.join(map(re.escape, sorted(_spellings(_name(path)), key=len, reverse=True)))
+        if not names:
+            continue
+        whole = '|'.join(map(re.escape, sorted(_spellings(path), key=len, reverse=True)))
+        end = r'(?![\w-]|\.\w)'
+        pattern = re.compile(
+            f'(?:{whole}){end}'
+            + rf'|(?<=["\'`“])(?:[A-Za-z]:)?[./\\~][^"\'`“”\n]*[/\\](?:{names})(?=["\'`”])'
+            + rf'|(?<![\w.$/\\-])(?:{_DIR_PART}*[/\\])?(?:{names}){end}'
+        )
+        text = pattern.sub(lambda _, i=index: handle(i), text)  # type: ignore[misc]
+    return text, text != before
+
+
+def _replace_processed_dir(text: str) -> tuple[str, bool]:
+    changed = _PROCESSED.sub(
+        lambda m: PROCESSED_DIR if m.group()[:1] in '/\\' or m.group()[1:2] == ':' else m.group(), text
+    )
+    return changed, changed != text
+
+
+def _replace_other(text: str) -> tuple[str, list[Fix]]:
+    """Maps picture literals in code that neither the prompt nor the sandbox knows, the same one alike everywhere."""
+    reads: dict[str, bool] = {}
+    for part in segments(text):
+        for match in _LITERAL.finditer(part.text) if part.kind is SegmentKind.CODE else ():
+            path = match['path']
+            if not path.startswith((PROCESSED_DIR, '$')):
+                is_read = _READ_CONTEXT.search(part.text, 0, match.start()) is not None
+                reads[path] = reads.get(path, True) and is_read
+    read = [path for path, only in reads.items() if only]
+    written = [path for path, only in reads.items() if not only and re.match(r'[/\\]|[A-Za-z]:', path)]
+    for path in sorted(read + written, key=len, reverse=True):
+        target = handle(0) if path in read else f'{PROCESSED_DIR}/{_name(path)}'
+        text = re.sub(rf'(?<![\w./\\-]){re.escape(path)}(?![\w-])', lambda _, new=target: new, text)  # type: ignore[misc]
+    fixes = [Fix.OTHER_PATH_READ] if read else []
+    return text, fixes + ([Fix.OTHER_PATH_WRITTEN] if written else [])
+
+
+def _replace_stems(text: str, foreign: Mapping[str, int]) -> tuple[str, bool]:
+    """File names derived from a picture's name follow its new name: in code and sandbox text, for distinctive names."""
+    parts = list(segments(text))
+    changed = False
+    for path, index in foreign.items():
+        stem = PurePosixPath(_name(path)).stem
+        if len(stem) < 4 or not re.search(r'\d|_', stem):
+            continue
+        pattern = re.compile(rf'(?<![A-Za-z0-9.$]){re.escape(stem)}(?=[_.{{-])')
+        for i, part in enumerate(parts):
+            if part.kind is SegmentKind.TEXT:
+                continue
+            new = pattern.sub(lambda _, i=index: f'{handle(i)}_STEM', part.text)  # type: ignore[misc]
+            changed |= new != part.text
+            parts[i] = type(part)(part.kind, new)
+    return ''.join(part.text for part in parts), changed
+
+
+def resolve_text(text: str, images: Sequence[str]) -> str:
+    """Puts real paths in place of the handles of one text.
+
+    Args:
+        text: any text of a prepared row.
+        images: the row's picture paths as they shall be read by code.
+
+    Raises:
+        DataError: a handle names a picture that the row does not have.
+    """
+
+    def path_of(match: re.Match[str]) -> str:
+        index = int(match[1])
+        if index >= len(images):
+            raise DataError(
+                f'a text names {match.group()}, but its row has {len(images)} pictures; run `thyme validate` on the set'
+            )
+        return PurePosixPath(images[index]).stem if match[2] else images[index]
+
+    return _HANDLE.sub(path_of, text)
+
+
+def check_root(root: Path) -> None:
+    """Refuses a folder whose name would break the string literals of code that names files below it.
+
+    Raises:
+        DataError: it holds a quote, a backslash, a brace, a dollar sign or a line break.
+    """
+    bad = sorted(_UNSAFE_IN_CODE & set(str(root)))
+    if bad:
+        raise DataError(
+            f'the folder {str(root)!r} cannot hold a prepared set: its name holds {bad}, which would break the code '
+            'of the rows; expected a path without quotes, backslashes, braces and $; rename the folder'
+        )
+
+
+def resolve(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """A prepared row with absolute picture paths, in its pictures and in its texts.
+
+    Args:
+        row: `messages` (role, content), `images` (paths, or `{'path': …}`), and anything else.
+        root: the set's folder. Absolute paths and rows without handles pass unchanged.
+
+    Raises:
+        DataError: see `resolve_text`.
+    """
+    images = [_absolute(image, root) for image in row.get('images') or ()]
+    paths = [image['path'] if isinstance(image, dict) else image for image in images]
+    messages = [
+        {**message, 'content': resolve_text(message['content'], paths)}
+        if isinstance(message['content'], str)
+        else message
+        for message in row['messages']
+    ]
+    resolved = {**row, 'messages': messages}
+    return {**resolved, 'images': images} if 'images' in row else resolved
+
+
+def _absolute(image: Any, root: Path) -> Any:
+    if isinstance(image, dict):
+        return {**image, 'path': str(root / image['path'])} if image.get('path') else image
+    return str(root / image) if isinstance(image, str) and not image.startswith(('data:', 'http')) else image

@@ -1,0 +1,233 @@
+"""Pictures of a set: decoded, checked, made alike for every reader, and stored once under their content's hash.
+
+A picture that is already a whole JPEG, PNG or WEBP in RGB or grey is stored byte for byte and never decoded: decoding
+costs twenty times what reading it does. Its header is read by Pillow; that it is whole is told from its own structure,
+and only where that leaves a doubt is it decoded.
+
+Not here: what the model does with a picture's size (`lengths`), and pictures that the sandbox returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pybase64
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..sandbox.base import Limits
+from .rows import Encoded, Fix, PictureSource, Reason, RowRejected
+
+FOLDER = 'images'
+NAME_HEX = 20
+"""Hexadecimal digits of a stored picture's name (80 bits of SHA-256). The model copies paths: short ones cost less."""
+
+_SUFFIX = {'JPEG': '.jpg', 'MPO': '.jpg', 'PNG': '.png', 'WEBP': '.webp'}
+_PLAIN_MODES = ('RGB', 'L')
+_EXIF_ORIENTATION = 0x0112
+_LIMITS = Limits()
+_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A checked picture, ready to be stored."""
+
+    data: Encoded
+    suffix: str
+    width_px: int
+    height_px: int
+    fixes: tuple[Fix, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Path relative to the set's folder, from the content's hash."""
+        digest = hashlib.sha256(self.data).hexdigest()[:NAME_HEX]
+        return f'{FOLDER}/{digest[:2]}/{digest}{self.suffix}'
+
+
+def read_source(source: PictureSource, base: Path | None = None) -> Encoded:
+    """The encoded bytes of a picture.
+
+    Args:
+        source: base64 text (a data URL too), bytes, or a path.
+        base: where relative paths start.
+
+    Raises:
+        RowRejected: UNREADABLE_IMAGE, when it is no base64 or there is no such file.
+    """
+    if source.data is not None:
+        return source.data
+    if source.base64 is not None:
+        return decode_base64(source.base64)
+    path = Path(source.path or '').expanduser()
+    path = path if base is None or path.is_absolute() else base / path
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise RowRejected(Reason.UNREADABLE_IMAGE, f'cannot read {source.path!r}: {error}') from error
+
+
+def decode_base64(text: Encoded | str) -> bytes:
+    """Decodes standard or URL-safe base64, with or without a `data:` prefix, line breaks and padding.
+
+    Raises:
+        RowRejected: UNREADABLE_IMAGE.
+    """
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    raw = text.encode('utf-8', 'replace') if isinstance(text, str) else bytes(text)
+    if raw.startswith(b'data:'):
+        raw = raw.partition(b',')[2]
+    raw = b''.join(raw.split()).rstrip(b'=').translate(bytes.maketrans(b'-_', b'+/'))
+    try:
+        return pybase64.b64decode(raw + b'=' * (-len(raw) % 4), validate=True)
+    except ValueError as error:
+        raise RowRejected(Reason.UNREADABLE_IMAGE, f'not base64: {error}') from error
+
+
+def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
+    """Checks one picture and brings it to a form that every reader sees alike.
+
+    Pillow, OpenCV and the host differ on EXIF orientation, palettes, CMYK, 16 bits and transparency. Such pictures
+    are rewritten upright in RGB or grey (transparent parts over white); the first frame stands for an animation.
+
+    Args:
+        data: the file's bytes.
+        decode: decode every picture, also those whose structure shows that they are whole.
+
+    Raises:
+        RowRejected: UNREADABLE_IMAGE, TRUNCATED_IMAGE or IMAGE_SHAPE.
+    """
+    if not len(data):
+        raise RowRejected(Reason.UNREADABLE_IMAGE, 'no bytes')
+    try:
+        image = Image.open(BytesIO(data))
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if 'exif' in image.info else 1
+        plain = image.format in _SUFFIX and image.mode in _PLAIN_MODES and 'transparency' not in image.info
+        turned = isinstance(orientation, int) and 2 <= orientation <= 8
+        rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
+        if rewrite or decode or not _is_whole(data, image.format or ''):
+            image.load()
+    except UnidentifiedImageError as error:
+        raise RowRejected(Reason.UNREADABLE_IMAGE, 'not a picture') from error
+    except Image.DecompressionBombError as error:
+        raise RowRejected(Reason.IMAGE_SHAPE, str(error)) from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, zlib.error) as error:
+        reason = Reason.TRUNCATED_IMAGE if _ends_early(error) else Reason.UNREADABLE_IMAGE
+        raise RowRejected(reason, f'{type(error).__name__}: {error}') from error
+    picture = _rewrite(image, turned) if rewrite else Picture(data, _SUFFIX[image.format or ''], *image.size)
+    _check_shape(picture.width_px, picture.height_px)
+    return picture
+
+
+def _check_shape(width_px: int, height_px: int) -> None:
+    short, long = sorted((width_px, height_px))
+    if short < _LIMITS.image_min_side_px or long > short * _LIMITS.image_aspect_ratio:
+        raise RowRejected(
+            Reason.IMAGE_SHAPE,
+            f'{width_px}x{height_px} px; expected sides >= {_LIMITS.image_min_side_px} px and an aspect ratio '
+            f'<= {_LIMITS.image_aspect_ratio:g}',
+        )
+
+
+def _ends_early(error: Exception) -> bool:
+    return any(word in str(error).lower() for word in ('truncated', 'unexpected end', 'eof'))
+
+
+def _is_whole(data: Encoded, kind: str) -> bool:
+    """True when the structure shows that no byte is missing; False means a doubt, not a fault."""
+    if kind in ('JPEG', 'MPO'):
+        return bytes(data[-2:]) == b'\xff\xd9'
+    if kind == 'PNG':
+        return _png_is_whole(memoryview(data))
+    if kind == 'WEBP':
+        return int.from_bytes(data[4:8], 'little') + 8 <= len(data)
+    return False
+
+
+def _png_is_whole(data: memoryview) -> bool:
+    at = len(_PNG_SIGNATURE)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], 'big')
+        end = at + 8 + length
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], 'big'):
+            return False
+        if bytes(data[at + 4 : at + 8]) == b'IEND':
+            return True
+        at = end + 4
+    return False
+
+
+def _rewrite(image: Image.Image, turned: bool) -> Picture:
+    kind = image.format
+    fixes = [Fix.ORIENTATION] if turned else []
+    upright = ImageOps.exif_transpose(image) if turned else image
+    if upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
+        fixes.append(Fix.COLOUR_MODE)
+        upright = _to_plain(upright)
+    out = BytesIO()
+    if kind in ('JPEG', 'MPO'):
+        upright.save(out, 'JPEG', quality=95, subsampling=0)
+        return Picture(out.getvalue(), '.jpg', *upright.size, tuple(fixes))
+    upright.info.pop('exif', None)
+    upright.save(out, 'PNG', compress_level=1)
+    fixes += [] if kind == 'PNG' else [Fix.FORMAT]
+    return Picture(out.getvalue(), '.png', *upright.size, tuple(fixes))
+
+
+def _to_plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith('I') or image.mode == 'F':
+        values = np.asarray(image, dtype=np.float64)
+        high = float(values.max())
+        scale = 255 / 65535 if high > 255 else 255.0 if image.mode == 'F' and high <= 1 else 1.0
+        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8), 'L')
+    if image.mode == '1':
+        return image.convert('L')
+    if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
+        layer = image.convert('RGBA')
+        flat = Image.new('RGBA', layer.size, 'white')
+        flat.alpha_composite(layer)
+        return flat.convert('RGB')
+    return image.convert('RGB')
+
+
+class PictureStore:
+    """Writes each picture once below `root/images`; safe with several writers, and against a kill at any moment."""
+
+    def __init__(self, root: Path) -> None:
+        """Takes the set's folder; folders below it are made as needed."""
+        self._root = root
+        self._made: set[str] = set()
+        self._serial = 0
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+
+    def put(self, picture: Picture) -> str:
+        """Stores a picture unless it is there in full, and returns its path relative to the set's folder."""
+        name = picture.name
+        target = os.path.join(self._root, name)
+        try:
+            if os.stat(target).st_size == len(picture.data):
+                return name
+        except FileNotFoundError:
+            pass
+        folder = os.path.dirname(target)
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        self._serial += 1
+        partial = f'{target}.{os.getpid()}-{self._serial}.part'
+        with open(partial, 'wb', buffering=0) as file:
+            view = memoryview(picture.data)
+            while view:
+                view = view[file.write(view) :]
+        os.replace(partial, target)
+        return name

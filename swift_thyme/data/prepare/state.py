@@ -1,0 +1,143 @@
+"""What a preparation remembers between runs: its lock, its settings, its finished shards, the rows it has seen.
+
+A shard is finished when its marker exists, and the marker is written last: every file it speaks of is then in place.
+Files come into being under another name and are renamed, so that a kill leaves none half-written under its own name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ...errors import ConfigError, DataError
+from ..manifest import MANIFEST
+from ..seen import SeenIds
+from ..sources import Shard
+from .options import Options
+
+STATE = '.thyme'
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that the file is either the old one or the new one, whole, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.part')
+    with partial.open('w', encoding='utf-8') as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def read_json(path: Path) -> Any | None:
+    """Reads JSON; None where there is no such file.
+
+    Raises:
+        DataError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DataError(f'{path} is not JSON: {error}; run `thyme prepare` again with --restart') from error
+
+
+def publish(partial: Path, target: Path) -> None:
+    """Moves a finished file into place, its content on disk first."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open('rb') as file:
+        os.fsync(file.fileno())
+    os.replace(partial, target)
+
+
+class State:
+    """The memory of one prepared set; held by one run at a time."""
+
+    def __init__(self, out: Path) -> None:
+        """Takes the set's folder and locks it.
+
+        Raises:
+            ConfigError: another run works on it.
+        """
+        self._folder = out / STATE
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._folder / 'lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise ConfigError(
+                f'{out} is being prepared by another process; expected one at a time; wait for it or use another --out'
+            ) from error
+        self.scratch = self._folder / 'scratch'
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.seen = SeenIds(self._folder / 'seen.sqlite')
+
+    def close(self) -> None:
+        """Releases the lock and removes scratch files."""
+        self.seen.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._lock.close()
+
+    def check_settings(self, options: Options) -> None:
+        """Sees that a resumed run means the same as the one before.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        path = self._folder / 'run.json'
+        before, now = read_json(path), options.meaning()
+        if before is None:
+            write_json(path, now)
+        elif before != now:
+            changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+            raise ConfigError(
+                f'{options.out} was begun with other settings: {", ".join(changed)} differ; expected the same to go '
+                'on; use another --out, or --restart to begin again'
+            )
+
+    def finished(self, shard: Shard) -> dict[str, Any] | None:
+        """The marker of a finished shard, or None.
+
+        Raises:
+            ConfigError: the shard was finished from a source that is not the same any more.
+        """
+        marker: dict[str, Any] | None = read_json(self._marker(shard.index))
+        if marker is not None and marker['fingerprint'] != shard.fingerprint:
+            raise ConfigError(
+                f'shard {shard.index} was made from another source than {shard.name}: got {shard.fingerprint!r}, '
+                f'expected {marker["fingerprint"]!r}; use another --out, or --restart to begin again'
+            )
+        return marker
+
+    def finish(self, shard: Shard, marker: dict[str, Any]) -> None:
+        """Marks a shard as finished; the last step of its commit."""
+        write_json(self._marker(shard.index), {**marker, 'fingerprint': shard.fingerprint, 'name': shard.name})
+
+    def update(self, index: int, marker: dict[str, Any]) -> None:
+        """Replaces a finished shard's marker."""
+        write_json(self._marker(index), marker)
+
+    def _marker(self, index: int) -> Path:
+        return self._folder / 'shards' / f'{index:05d}.json'
+
+
+def restart(out: Path) -> None:
+    """Forgets a set: everything that `thyme prepare` wrote into its folder, pictures too.
+
+    Raises:
+        ConfigError: the folder holds no set of ours.
+    """
+    if not out.exists():
+        return
+    if not (out / STATE).is_dir() and any(out.iterdir()):
+        raise ConfigError(f'{out} holds no prepared set: got a folder with other files; give an empty or new --out')
+    for name in (STATE, 'images', 'stage1', 'stage2', 'rl', 'rejected', 'certified'):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (MANIFEST, 'report.json', 'report.html'):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,157 @@
+"""The vocabulary of data preparation: kinds, splits, reasons, fixes, and the row that the host trains on.
+
+Owns names and shapes only; `pictures`, `paths`, `checks` and `lengths` do the work, `prepare` and `validate` drive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ..errors import DataError
+
+
+class Kind(str, Enum):
+    """What a set is for."""
+
+    SFT = 'sft'
+    RL = 'rl'
+
+
+class Split(str, Enum):
+    """Where a row belongs; the value is its folder's name, which `host` registers with the host."""
+
+    SINGLE_ROUND = 'single_round'
+    TWO_ROUNDS = 'two_rounds'
+    COMPUTATION_IMAGES = 'computation_images'
+    COMPUTATION_TEXT = 'computation_text'
+    RL = 'rl'
+
+    @property
+    def folder(self) -> str:
+        """The split's folder, relative to the set: the training stage that reads it comes first."""
+        return f'{STAGES[self]}/{self.value}' if self in STAGES else self.value
+
+
+STAGES = {
+    Split.SINGLE_ROUND: 'stage1',
+    Split.TWO_ROUNDS: 'stage1',
+    Split.COMPUTATION_IMAGES: 'stage2',
+    Split.COMPUTATION_TEXT: 'stage2',
+}
+"""Paper: stage 1 learns from image operations in one and two rounds, stage 2 anneals on computation."""
+
+
+class Reason(str, Enum):
+    """Why a row is not kept, told in words by `explain.REASON_TEXT`. A rejected row has one: the first one found."""
+
+    MALFORMED_ROW = 'malformed_row'
+    IMAGE_COUNT = 'image_count'
+    UNBALANCED_TAGS = 'unbalanced_tags'
+    SANDBOX_MISSING = 'sandbox_missing'
+    SANDBOX_FOREIGN = 'sandbox_foreign'
+    SPECIAL_TOKEN = 'special_token'
+    ANSWER_MISSING = 'answer_missing'
+    EMPTY_SOLUTION = 'empty_solution'
+    PATH_WITHOUT_PICTURE = 'path_without_picture'
+    UNREADABLE_IMAGE = 'unreadable_image'
+    TRUNCATED_IMAGE = 'truncated_image'
+    IMAGE_SHAPE = 'image_shape'
+    OVER_LONG = 'over_long'
+    DUPLICATE = 'duplicate'
+    CERTIFY_FAILED = 'certify_failed'
+    CERTIFY_DIFFERENT = 'certify_different'
+    CHANGED_IMAGE = 'changed_image'
+
+
+class Fix(str, Enum):
+    """What was changed in a row that is kept; `explain.FIX_TEXT` says it in words. Counted once per row."""
+
+    PROMPT_PATH = 'prompt_path'
+    RESPONSE_PATH = 'response_path'
+    OTHER_PATH_READ = 'other_path_read'
+    OTHER_PATH_WRITTEN = 'other_path_written'
+    PROCESSED_DIR = 'processed_dir'
+    STEM = 'stem'
+    SIZE_LINE = 'size_line'
+    PROMPT_RENDERED = 'prompt_rendered'
+    SYSTEM_ADDED = 'system_added'
+    ORIENTATION = 'orientation'
+    COLOUR_MODE = 'colour_mode'
+    FORMAT = 'format'
+    SANDBOX_EMPTY = 'sandbox_empty'
+
+
+class SystemPolicy(str, Enum):
+    """Which system message rows carry; they carry it in full, so that a set does not depend on a template's default."""
+
+    KEEP = 'keep'
+    """The source's own where it has one, `protocol.SYSTEM_PROMPT` otherwise."""
+    REPLACE = 'replace'
+    """`protocol.SYSTEM_PROMPT` in every row."""
+    NONE = 'none'
+    """No system message: the template's default applies."""
+
+
+class RowRejected(DataError):
+    """One row cannot be used. Caught where rows are converted; becomes a line of the rejected file."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f'{reason.value}: {detail}')
+        self.reason = reason
+        self.detail = detail
+
+
+Encoded = bytes | memoryview
+"""Picture bytes, or base64 characters, in memory."""
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """One picture as the source gives it: exactly one of the three."""
+
+    base64: Encoded | str | None = None
+    data: Encoded | None = None
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """A row of any known form, brought to one shape."""
+
+    user: str
+    pictures: Sequence[PictureSource]
+    system: str | None = None
+    response: str | None = None
+    solution: str | None = None
+    question: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PreparedRow:
+    """What is written: the host reads `messages` and `images`, rewards read the rest."""
+
+    id: str
+    """First 24 hexadecimal digits of the content's hash: same messages and pictures, same id."""
+    split: Split
+    messages: tuple[dict[str, str], ...]
+    images: tuple[str, ...]
+    """Relative to the set's folder, or absolute in a set made with `--keep-paths`."""
+    sizes: tuple[tuple[int, int], ...]
+    """Width and height of each picture, px. For the report; not written."""
+    source: str
+    """`file#row` in the source."""
+    rounds: int
+    """Code blocks in the response; 0 for RL."""
+    solution: str | None = None
+    question: str | None = None
+    extra: str | None = None
+    """Further columns of an RL source row as a JSON object, or None."""
+    fixes: tuple[Fix, ...] = ()
+    length_tokens: int | None = None
+    """Counted only where the row might be over-long. For the report; not written."""
+    picture_bytes: int = 0
+    """Of all pictures of the row. For the report; not written."""
