@@ -17,7 +17,7 @@ from swift_thyme.data.synth import Form, Kind, SetSpec, Split, generate, relocat
 from swift_thyme.data.synth.exports import NAME
 from swift_thyme.errors import ConfigError, DataError
 
-SPEC = SetSpec(n=14, kind=Kind.RL, canvas='1k', difficulty=(0.0, 1.0), seed=7)
+SPEC = SetSpec(n=10, kind=Kind.RL, canvas='1k', difficulty=(0.0, 1.0), seed=7)
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +36,7 @@ def test_another_process_in_another_directory_makes_the_same_bytes(made: Path, t
     program = (
         f'import sys; sys.path.insert(0, {str(package_root)!r})\n'
         'from swift_thyme.data.synth import Kind, SetSpec, generate\n'
-        'spec = SetSpec(n=14, kind=Kind.RL, canvas="1k", difficulty=(0.0, 1.0), seed=7)\n'
+        'spec = SetSpec(n=10, kind=Kind.RL, canvas="1k", difficulty=(0.0, 1.0), seed=7)\n'
         'print(generate(spec, "elsewhere").sha256)\n'
     )
     run = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, check=True)
