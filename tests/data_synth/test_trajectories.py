@@ -158,10 +158,10 @@ def test_a_picture_of_another_size_is_a_mismatch() -> None:
 def test_verification_finds_a_changed_picture_and_a_changed_output(made: Path, tmp_path: Path) -> None:
     broken = tmp_path / 'broken'
     shutil.copytree(made, broken)
-    printed = next(r for r in rows_of(broken) if r['task'] == 'compute')
-    pictured = next(r for r in rows_of(broken) if r['views'])
+    printed = next(r for r in rows_of(broken) if r['views'])
+    pictured = next(r for r in rows_of(broken) if r['views'] and r['id'] != printed['id'])
     answer = printed['messages'][-1]  # type: ignore[index]
-    answer['content'] = answer['content'].replace('<sandbox_output>', '<sandbox_output>7')
+    answer['content'] = answer['content'].replace('<sandbox_output>', '<sandbox_output>7', 1)
     pictured['box'] = [0, 0, 5, 5]
     lines = [json.dumps(row) + '\n' for row in (printed, pictured)]
     (broken / 'canonical.jsonl').write_text(''.join(lines), encoding='utf-8')
