@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ....protocol import CODE_CLOSE, code_blocks, render_sandbox_output
-from ....types import SandboxResult
+from ....protocol import code_blocks, render_sandbox_output, segments
+from ....types import SandboxResult, SegmentKind
 from ..rows import Row
 from ..types import Box
 from ..writers import read_canonical, sha256_of
@@ -74,10 +74,11 @@ def _verify_row(row: Row, out: Path, bench: Bench, verdict: Verdict) -> None:
     original = out / images[0] if row['width'] else None
     returned: list[Path] = []
     with bench.session(original, images[0] if original else '') as session:
-        for number, code in enumerate(code_blocks(text), 1):
+        outputs = [s.text for s in segments(text) if s.kind is SegmentKind.SANDBOX]
+        for number, (code, output) in enumerate(zip(code_blocks(text), outputs, strict=True), 1):
             result = session.run(code)
             verdict.rounds += 1
-            if f'{CODE_CLOSE}{render_sandbox_output(result)}' not in text:
+            if render_sandbox_output(result) != output:
                 verdict.problems.append(f'{row["id"]} round {number}: {_told(result)}, not what the row says')
             returned += [Path(image.path) for image in result.images]
         stored = [out / name for name in images[1 if original else 0 :]]
