@@ -104,16 +104,6 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table's headings; the scene's slots are its cells, row by row."""
-
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    row_boxes: tuple[Box, ...]
-    column_boxes: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
 class Mark:
     """One value of a chart, with the label that states it."""
 
@@ -129,8 +119,6 @@ class Chart:
     """One chart of several."""
 
     title: str
-    kind: str
-    box: Box
     title_box: Box
     marks: tuple[Mark, ...]
     contrast: float
@@ -163,7 +151,6 @@ class Scene:
     """Places to ask for in vain."""
     grid: Grid | None = None
     """Where the slots are the cells of a grid, row by row."""
-    table: Table | None = None
     charts: tuple[Chart, ...] = ()
 
 

@@ -121,4 +121,4 @@ def build(order: Order) -> Item:
         if text != str(answer) and text not in wrong and int(text) >= 0:
             wrong.append(text)
     plan = Plan((Step.COMPUTE,), f'the result is {answer}', program=programs)
-    return Item('none', question, str(answer), tuple(wrong), plan)
+    return Item('none', question, str(answer), tuple(wrong), plan, absent_option=False)

@@ -48,10 +48,10 @@ def build(order: Order) -> Item:
             (Step.CROP, Step.COMPUTE),
             f'the prices are {prices[0]} and {prices[1]}',
             f'the price tags under the {names[0]} and the {names[1]}',
-            numbers=tuple(prices),
             program=program,
         ),
         image=scene.image,
         target=Target(one.box.union(other.box), order.level.cap_px, 0, min(one.contrast, other.contrast)),
+        absent_option=False,
         context=scene.slots[chosen[0]].context.union(scene.slots[chosen[1]].context),
     )

@@ -42,7 +42,7 @@ def build(order: Order) -> Item:
         image=scene.image,
         target=Target(box, round(order.level.cap_px * 1.4)),
         context=chosen.context.union(box),
-        facts={'counted': f'{color} {words["objects"]}'},
+        absent_option=False,
     )
 
 
