@@ -14,7 +14,10 @@ import pytest
 
 from swift_thyme import cli
 from swift_thyme.data.synth import Form, Kind, SetSpec, Split, generate, relocate
+from swift_thyme.data.synth.difficulty import Legibility
 from swift_thyme.data.synth.exports import NAME
+from swift_thyme.data.synth.readable import readable_shares
+from swift_thyme.data.synth.writers import read_canonical
 from swift_thyme.errors import ConfigError, DataError
 
 SPEC = SetSpec(n=10, kind=Kind.RL, canvas='1k', difficulty=(0.0, 1.0), seed=7)
@@ -134,3 +137,12 @@ def test_bad_orders_are_refused_with_what_to_do(tmp_path: Path) -> None:
         generate(SPEC, tmp_path, workers=0)
     with pytest.raises(DataError, match='no set in'):
         relocate(tmp_path)
+
+
+def test_a_finished_set_is_recounted_under_another_budget(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = list(read_canonical(made))
+    as_made = readable_shares(rows, Legibility())
+    assert as_made['all'][1] == pytest.approx(sum(bool(r['readable_without_tool']) for r in rows) / len(rows))
+    assert readable_shares(rows, Legibility(max_pixels=50176))['all'][1] < as_made['all'][1]
+    assert cli.main(['synth', '--readable', '--max-pixels', '50176', '--out', str(made)]) == 0
+    assert 'readable without a tool at 50176 pixels' in capsys.readouterr().out
