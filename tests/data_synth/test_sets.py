@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,22 @@ def test_a_finished_set_is_recounted_under_another_budget(made: Path, capsys: py
     assert readable_shares(rows, Legibility(max_pixels=50176))['all'][1] < as_made['all'][1]
     assert cli.main(['synth', '--readable', '--max-pixels', '50176', '--out', str(made)]) == 0
     assert 'readable without a tool at 50176 pixels' in capsys.readouterr().out
+
+
+def test_a_longer_set_begins_with_the_rows_of_a_shorter_one(made: Path, tmp_path: Path) -> None:
+    generate(replace(SPEC, n=3), tmp_path)
+    assert (made / 'canonical.jsonl').read_bytes().startswith((tmp_path / 'canonical.jsonl').read_bytes())
+
+
+def test_a_folder_with_another_set_is_left_alone(made: Path) -> None:
+    before = (made / 'canonical.jsonl').read_bytes()
+    with pytest.raises(ConfigError, match='hold a set of this order'):
+        generate(replace(SPEC, seed=8), made)
+    assert (made / 'canonical.jsonl').read_bytes() == before
+
+
+def test_sets_of_different_kinds_share_no_picture(tmp_path: Path) -> None:
+    for kind in (Kind.RL, Kind.EVAL):
+        generate(replace(SPEC, n=4, kind=kind, split=Split.TRAIN), tmp_path / kind.value)
+    names = [{p.name for p in (tmp_path / kind / 'images').iterdir()} for kind in ('rl', 'eval')]
+    assert not names[0] & names[1]

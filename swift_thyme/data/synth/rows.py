@@ -55,11 +55,14 @@ class Draft:
 def draft(spec: SetSpec, index: int) -> Draft:
     """Makes one row's picture and question.
 
+    The row depends on the order without its `n`, and on the index: a longer set begins with the rows of a shorter one.
+
     Raises:
         ConfigError: a package that fonts or pictures come from is missing.
     """
     number = row_seed(spec.effective_split, spec.seed, index)
-    key = (spec.task, number, spec.canvas, *spec.difficulty, spec.max_pixels)
+    purpose = spec.kind.value, spec.effective_form.value
+    key = (spec.task, number, spec.canvas, *spec.difficulty, spec.max_pixels, *purpose)
     rng = rng_for('row', *key)
     chosen = task_for_row(spec.task, rng)
     difficulty = round(rng.uniform(*spec.difficulty), 4)
