@@ -62,7 +62,7 @@ def build(brief: Brief) -> Scene:
         image,
         'a museum wall with framed pictures',
         tuple(slots),
-        small,
+        tuple(things),
         tuple(yards),
         tuple(lines),
         gist,
