@@ -16,13 +16,15 @@ from swift_thyme.data.synth.question import ABSENT, LETTERS, pose
 from swift_thyme.data.synth.seeds import rng_for
 from swift_thyme.data.synth.tasks import Order
 from swift_thyme.data.synth.tasks.compute import build as build_compute
+from swift_thyme.data.synth.tasks.reading import numbers_around, wrong_values
+from swift_thyme.data.synth.values import ValueKind, value
 
 from .helpers import SEEDS, drafted
 
 seeds = st.integers(0, SEEDS)
 difficulties = st.sampled_from((0.0, 0.25, 0.5, 0.75, 1.0))
 tasks = st.sampled_from(sorted(TASKS))
-many = settings(max_examples=24, deadline=None, derandomize=True)
+many = settings(max_examples=16, deadline=None, derandomize=True)
 
 
 @many
@@ -83,6 +85,25 @@ def test_the_letter_of_the_answer_is_uniform() -> None:
     expected = 4000 / len(LETTERS)
     chi_squared = sum((letters[letter] - expected) ** 2 / expected for letter in LETTERS)
     assert chi_squared < 16.3, f'0.1 % limit of 3 degrees of freedom, counts {dict(letters)}'
+
+
+def test_the_options_alone_do_not_say_which_is_right() -> None:
+    hits = 0
+    for i in range(800):
+        rng = rng_for('blind', i)
+        true = value(ValueKind.CODE, rng)
+        others = tuple(value(ValueKind.CODE, rng, {true}) for _ in range(5))
+        options = [true, *wrong_values(ValueKind.CODE, true, others, rng)]
+        rng.shuffle(options)
+        alike = [sum(a == b for other in options for a, b in zip(option, other, strict=True)) for option in options]
+        hits += options[alike.index(max(alike))] == true
+    assert 150 < hits < 255, 'choosing the option most like the others is right one time in four'
+
+
+def test_the_rank_of_a_number_among_its_options_is_uniform() -> None:
+    ranks = Counter(sum(n < 50 for n in numbers_around(50, (1, 2, 3), rng_for('rank', i))) for i in range(2000))
+    assert set(ranks) == {0, 1, 2, 3} and min(ranks.values()) > 420
+    assert all(min(numbers_around(1, (1, 2, 3), rng_for('low', i))) >= 0 for i in range(200))
 
 
 def test_a_choice_that_asks_in_vain_says_so_under_every_letter() -> None:

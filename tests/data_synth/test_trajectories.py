@@ -27,7 +27,7 @@ from swift_thyme.types import Outcome, SandboxImage, SandboxResult, SegmentKind
 from .helpers import SEEDS, drafted
 
 TASK_NAMES = sorted(TASKS)
-ROWS = 14
+ROWS = 10
 FAST = ('compute_image', 'find_read', 'multi_step')
 """Tasks whose flows cover all kinds of rounds; the others run with the slow tests."""
 
@@ -131,7 +131,7 @@ def test_every_flow_of_a_task_runs_in_the_sandbox(task: str, bench: Bench, tmp_p
     if picture is not None and made.picture is not None:
         picture.write_bytes(made.picture)
     seen = set()
-    for i in range(12):
+    for i in range(6):
         script = script_for(made, rng_for('flow', i))
         shape = tuple((r.view is not None, r.outcome) for r in script.rounds), 'cv2' in script.rounds[0].code
         if shape in seen:

@@ -158,14 +158,14 @@ SceneBuilder = Callable[[Brief], Scene]
 
 
 def fill(
-    scene: Scene, values: Mapping[int, str], *, restyle: Mapping[int, Mapping[str, object]] | None = None
+    scene: Scene, values: Mapping[int, str], *, restyle: Mapping[str, object] | None = None
 ) -> dict[int, tuple[Target, Box]]:
     """Writes texts into a scene's slots.
 
     Args:
         scene: its picture is drawn on.
         values: slot index → text.
-        restyle: slot index → fields of its `LabelStyle` to replace.
+        restyle: fields of `LabelStyle` to replace, for all labels.
 
     Returns:
         Slot index → the text as a target, and the box of its label.
@@ -173,7 +173,7 @@ def fill(
     drawn: dict[int, tuple[Target, Box]] = {}
     for index, text in values.items():
         slot = scene.slots[index]
-        style = replace(slot.style, **(restyle or {}).get(index, {}))  # type: ignore[arg-type]
+        style = replace(slot.style, **(restyle or {}))  # type: ignore[arg-type]
         drawn[index] = draw_label(scene.image, slot.center, text, style)
     return drawn
 
