@@ -5,10 +5,10 @@ Start with `generate(SetSpec(task='find_read', n=100, kind=Kind.RL), 'out')`, or
 
 from __future__ import annotations
 
+from .exports import relocate
 from .generate import SetReport, generate
 from .seeds import Split
 from .spec import Encoding, Form, Kind, SetSpec
 from .tasks import TASKS
-from .writers import relocate
 
 __all__ = ['TASKS', 'Encoding', 'Form', 'Kind', 'SetReport', 'SetSpec', 'Split', 'generate', 'relocate']

@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 
 from ...errors import ConfigError
-from .difficulty import DEFAULT_MAX_PIXELS
+from .difficulty import DEFAULT_MAX_PIXELS, Legibility
+from .exports import relocate
 from .generate import generate
+from .readable import readable_shares
 from .seeds import Split
 from .spec import LONG_SIDE, Encoding, Form, Kind, SetSpec
 from .tasks import MIXED, TASKS
+from .trajectory.verify import verify
+from .writers import read_canonical
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
     parser.add_argument('--out', type=Path, required=True, help='folder of the set; made if missing')
+    parser.add_argument(
+        '--readable', action='store_true', help='count what of the set in --out is readable without a tool'
+    )
+    parser.add_argument(
+        '--legible-px', type=float, default=10.0, help='smallest readable letter for --readable, pixels'
+    )
+    parser.add_argument('--verify', action='store_true', help='re-execute the SFT set in --out instead of making one')
+    parser.add_argument('--relocate', action='store_true', help='rewrite the paths of the set in --out after a move')
 
 
 def difficulty(text: str) -> tuple[float, float]:
@@ -81,7 +93,14 @@ def difficulty(text: str) -> tuple[float, float]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the set and says what was made."""
+    """Makes the set, or checks or moves one, and says what was done."""
+    if args.verify:
+        return _verify(args.out)
+    if args.readable:
+        return _readable(args.out, Legibility(args.max_pixels, args.legible_px))
+    if args.relocate:
+        print(f'{relocate(args.out.resolve())} rows now name pictures below {args.out.resolve()}')
+        return 0
     spec = SetSpec(
         task=args.task,
         n=args.n,
@@ -104,6 +123,22 @@ def run(args: argparse.Namespace) -> int:
     print(f'readable without a tool at {spec.max_pixels} pixels: {report.readable_share:.1%}')
     print(f'sha256 {report.sha256}')
     print(f'{spec.n} rows in {seconds:.1f} s ({spec.n / seconds:.2f} a second)')
+    return 0
+
+
+def _verify(out: Path) -> int:
+    verdict = verify(out)
+    for problem in verdict.problems:
+        print(problem)
+    print(f'{verdict.rows} rows, {verdict.rounds} rounds re-executed, {verdict.pictures} pictures checked')
+    print(f'{verdict.identical_pictures} pictures identical to the stored ones; {len(verdict.problems)} problems')
+    return 0 if verdict.ok else 1
+
+
+def _readable(out: Path, legibility: Legibility) -> int:
+    print(f'readable without a tool at {legibility.max_pixels} pixels, letters of {legibility.legible_px} px and more')
+    for task, (rows, share) in readable_shares(read_canonical(out), legibility).items():
+        print(f'{task:14} {rows:6} rows {share:7.1%}')
     return 0
 
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from .fonts import font_for_cap, font_to_fit
 from .types import Box, Color, Target
@@ -211,15 +211,3 @@ def shadow(image: Image.Image, box: Box, offset_px: int, strength: float = 0.45)
         mask.size, Image.Resampling.BILINEAR
     )
     image.paste((12, 12, 16), (area.left, area.top), soft)
-
-
-def grained(image: Image.Image, rng: random.Random, amount: int = 3) -> Image.Image:
-    """Adds a camera's fine grain of at most ±`amount` levels."""
-    tile = _noise((256, 256), rng).point([round(v * 2 * amount / 255) for v in range(256)])
-    sheet = Image.new('L', image.size)
-    for x in range(0, image.width, 256):
-        sheet.paste(tile, (x, 0))
-    strip = sheet.crop((0, 0, image.width, min(256, image.height)))
-    for y in range(256, image.height, 256):
-        sheet.paste(strip, (0, y))
-    return ImageChops.add(image, Image.merge('RGB', (sheet, sheet, sheet)), 1, -amount)

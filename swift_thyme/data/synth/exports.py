@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .question import LETTERS
 from .rows import Row
-from .writers import absolute
+from .writers import absolute, read_canonical, write_rows
 
 NAME = 'thyme_synth'
 
@@ -51,6 +51,19 @@ def export(rows: Iterable[Row], out: Path) -> dict[str, int]:
         if entries:
             (_write_tsv if name.endswith('.tsv') else _write_jsonl)(path, entries)
     return {name: len(entries) for name, entries in files.items() if entries}
+
+
+def relocate(out: Path) -> int:
+    """Writes all absolute paths of a set anew, after its folder was moved; returns the number of rows.
+
+    Raises:
+        DataError: the folder holds no set.
+    """
+    rows = list(read_canonical(out))
+    write_rows(out, rows)
+    if (out / 'vlmevalkit').is_dir():
+        export(rows, out)
+    return len(rows)
 
 
 def _picture(row: Row) -> str:

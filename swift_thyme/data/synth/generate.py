@@ -6,6 +6,7 @@ order in which they finish changes a byte.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +23,7 @@ from .exports import export
 from .rows import Row, draft, rl_row, sft_row
 from .spec import Kind, SetSpec
 from .trajectory.bench import Bench
-from .writers import IMAGES, read_canonical, versions, write_atomic, write_manifest, write_rows, write_sums
+from .writers import IMAGES, MANIFEST, read_canonical, versions, write_atomic, write_manifest, write_rows, write_sums
 
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows wanted."""
@@ -52,11 +53,12 @@ def generate(spec: SetSpec, out: str | Path, *, workers: int = 1, progress: Prog
         progress: told after every row.
 
     Raises:
-        ConfigError: workers < 1, or a package for fonts or pictures is missing.
+        ConfigError: workers < 1, the folder holds another set, or a package for fonts or pictures is missing.
     """
     if workers < 1:
         raise ConfigError(f'workers must be > 0, got {workers}; 1 makes the rows in this process')
     folder = Path(out).resolve()
+    _refuse_another(folder, _order(spec))
     (folder / IMAGES).mkdir(parents=True, exist_ok=True)
     tally = _Tally(spec.n, progress)
     files = write_rows(folder, tally.watch(_made(spec, folder, workers)))
@@ -111,6 +113,24 @@ def _worker_row(spec: SetSpec, out: Path, index: int) -> Row:
     return make_row(spec, out, _worker_bench, index)
 
 
+def _order(spec: SetSpec) -> Row:
+    order = {name: getattr(value, 'value', value) for name, value in asdict(spec).items()}
+    settled = {'split': spec.effective_split.value, 'form': spec.effective_form.value}
+    return {**order, **settled, 'difficulty': list(spec.difficulty)}
+
+
+def _refuse_another(folder: Path, order: Row) -> None:
+    path = folder / MANIFEST
+    if not path.exists():
+        return
+    present = json.loads(path.read_text(encoding='utf-8')).get('order')
+    if present != order:
+        raise ConfigError(
+            f'the folder must be empty or hold a set of this order, got {folder} with {present}; choose another --out '
+            'or delete the folder'
+        )
+
+
 class _Tally:
     """Counts rows as they pass."""
 
@@ -138,8 +158,6 @@ class _Tally:
 
 
 def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
-    order = {name: getattr(value, 'value', value) for name, value in asdict(spec).items()}
-    order |= {'split': spec.effective_split.value, 'form': spec.effective_form.value}
     legibility = Legibility(spec.max_pixels)
     counts = {
         name: {'rows': rows, 'readable_without_tool': round(readable / rows, 4)}
@@ -147,7 +165,7 @@ def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
     }
     return {
         'made_by': 'thyme synth',
-        'order': order,
+        'order': _order(spec),
         'files': report.files,
         'sha256': report.sha256,
         'readable_without_tool': round(report.readable_share, 4),

@@ -12,6 +12,8 @@ from .types import Item
 
 LETTERS = 'ABCD'
 ABSENT = 'Not in the image'
+ABSENT_OPTION_SHARE = 0.3
+"""How often `ABSENT` is offered as a wrong option where it makes sense."""
 _ASK_LETTER = (
     'Answer with the letter of the right option.',
     'Choose one option and answer with its letter.',
@@ -41,7 +43,7 @@ def pose(item: Item, choice: bool, rng: random.Random) -> Posed:
     if not choice:
         return Posed(item.question, item.answer)
     wrong = list(item.wrong)
-    if item.answer != ABSENT and rng.random() < 0.3:
+    if item.absent_option and item.answer != ABSENT and rng.random() < ABSENT_OPTION_SHARE:
         wrong = [ABSENT, *wrong]
     options = [item.answer, *wrong[: len(LETTERS) - 1]]
     rng.shuffle(options)

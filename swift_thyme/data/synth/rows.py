@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from ...protocol import SYSTEM_PROMPT, PromptImage, render_user_prompt
-from .difficulty import Legibility, budget_scale, level_for
+from .difficulty import Legibility, level_for
 from .question import ABSENT, Posed, pose
 from .seeds import digest, rng_for, row_seed
 from .spec import Encoding, Form, Kind, SetSpec, canvas_size
@@ -55,11 +55,14 @@ class Draft:
 def draft(spec: SetSpec, index: int) -> Draft:
     """Makes one row's picture and question.
 
+    The row depends on the order without its `n`, and on the index: a longer set begins with the rows of a shorter one.
+
     Raises:
         ConfigError: a package that fonts or pictures come from is missing.
     """
     number = row_seed(spec.effective_split, spec.seed, index)
-    key = (spec.task, number, spec.canvas, *spec.difficulty, spec.max_pixels)
+    purpose = spec.kind.value, spec.effective_form.value
+    key = (spec.task, number, spec.canvas, *spec.difficulty, spec.max_pixels, *purpose)
     rng = rng_for('row', *key)
     chosen = task_for_row(spec.task, rng)
     difficulty = round(rng.uniform(*spec.difficulty), 4)
@@ -107,12 +110,10 @@ def columns(made: Draft, spec: SetSpec) -> Row:
         'height': height,
         'box': _listed(target.box if target else None),
         'context_box': _listed(item.context),
-        'detail_px': target.detail_px if target else None,
-        'detail_px_at_budget': round(target.detail_px * budget_scale(width, height, spec.max_pixels), 2)
-        if target
-        else None,
-        'rotation_deg': target.rotation_deg if target else None,
-        'contrast': target.contrast if target else None,
+        'detail_px': seen.detail_px if seen else None,
+        'detail_px_at_budget': round(legibility.detail_px(seen, width, height), 2) if seen else None,
+        'rotation_deg': seen.rotation_deg if seen else None,
+        'contrast': seen.contrast if seen else None,
         'readable_without_tool': legibility.readable(seen, width, height),
     }
 

@@ -5,8 +5,7 @@ Owns data only. How a scene is drawn is in `scenes`, what is asked of it in `tas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -62,12 +61,6 @@ class Box(NamedTuple):
             and self.bottom >= other.bottom
         )
 
-    def overlaps(self, other: Box) -> bool:
-        """Whether the two boxes share a pixel."""
-        return (
-            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
-        )
-
     def union(self, other: Box) -> Box:
         """The smallest box around both."""
         return Box(
@@ -110,8 +103,6 @@ class Plan:
     """What is found once the target can be seen, in words that end in the answer's evidence; no full stop."""
     spot: str = ''
     """What is looked for, as a noun phrase: `the price tag under the bottle "Orino"`."""
-    numbers: tuple[str, ...] = ()
-    """What a computation starts from, in reading order."""
     program: tuple[str, ...] = ()
     """Lines of Python that print the result; one or several ways of writing the same thing, joined by `\\n` each."""
     grid: tuple[int, int, int, int] | None = None
@@ -138,5 +129,5 @@ class Item:
     """None where nothing in the picture holds the answer (no picture, or the thing asked for is not there)."""
     context: Box | None = None
     """The target with what identifies it (its sign, its shelf, its row); a first, wide crop shows this."""
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """Anything else worth recording in the row's metadata; JSON values."""
+    absent_option: bool = True
+    """Whether "not in the image" makes sense as a wrong option."""

@@ -9,7 +9,7 @@ Owns the folder's layout:
     SHA256SUMS        of canonical.jsonl and every picture; `sha256sum -c SHA256SUMS` checks the folder
     manifest.json     the order, versions of the libraries that draw, counts, and the set's one hash
 
-A folder that was moved gets its absolute paths back with `relocate`.
+A folder that was moved gets its absolute paths back with `exports.relocate`.
 """
 
 from __future__ import annotations
@@ -99,11 +99,6 @@ def write_rows(out: Path, rows: Iterable[Row]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def relocate(out: Path) -> int:
-    """Writes the absolute paths of a set anew, after its folder was moved; returns the number of rows."""
-    return sum(write_rows(out, list(read_canonical(out))).values())
-
-
 def write_sums(out: Path, files: Iterable[str]) -> str:
     """Writes the check sums of a set's canonical form.
 
@@ -122,11 +117,6 @@ def write_sums(out: Path, files: Iterable[str]) -> str:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    with path.open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest() if hasattr(hashlib, 'file_digest') else _digest(path)
-
-
-def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

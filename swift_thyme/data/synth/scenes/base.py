@@ -104,16 +104,6 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table's headings; the scene's slots are its cells, row by row."""
-
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    row_boxes: tuple[Box, ...]
-    column_boxes: tuple[Box, ...]
-
-
-@dataclass(frozen=True)
 class Mark:
     """One value of a chart, with the label that states it."""
 
@@ -129,8 +119,6 @@ class Chart:
     """One chart of several."""
 
     title: str
-    kind: str
-    box: Box
     title_box: Box
     marks: tuple[Mark, ...]
     contrast: float
@@ -163,7 +151,6 @@ class Scene:
     """Places to ask for in vain."""
     grid: Grid | None = None
     """Where the slots are the cells of a grid, row by row."""
-    table: Table | None = None
     charts: tuple[Chart, ...] = ()
 
 
@@ -171,14 +158,14 @@ SceneBuilder = Callable[[Brief], Scene]
 
 
 def fill(
-    scene: Scene, values: Mapping[int, str], *, restyle: Mapping[int, Mapping[str, object]] | None = None
+    scene: Scene, values: Mapping[int, str], *, restyle: Mapping[str, object] | None = None
 ) -> dict[int, tuple[Target, Box]]:
     """Writes texts into a scene's slots.
 
     Args:
         scene: its picture is drawn on.
         values: slot index → text.
-        restyle: slot index → fields of its `LabelStyle` to replace.
+        restyle: fields of `LabelStyle` to replace, for all labels.
 
     Returns:
         Slot index → the text as a target, and the box of its label.
@@ -186,7 +173,7 @@ def fill(
     drawn: dict[int, tuple[Target, Box]] = {}
     for index, text in values.items():
         slot = scene.slots[index]
-        style = replace(slot.style, **(restyle or {}).get(index, {}))  # type: ignore[arg-type]
+        style = replace(slot.style, **(restyle or {}))  # type: ignore[arg-type]
         drawn[index] = draw_label(scene.image, slot.center, text, style)
     return drawn
 

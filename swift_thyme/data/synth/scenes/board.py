@@ -11,7 +11,7 @@ from ..draw import LabelStyle, mixed, mottled, shade, shadow, text_at
 from ..fonts import BOLD, MONO, PLAIN
 from ..types import Box, Color
 from ..values import ValueKind, names
-from .base import Brief, Missing, Scene, Slot, Table, clamp
+from .base import Brief, Missing, Scene, Slot, clamp
 
 _DAYS = ('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')
 _TOPICS = {
@@ -59,7 +59,8 @@ def build_table(brief: Brief) -> Scene:
         if r % 2 == 0:
             draw.rectangle((area.left, y - step // 2, area.right, y - step // 2 + step), fill=mixed(ground, ink, 0.07))
     face, top = rng.choice(PLAIN), area.top + head + step // 2
-    heads = [text_at(image, (x, top), _DAYS[c], rng.choice(BOLD), unit, ink) for c, x in enumerate(xs)]
+    for c, x in enumerate(xs):
+        text_at(image, (x, top), _DAYS[c], rng.choice(BOLD), unit, ink)
     sides = [
         text_at(image, (area.left + first // 2, y), towns[r], face, unit, ink, first - unit) for r, y in enumerate(ys)
     ]
@@ -76,8 +77,7 @@ def build_table(brief: Brief) -> Scene:
             slots.append(Slot(where, f'the cell {where}', kind, (x, y), context, style))
     missing = tuple(Missing(f'in the row "{t}" under "{_DAYS[0]}"', kind) for t in towns[-2:])
     gist = {'What is the heading of this table?': (topic, tuple(t for t in sorted(_TOPICS) if t != topic))}
-    table = Table(tuple(towns[:rows]), _DAYS[:columns], tuple(sides), tuple(heads))
-    return Scene('table', image, 'a board with a large table', tuple(slots), gist=gist, missing=missing, table=table)
+    return Scene('table', image, 'a board with a large table', tuple(slots), gist=gist, missing=missing)
 
 
 def build_forms(brief: Brief) -> Scene:

@@ -48,21 +48,21 @@ def build(brief: Brief) -> Scene:
             style = LabelStyle('caladea-bold', unit, surface, brief.level.contrast, rim=shade(surface, 0.6))
             context = Box(frame.left, frame.top, frame.right, y + 2 * unit)
             slots.append(Slot(f'on {noun}', noun, ValueKind.CODE, (frame.center[0], y), context, style))
-            things.append(Thing(f'the frame around the picture of {picture.noun}', frame_color, frame, frame))
+            bar = Box(frame.left, frame.bottom - max(4, frame.width // 22), frame.right, frame.bottom)
+            things.append(Thing(f'the frame around the picture of {picture.noun}', frame_color, bar, frame))
             yards.append(_yard(picture.noun, frame, unit))
         nouns = tuple(chosen[row * columns + column].noun for column in range(columns))
         lines.append(Neighbours('picture', nouns, tuple(boxes), 2 * unit))
     missing = tuple(
         Missing(f'on the plaque under the picture of {p.noun}', ValueKind.CODE) for p in PHOTOS if p not in chosen
     )
-    small = tuple(t for t in things if t.box.area <= 0.05 * width * height)
     gist = {'What colour is the wall behind the pictures?': (wall, tuple(c for c in sorted(_WALLS) if c != wall))}
     return Scene(
         'gallery',
         image,
         'a museum wall with framed pictures',
         tuple(slots),
-        small,
+        tuple(things),
         tuple(yards),
         tuple(lines),
         gist,
@@ -108,4 +108,4 @@ def _yard(noun: str, frame: Box, unit: int) -> Yard:
     area_w, area_h = min(frame.width - 2 * unit, 14 * unit), 4 * unit
     corner = frame.left + (frame.width - area_w) // 2, frame.bottom - area_h - max(unit, frame.height // 12)
     area = Box(corner[0], corner[1], corner[0] + area_w, corner[1] + area_h)
-    return Yard(f'stuck on the picture of {noun}', area, frame, ('sticker',))
+    return Yard(f'stuck on the picture of {noun}', area, frame, ('star',))

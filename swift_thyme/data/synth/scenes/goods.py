@@ -112,3 +112,10 @@ def part_box(box: Box, noun: str) -> Box:
         box.left + round(right * box.width),
         box.top + round(bottom * box.height),
     )
+
+
+def label_box(box: Box, noun: str) -> Box:
+    """Where the label of a package lies, pixels of the whole picture."""
+    at, tall = SHAPES[noun].label
+    middle, half = box.top + round(box.height * at), round(box.height * tall / 2)
+    return Box(box.left, middle - half, box.right, middle + half)

@@ -48,7 +48,7 @@ def _balloon(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
     draw.ellipse((6 * s, 3 * s, 9 * s, 7 * s), fill=shade(color, 1.5))
 
 
-def _sticker(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
+def _star(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
     s = side / 20
     outer = [(10, 0), (12.6, 6.6), (20, 7.4), (14.4, 12), (16.2, 19.4)]
     points = [*outer, (10, 15.4), (3.8, 19.4), (5.6, 12), (0, 7.4), (7.4, 6.6)]
@@ -67,7 +67,7 @@ PAINTERS: dict[str, tuple[str, Painter]] = {
     'pin': ('pins', _pin),
     'bird': ('birds', _bird),
     'balloon': ('balloons', _balloon),
-    'sticker': ('star stickers', _sticker),
+    'star': ('star stickers', _star),
     'tree': ('toy trees', _tree),
 }
 """Shape → plural noun and how it is drawn."""

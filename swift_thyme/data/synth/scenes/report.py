@@ -95,7 +95,7 @@ def _chart(image: Image.Image, brief: Brief, panel: Box, title: str, face: str) 
         Mark(label, value, _box(value_text, picture.height, corner), _box(tick, picture.height, corner))
         for label, value, value_text, tick in zip(labels, values, texts.values, texts.ticks, strict=True)
     )
-    return Chart(title, kind, panel, _box(heading, picture.height, corner), marks, contrast)
+    return Chart(title, _box(heading, picture.height, corner), marks, contrast)
 
 
 def _plot(

@@ -14,7 +14,7 @@ from ..fonts import BOLD
 from ..types import Box, Color
 from ..values import PALETTE, VIVID, ValueKind, names
 from .base import Brief, Missing, Neighbours, Scene, Slot, Thing, Yard, clamp
-from .goods import SHAPES, package, part_box
+from .goods import SHAPES, label_box, package, part_box
 
 _PARTS = tuple(color for color in VIVID if color != 'brown')
 """Colours that stand out from wood."""
@@ -46,7 +46,7 @@ def build(brief: Brief) -> Scene:
             brand, shape, cap = brands[row * columns + column], rng.choice(list(SHAPES)), rng.choice(_PARTS)
             cell = Box(width * column // columns, row * board_h, width * (column + 1) // columns, edge - 3 * unit)
             body, lid = _stand(image, rng, cell, brand, shape, cap, unit)
-            boxes.append(body)
+            boxes.append(label_box(body, shape))
             noun = f'the price tag under the {shape} "{brand}"'
             context = Box(cell.left, body.top, cell.right, edge)
             style = LabelStyle('dejavu-sans-bold', unit, (252, 248, 206), brief.level.contrast, rim=(150, 140, 90))

@@ -38,5 +38,4 @@ def build(order: Order) -> Item:
         image=scene.image,
         target=Target(mark.box, order.level.cap_px, 0, chart.contrast),
         context=mark.box.union(mark.tick_box).union(chart.title_box),
-        facts={'chart': chart.kind},
     )

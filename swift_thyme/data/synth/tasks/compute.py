@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from ..types import Item, Plan, Step
 from .base import Order, task
+from .reading import numbers_around
 
 _Made = tuple[str, int, tuple[str, ...]]
 """Question, answer, ways of computing it in Python (each prints the answer)."""
@@ -112,13 +113,7 @@ def build(order: Order) -> Item:
     rng = order.rng
     size = 1 + round(5 * order.level.difficulty)
     question, answer, programs = rng.choice(_MAKERS)(rng, size)
-    wrong: list[str] = []
-    while len(wrong) < 5:
-        text = str(
-            answer
-            + rng.choice((-1, 1)) * rng.choice((1, 2, 3, 5, 10, 12)) * rng.choice((1, 1, 2, max(1, answer // 40)))
-        )
-        if text != str(answer) and text not in wrong and int(text) >= 0:
-            wrong.append(text)
+    steps = {1, 2, 3, 5, 10, 12, max(1, answer // 40), max(1, answer // 20)}
+    wrong = tuple(str(n) for n in numbers_around(answer, sorted(steps), rng))
     plan = Plan((Step.COMPUTE,), f'the result is {answer}', program=programs)
-    return Item('none', question, str(answer), tuple(wrong), plan)
+    return Item('none', question, str(answer), wrong, plan, absent_option=False)

@@ -6,6 +6,7 @@ from ..scenes.base import fill
 from ..types import Item, Plan, Step, Target
 from ..values import value
 from .base import Order, task
+from .reading import numbers_around
 
 _ASK = ('What do {list} cost together?', 'How much is to be paid for {list}?', 'Add up the cost of {list}.')
 
@@ -34,24 +35,20 @@ def build(order: Order) -> Item:
         listed + 'total = sum(p * c for p, c in zip(prices, counts))\nprint(f"{total:.2f}")',
     )
     slips = (5, 10, 50, 100, 150, 205, *(round(float(p) * 100) for p in prices))
-    wrong: list[str] = []
-    while len(wrong) < 5:
-        text = f'{(cents + rng.choice((-1, 1)) * rng.choice(slips)) / 100:.2f}'
-        if text != answer and text not in wrong and not text.startswith('-'):
-            wrong.append(text)
+    wrong = tuple(f'{n / 100:.2f}' for n in numbers_around(cents, slips, rng))
     return Item(
         scene=scene.name,
         question=rng.choice(_ASK).format(list=goods),
         answer=answer,
-        wrong=tuple(wrong),
+        wrong=wrong,
         plan=Plan(
             (Step.CROP, Step.COMPUTE),
             f'the prices are {prices[0]} and {prices[1]}',
             f'the price tags under the {names[0]} and the {names[1]}',
-            numbers=tuple(prices),
             program=program,
         ),
         image=scene.image,
         target=Target(one.box.union(other.box), order.level.cap_px, 0, min(one.contrast, other.contrast)),
+        absent_option=False,
         context=scene.slots[chosen[0]].context.union(scene.slots[chosen[1]].context),
     )

@@ -10,6 +10,7 @@ from ..scenes.objects import PAINTERS, object_sprite
 from ..types import Box, Item, Plan, Step, Target
 from ..values import value
 from .base import Order, task
+from .reading import numbers_around
 
 _ASK = ('How many {color} {objects} are {where}?', 'Count the {color} {objects} {where}.')
 SCENES = ('street', 'shelf', 'gallery', 'map')
@@ -35,14 +36,12 @@ def build(order: Order) -> Item:
         scene=scene.name,
         question=rng.choice(_ASK).format(**words),
         answer=str(answer),
-        wrong=tuple(
-            str(n) for n in sorted(set(range(max(0, answer - 3), answer + 4)) - {answer}, key=lambda n: abs(n - answer))
-        )[:5],
+        wrong=tuple(str(n) for n in numbers_around(answer, (1, 2, 3), rng)),
         plan=Plan((Step.CROP,), f'the number of {color} {words["objects"]} {chosen.where} is {answer}', spot),
         image=scene.image,
         target=Target(box, round(order.level.cap_px * 1.4)),
         context=chosen.context.union(box),
-        facts={'counted': f'{color} {words["objects"]}'},
+        absent_option=False,
     )
 
 

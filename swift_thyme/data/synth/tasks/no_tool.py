@@ -34,4 +34,4 @@ def build(order: Order) -> Item:
         question, (answer, others) = rng.choice(sorted(scene.gist.items()))
         wrong = tuple(rng.sample(others, len(others)))
         seen = f'the answer is {answer}'
-    return Item(scene.name, question, answer, wrong, Plan((), seen), scene.image)
+    return Item(scene.name, question, answer, wrong, Plan((), seen), scene.image, absent_option=False)

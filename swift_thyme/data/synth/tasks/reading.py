@@ -6,7 +6,7 @@ Owns no task.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..scenes.base import Scene, Slot, fill
@@ -26,23 +26,19 @@ class Reading:
     """What the other slots of the same kind say."""
 
 
-def write_slots(
-    scene: Scene, rng: random.Random, *, restyle: Mapping[str, object] | None = None, everywhere: bool = True
-) -> Reading:
+def write_slots(scene: Scene, rng: random.Random, *, restyle: Mapping[str, object] | None = None) -> Reading:
     """Writes a value into every slot of a scene and picks the one to ask for.
 
     Args:
         scene: drawn on.
         rng: the row's.
-        restyle: fields of the label style to replace.
-        everywhere: whether all labels get the new style, or the target's only.
+        restyle: fields of the label style to replace, for all labels.
     """
     chosen = rng.randrange(len(scene.slots))
     texts: dict[int, str] = {}
     for index, slot in enumerate(scene.slots):
         texts[index] = value(slot.kind, rng, set(texts.values()))
-    styles = {i: dict(restyle or {}) for i in texts if everywhere or i == chosen}
-    drawn = fill(scene, texts, restyle=styles)
+    drawn = fill(scene, texts, restyle=restyle)
     slot, (target, label) = scene.slots[chosen], drawn[chosen]
     others = tuple(t for i, t in texts.items() if i != chosen and scene.slots[i].kind is slot.kind)
     context = slot.context.union(label).clipped(*scene.image.size)
@@ -50,12 +46,36 @@ def write_slots(
 
 
 def wrong_values(kind: ValueKind, true: str, others: tuple[str, ...], rng: random.Random) -> tuple[str, ...]:
-    """Five wrong values: near misses and what stands elsewhere in the picture, in random order."""
-    wrong = list(rng.sample(others, min(2, len(others))))
-    while len(wrong) < 5:
-        wrong.append(near(kind, true, rng, {*wrong, *others}))
+    """Three wrong values: what stands elsewhere in the picture, or near misses.
+
+    The options alone must not give the truth away. So either all three come from elsewhere, drawn just like the truth;
+    or truth and near misses are one family, a value and its variants, in which the truth is any member with equal
+    chance. (Were all near misses made from the truth, it would be the option most like the others.)
+    """
+    if len(others) >= 3 and rng.random() < 0.5:
+        return tuple(rng.sample(others, 3))
+    wrong: list[str] = []
+    head = true if rng.random() < 0.25 else near(kind, true, rng, others)
+    if head != true:
+        wrong.append(head)
+    while len(wrong) < 3:
+        wrong.append(near(kind, head, rng, {true, *wrong, *others}))
     rng.shuffle(wrong)
     return tuple(wrong)
+
+
+def numbers_around(answer: int, steps: Sequence[int], rng: random.Random) -> tuple[int, ...]:
+    """Three wrong numbers, none negative; how many of them are smaller than the answer is uniform where there is room.
+
+    Args:
+        answer: the true number, 0 or more.
+        steps: differences to draw from, at least three different ones, all positive.
+        rng: the row's.
+    """
+    smaller = [answer - step for step in set(steps) if step <= answer]
+    larger = [answer + step for step in set(steps)]
+    below = min(rng.randint(0, 3), len(smaller))
+    return (*rng.sample(sorted(smaller), below), *rng.sample(sorted(larger), 3 - below))
 
 
 def reading_item(scene: Scene, question: str, found: Reading, plan: Plan, rng: random.Random) -> Item:

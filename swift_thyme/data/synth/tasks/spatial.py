@@ -42,7 +42,6 @@ def build(order: Order) -> Item:
         image=scene.image,
         target=Target(box, row.detail_px),
         context=_inside(both, order),
-        facts={'side': side},
     )
 
 

@@ -1,0 +1,45 @@
+"""What share of a finished set can be read without a tool, under any budget and any limits.
+
+Owns the recount. The rows state what was drawn; nothing is rendered again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .difficulty import Legibility
+from .rows import Row
+from .types import Box, Target
+
+
+def readable_shares(rows: Iterable[Row], legibility: Legibility) -> dict[str, tuple[int, float]]:
+    """Counts a set's rows by task.
+
+    Args:
+        rows: canonical rows.
+        legibility: pixel budget and limits.
+
+    Returns:
+        Task → number of rows and the share of them that is readable without a tool, 0 to 1; `all` is the whole set.
+    """
+    found: dict[str, list[bool]] = defaultdict(list)
+    for row in rows:
+        readable = legibility.readable(_target(row), _number(row['width']), _number(row['height']))
+        found[str(row['task'])].append(readable)
+        found['all'].append(readable)
+    return {task: (len(each), sum(each) / len(each)) for task, each in sorted(found.items())}
+
+
+def _target(row: Row) -> Target | None:
+    if row['detail_px'] is None:
+        return None
+    box = row['box'] if isinstance(row['box'], list) else (0, 0, _number(row['width']), _number(row['height']))
+    contrast = row['contrast']
+    assert isinstance(contrast, (int, float))
+    return Target(Box(*box), _number(row['detail_px']), _number(row['rotation_deg']), float(contrast))
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)
+    return value
