@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,7 @@ SHARD_BYTES = 512 << 20
 _SUFFIXES = {'.parquet': 'parquet', '.jsonl': 'jsonl', '.ndjson': 'jsonl'}
 _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
 _PICTURE_COLUMNS = ('image', 'images')
-_BATCH_BYTES = 24 << 20
+_BATCH_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
 _HINTS = (
     (re.compile(r'(?<![a-z0-9])(?:2|two)[_-]?rounds?(?![a-z0-9])'), Split.TWO_ROUNDS),
@@ -213,8 +214,8 @@ def _parse_line(line: bytes) -> dict[str, Any] | RowRejected:
 
 def _read_parquet(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any] | RowRejected]]:
     with (
-        fsspec.open(shard.url, 'rb') if '://' in shard.url else open(shard.url, 'rb') as handle,
-        pq.ParquetFile(handle, buffer_size=_READ_BYTES, pre_buffer=False) as file,
+        fsspec.open(shard.url, 'rb') if '://' in shard.url else nullcontext(shard.url) as place,
+        pq.ParquetFile(place, buffer_size=_READ_BYTES, pre_buffer=False) as file,
     ):
         stop = shard.stop if shard.stop >= 0 else file.metadata.num_row_groups
         number = shard.first_row

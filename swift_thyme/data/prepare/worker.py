@@ -70,7 +70,6 @@ class _Process:
 
 def start_worker(options: Options, progress: Queue[tuple[int, int]]) -> None:
     """Makes this process ready; given to the pool as its initializer."""
-    pa.set_memory_pool(pa.system_memory_pool())
     pa.set_cpu_count(1)
     _end_with_parent()
     _Process.options = options
