@@ -43,6 +43,11 @@ setup(
         'tqdm',
         'jinja2',  # the data report
         'matplotlib',  # snippets draw with it; charts in synthetic data
+        'scikit-image',  # its wheel carries the real pictures of the synthetic scenes
+        'font-source-sans-pro',  # fonts of the synthetic scenes, the same on every machine (OFL-1.1)
+        'font-hanken-grotesk',  # OFL-1.1
+        'font-fredoka-one',  # OFL-1.1
+        'font-caladea',  # Apache-2.0
     ],
     extras_require=EXTRAS,
     entry_points={'console_scripts': ['thyme = swift_thyme.cli:main']},

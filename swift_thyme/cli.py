@@ -13,9 +13,17 @@ from collections.abc import Sequence
 from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
+    'infer': ('swift_thyme.infer_cli', 'ask a model one question about a picture'),
+    'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
+    'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
+    'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
+    'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
+    'score': ('swift_thyme.rewards.cli', 'score completions on stdin: format, rule verdict, with a judge the reward'),
+    'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
 }
 """Command → (module, one line of help)."""
 

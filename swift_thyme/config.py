@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from .errors import ConfigError
 
@@ -59,7 +62,7 @@ class SamplingSettings:
         if not 0 <= self.code_temperature < float('inf'):
             raise ConfigError(
                 f'code temperature must be >= 0 and finite, got {self.code_temperature}; set THYME_CODE_TEMPERATURE=0 '
-                'for the paper\'s setting'
+                "for the paper's setting"
             )
 
     @classmethod
@@ -85,6 +88,8 @@ class RolloutSettings:
     """`THYME_REPETITION_SHARE`: a generation that copies of one substring cover beyond this share ends. Paper: 0.5."""
     image_dir: str = ''
     """`THYME_IMAGE_DIR`: where returned pictures are kept; empty: a temporary directory of the process."""
+    trajectory_mb: int = 1024
+    """`THYME_TRAJECTORY_MB`: bound of `OUTPUT_DIR/trajectories`, MiB; the oldest steps go first."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
@@ -93,4 +98,289 @@ class RolloutSettings:
             max_images=read_env('THYME_MAX_IMAGES', int, cls.max_images, env),
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
+            trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
         )
+
+
+def parse_words(text: str) -> tuple[str, ...]:
+    """Reads a comma list; empty items are left out."""
+    return tuple(item.strip() for item in text.split(',') if item.strip())
+
+
+def _number(low: float, high: float = float('inf')) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f'expected a number from {low:g} to {high:g}')
+        return value
+
+    return parse
+
+
+def _count(low: int, high: int = 1 << 30) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f'expected a whole number from {low} to {high}')
+        return value
+
+    return parse
+
+
+E = TypeVar('E', bound=Enum)
+
+
+def _member(kind: type[E]) -> Callable[[str], E]:
+    def parse(text: str) -> E:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            raise ValueError(f'expected one of {", ".join(m.value for m in kind)}') from None
+
+    return parse
+
+
+def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment with the lines of a `.deepspeed_env` file beneath it; variables that are set win.
+
+    The file is DeepSpeed's way to hand variables to every node: `NAME=value` lines in `$DS_ENV_FILE`, or in
+    `.deepspeed_env` of the working directory or the home directory. The launcher exports them on other nodes; reading
+    the file here as well makes them hold for a job that was started without it.
+
+    Raises:
+        ConfigError: `DS_ENV_FILE` names a file that cannot be read, or a line has no `=`.
+    """
+    base = dict(os.environ if env is None else env)
+    named = base.get('DS_ENV_FILE', '').strip()
+    candidates = [Path(named).expanduser()] if named else [Path('.deepspeed_env'), Path.home() / '.deepspeed_env']
+    path = next((p for p in candidates if p.is_file()), None)
+    if path is None:
+        if named:
+            raise ConfigError(
+                f'DS_ENV_FILE names no file: got {named!r}; expected a file of NAME=value lines; unset it'
+            )
+        return base
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+        line = line.strip().removeprefix('export ').strip()
+        if not line or line.startswith('#'):
+            continue
+        name, sign, value = line.partition('=')
+        if not sign or not name.strip():
+            raise ConfigError(f'{path}:{number} cannot be read: got {line!r}; expected NAME=value; correct the line')
+        found[name.strip()] = value.strip().strip('"\'')
+    return found | base
+
+
+class Convention(str, Enum):
+    """Whose wording of a rule applies where the paper and the release differ."""
+
+    PAPER = 'paper'
+    RELEASE = 'release'
+
+
+class OutagePolicy(str, Enum):
+    """What becomes of a step when no judge answered within the limit."""
+
+    STOP = 'stop'
+    """Training ends with an error that names addresses and causes; it resumes from the last checkpoint."""
+    NEUTRAL = 'neutral'
+    """The trajectory carries no advantage; training goes on."""
+
+
+@dataclass(frozen=True)
+class RewardSettings:
+    """Weights of the rewards and how they are counted.
+
+    Paper: `result * (1 + 0.5 * consistency) + 0.5 * format`. Differs from the release: `VQA_NORM` is off by default,
+    as in the release's own script; its code defaults to on and then normalises judged answers only.
+    """
+
+    vqa_weight: float = 1.0
+    fmt_weight: float = 0.5
+    cst_weight: float = 0.5
+    code_weight: float = 0.3
+    vqa_prm_weight: float = 0.3
+    code_prm_weight: float = 0.3
+    vqa_norm: bool = False
+    """Maps a score from 0…1 to -1…1 before it is weighted; likewise the next five."""
+    fmt_norm: bool = False
+    cst_norm: bool = False
+    code_norm: bool = False
+    vqa_prm_norm: bool = False
+    code_prm_norm: bool = False
+    convention: Convention = Convention.PAPER
+    """Whose format check applies."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> RewardSettings:
+        """Reads `VQA_WEIGHT`, `VQA_NORM`, … and `THYME_REWARD_CONVENTION`.
+
+        Raises:
+            ConfigError: a variable has a value that cannot be used.
+        """
+        env = job_env(env)
+        weight = _number(float('-inf'))
+        return cls(
+            vqa_weight=read_env('VQA_WEIGHT', weight, cls.vqa_weight, env),
+            fmt_weight=read_env('FMT_WEIGHT', weight, cls.fmt_weight, env),
+            cst_weight=read_env('CST_WEIGHT', weight, cls.cst_weight, env),
+            code_weight=read_env('CODE_WEIGHT', weight, cls.code_weight, env),
+            vqa_prm_weight=read_env('VQA_PRM_WEIGHT', weight, cls.vqa_prm_weight, env),
+            code_prm_weight=read_env('CODE_PRM_WEIGHT', weight, cls.code_prm_weight, env),
+            vqa_norm=read_env('VQA_NORM', parse_bool, cls.vqa_norm, env),
+            fmt_norm=read_env('FMT_NORM', parse_bool, cls.fmt_norm, env),
+            cst_norm=read_env('CST_NORM', parse_bool, cls.cst_norm, env),
+            code_norm=read_env('CODE_NORM', parse_bool, cls.code_norm, env),
+            vqa_prm_norm=read_env('VQA_PRM_NORM', parse_bool, cls.vqa_prm_norm, env),
+            code_prm_norm=read_env('CODE_PRM_NORM', parse_bool, cls.code_prm_norm, env),
+            convention=read_env('THYME_REWARD_CONVENTION', _member(Convention), cls.convention, env),
+        )
+
+
+def judge_addresses(address: str, ports: str) -> tuple[str, ...]:
+    """The base URLs of the judges: every address with every port, `/v1` where no path is given.
+
+    Args:
+        address: comma list of hosts or URLs (`REWARD_API_ADDRESS`); one that names a port keeps it.
+        ports: comma list of ports (`QWEN_API_PORT`); empty for 8080, or for the standard port of an https address.
+
+    Raises:
+        ValueError: an address or port cannot be read; the message says which.
+    """
+    numbers = parse_words(ports)
+    for port in numbers:
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f'expected ports from 1 to 65535 in QWEN_API_PORT, got {port!r}')
+    found: list[str] = []
+    for item in parse_words(address):
+        url = urlsplit(item if '://' in item else f'http://{item}')
+        if url.scheme not in ('http', 'https') or not url.hostname or url.query or url.fragment:
+            raise ValueError(f'expected a host or http(s) URL, got {item!r}')
+        path = url.path.rstrip('/').removesuffix('/chat/completions') or '/v1'
+        if url.port is not None or (url.scheme == 'https' and not numbers):
+            found.append(f'{url.scheme}://{url.netloc}{path}')
+        else:
+            found += [f'{url.scheme}://{url.netloc}:{port}{path}' for port in numbers or ('8080',)]
+    if not found:
+        raise ValueError('expected at least one address')
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """Where the judges are, how they are asked, and what happens when none answers."""
+
+    addresses: tuple[str, ...] = ('http://localhost:8080/v1',)
+    """Base URLs of OpenAI-compatible servers."""
+    model: str = ''
+    """Name sent to the server; empty to take the first name that the server lists."""
+    api_key: str = ''
+    """Sent as a bearer token; never logged."""
+    concurrency: int = 64
+    """Requests under way at a time, over all addresses, per process."""
+    timeout_s: float = 60.0
+    """One request, connecting included."""
+    attempts: int = 3
+    """Replies without a verdict that one question may get before it is given up. Release: 3."""
+    votes: int = 1
+    """Replies asked for each question; the majority counts. Odd."""
+    temperature: float = 0.1
+    max_tokens: int = 256
+    outage: OutagePolicy = OutagePolicy.STOP
+    outage_limit_s: float = 600.0
+    """How long a question waits for a judge that answers."""
+    cache_dir: str = '~/.cache/swift-thyme/judge'
+    """Folder of verdicts already given, shared by all processes that name it; empty for none."""
+
+    def __repr__(self) -> str:
+        shown = {k: ('***' if k == 'api_key' and v else v) for k, v in self.__dict__.items()}
+        return f'JudgeSettings({", ".join(f"{k}={v!r}" for k, v in shown.items())})'
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> JudgeSettings:
+        """Reads `REWARD_API_ADDRESS`, `QWEN_API_PORT` (comma lists) and `THYME_JUDGE_…`.
+
+        Raises:
+            ConfigError: a variable has a value that cannot be used.
+        """
+        env = job_env(env)
+        ports = env.get('QWEN_API_PORT', '')
+        default = judge_addresses('http://localhost', ports) if not ports.strip() else None
+        if default is None:
+            default = read_env('QWEN_API_PORT', lambda p: judge_addresses('http://localhost', p), cls.addresses, env)
+        votes = read_env('THYME_JUDGE_VOTES', _count(1, 31), cls.votes, env)
+        if votes % 2 == 0:
+            raise ConfigError(
+                f'THYME_JUDGE_VOTES must be odd so that there is a majority, got {votes}; set it to {votes + 1}'
+            )
+        cache = env.get('THYME_JUDGE_CACHE', cls.cache_dir).strip()
+        return cls(
+            addresses=read_env('REWARD_API_ADDRESS', lambda a: judge_addresses(a, ports), default, env),
+            model=read_env('THYME_JUDGE_MODEL', str, cls.model, env),
+            api_key=read_env('THYME_JUDGE_API_KEY', str, cls.api_key, env),
+            concurrency=read_env('THYME_JUDGE_CONCURRENCY', _count(1, 4096), cls.concurrency, env),
+            timeout_s=read_env('THYME_JUDGE_TIMEOUT_S', _number(0.1), cls.timeout_s, env),
+            attempts=read_env('THYME_JUDGE_ATTEMPTS', _count(1, 100), cls.attempts, env),
+            votes=votes,
+            temperature=read_env('THYME_JUDGE_TEMPERATURE', _number(0, 2), cls.temperature, env),
+            max_tokens=read_env('THYME_JUDGE_MAX_TOKENS', _count(8), cls.max_tokens, env),
+            outage=read_env('THYME_JUDGE_OUTAGE', _member(OutagePolicy), cls.outage, env),
+            outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', _number(0), cls.outage_limit_s, env),
+            cache_dir='' if cache.lower() in ('off', 'none', '0', 'false') else cache,
+        )
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
+
+    timeout_s: float = 10.0
+    """Wall clock of one snippet, seconds. `THYME_EXEC_TIMEOUT_S`. Paper: 10."""
+    memory_mib: int = 4096
+    """`THYME_SANDBOX_MEMORY_MIB`."""
+    images: int = 10
+    """Pictures accepted over one trajectory. `THYME_SANDBOX_IMAGES`. Release: 10."""
+    rollback: bool = True
+    """A snippet that fails leaves variables and files as they were. `THYME_SANDBOX_ROLLBACK`."""
+    base_dir: str | None = None
+    """Where session directories are made. `THYME_SANDBOX_DIR`; a memory file system with room by default."""
+    allow_tier_c: bool = False
+    """Run without confinement of paths where the machine has none. `THYME_SANDBOX_ALLOW_TIER_C`. Unsafe."""
+    repairs: Mapping[str, str] = field(default_factory=dict)
+    """Repair → `off`, `report` or `on`; the others keep their default. `THYME_REPAIRS`, as `clamp=off,temp_dir=on`."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> SandboxSettings:
+        """Reads the variables named under each field.
+
+        Raises:
+            ConfigError: a value does not parse.
+        """
+        default = cls()
+        return cls(
+            timeout_s=read_env('THYME_EXEC_TIMEOUT_S', _parse_positive, default.timeout_s, env),
+            memory_mib=read_env('THYME_SANDBOX_MEMORY_MIB', int, default.memory_mib, env),
+            images=read_env('THYME_SANDBOX_IMAGES', int, default.images, env),
+            rollback=read_env('THYME_SANDBOX_ROLLBACK', parse_bool, default.rollback, env),
+            base_dir=read_env('THYME_SANDBOX_DIR', str, '', env) or None,
+            allow_tier_c=read_env('THYME_SANDBOX_ALLOW_TIER_C', parse_bool, default.allow_tier_c, env),
+            repairs=read_env('THYME_REPAIRS', _parse_repairs, {}, env),
+        )
+
+
+def _parse_positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float('inf'):
+        raise ValueError('expected a number > 0')
+    return value
+
+
+def _parse_repairs(text: str) -> dict[str, str]:
+    modes = {}
+    for entry in text.split(','):
+        name, _, mode = entry.strip().partition('=')
+        if mode not in ('off', 'report', 'on'):
+            raise ValueError(f'{entry.strip()!r} is not NAME=off|report|on')
+        modes[name] = mode
+    return modes

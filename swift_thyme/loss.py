@@ -15,7 +15,7 @@ from . import protocol
 from .types import Segment, SegmentKind
 
 
-class ThymeLossScale(LossScale):  # type: ignore[misc]
+class ThymeLossScale(LossScale):
     """`--loss_scale thyme`: all rounds, sandbox output masked. Paper: stage 2."""
 
     is_binary = True
@@ -64,7 +64,7 @@ LOSS_SCALES: dict[str, type[LossScale]] = {
 }
 
 
-class SandboxGuard(LossScale):  # type: ignore[misc]
+class SandboxGuard(LossScale):
     """Wraps any loss scale so that sandbox output gets weight 0, whatever `--loss_scale` or a row's own fields say."""
 
     def __init__(self, inner: LossScale) -> None:

@@ -1,19 +1,35 @@
-"""The only writer to the host's registries. Idempotent: the host imports plug-in files more than once."""
+"""The only writer to the host's registries. Idempotent: the host imports plug-in files more than once.
+
+Imports are inside the functions, so that the rewards can be used without the template and the scheduler.
+"""
 
 from __future__ import annotations
-
-from swift.loss_scale import loss_scale_map
-from swift.rollout import multi_turns
-from swift.template import register_template
-
-from .loss import LOSS_SCALES
-from .rollout import ThymeScheduler
-from .template import template_metas
 
 
 def register_all() -> None:
     """Registers templates, loss scales, the scheduler and the rewards."""
-    for meta in template_metas():
-        register_template(meta)
+    from swift.loss_scale import loss_scale_map
+    from swift.rollout import multi_turns
+    from swift.template import register_template
+
+    from .loss import LOSS_SCALES
+    from .rollout import ThymeScheduler
+    from .template import TEMPLATE_CLASSES, template_meta
+
+    for template_type, template_cls in TEMPLATE_CLASSES.items():
+        register_template(template_meta(template_type, template_cls), exist_ok=True)
     loss_scale_map.update(LOSS_SCALES)
     multi_turns['thyme'] = ThymeScheduler
+    register_rewards()
+
+
+def register_rewards() -> None:
+    """Registers the rewards alone, and the callback that logs their figures."""
+    from swift.callbacks import callbacks_map
+    from swift.rewards import orms
+
+    from .rewards.callback import RewardFigures
+    from .rewards.orm import REWARDS
+
+    orms.update(REWARDS)
+    callbacks_map['thyme_rewards'] = RewardFigures

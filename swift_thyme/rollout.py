@@ -11,27 +11,27 @@ Paper: §4. Differs from the release: no re-tokenization, no text appended that 
 from __future__ import annotations
 
 import atexit
-import base64
 import shutil
 import tempfile
 import threading
 import uuid
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from swift.rollout import MultiTurnScheduler
 from swift.utils import get_logger
 
-from . import protocol
+from . import picture, protocol
 from .agent import Agent, AgentSettings, Step
 from .config import RolloutSettings
-from .errors import ConfigError, DataError, ThymeError, TrajectoryError
+from .errors import ConfigError, ThymeError
+from .record import turn_json
 from .sandbox import InputImage, Session, local_sandbox
-from .template import IMAGE_IDS_TEXT, O3Mixin
-from .types import StopReason, Turn
+from .template import O3Mixin
+from .types import Outcome, StopReason, Turn
 
 logger = get_logger()
 
@@ -42,10 +42,11 @@ class _Rollout:
 
     agent: Agent
     step: Step | None = None
-    error: str = ''
+    sampled_ids: list[int] = field(default_factory=list)
+    """Every id the engine sampled, in order: what training must see unmasked."""
 
 
-class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
+class ThymeScheduler(MultiTurnScheduler):
     """`--multi_turn_scheduler thyme`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,6 +89,7 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
         """
         rollout = self._rollouts[infer_request.uuid]
         text = _sampled_text(response_choice)
+        rollout.sampled_ids += response_choice.token_ids or []
         try:
             if not rollout.agent.images:
                 rollout.agent.images = input_images(infer_request)
@@ -112,8 +114,8 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
         step = rollout.step
         assert step is not None and step.turn.result is not None  # the host calls on_turn_end first
         sampled_ids, sampled_mask, logprobs = self.prepare_response_continuation(response_choice)
-        output_ids = self._encode_output(step)
-        infer_request.images = [*infer_request.images, *map(self._portable, step.turn.result.images)]
+        output_ids = self._o3.encode_output(step)
+        infer_request.images = [*infer_request.images, *(image.path for image in step.turn.result.images)]
         return {
             'infer_request': infer_request,
             'response_token_ids': sampled_ids + output_ids,
@@ -124,30 +126,11 @@ class ThymeScheduler(MultiTurnScheduler):  # type: ignore[misc]
 
     # Helpers.
 
-    def _encode_output(self, step: Step) -> list[int]:
-        """Ids of the rendered sandbox output, one image pad for each picture.
-
-        Raises:
-            TrajectoryError: the ids hold another number of pads than there are pictures.
-        """
-        assert step.turn.result is not None
-        text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if step.turn.result.images else step.output
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        pads, images = ids.count(self._o3.image_token_id), len(step.turn.result.images)  # type: ignore[attr-defined]
-        if pads != images:
-            raise TrajectoryError(f'sandbox output has {pads} image pads for {images} pictures: {step.output[:200]!r}')
-        return ids
-
-    def _portable(self, image: Any) -> str:
-        """A path for an engine in this process; the bytes for a trainer that may be on another machine."""
-        if self.infer_engine is None:
-            return str(image.path)
-        return base64.b64encode(Path(image.path).read_bytes()).decode()
-
     def _infos(self, request: Any, rollout: _Rollout) -> dict[str, Any]:
         agent, step = rollout.agent, rollout.step
         assert step is not None and step.stop is not None
-        return {'images': list(request.images), 'thyme': trajectory_info(agent, step)}
+        info = {**trajectory_info(agent, step), 'sampled_ids': rollout.sampled_ids}
+        return {'images': list(request.images), 'thyme': info}
 
 
 def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
@@ -160,23 +143,10 @@ def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
         'error': step.error,
         'quarantined': step.stop in (StopReason.SANDBOX_FAILURE, StopReason.ERROR),
         'code_blocks': sum(turn.code is not None for turn in agent.turns),
-        'code_ok': sum(result.outcome.value == 'ok' for result in results),
+        'code_ok': sum(result.outcome is Outcome.OK for result in results),
         'sandbox_s': sum(result.elapsed_s for result in results),
-        'turns': [_turn_info(turn) for turn in agent.turns],
+        'turns': [turn_json(turn) for turn in agent.turns],
     }
-
-
-def _turn_info(turn: Turn) -> dict[str, Any]:
-    info: dict[str, Any] = {'text': turn.text, 'code': turn.code}
-    if turn.result is not None:
-        info |= {
-            'outcome': turn.result.outcome.value,
-            'sandbox_text': turn.result.text,
-            'images': [image.path for image in turn.result.images],
-            'repairs': list(turn.result.repairs),
-            'elapsed_s': turn.result.elapsed_s,
-        }
-    return info
 
 
 def input_images(request: Any) -> list[InputImage]:
@@ -189,23 +159,8 @@ def input_images(request: Any) -> list[InputImage]:
     paths = protocol.prompt_image_paths(user)
     images = []
     for i, image in enumerate(request.images):
-        images.append(InputImage(_image_source(image), paths[i] if i < len(paths) else None))
+        images.append(InputImage(picture.resolve(image), paths[i] if i < len(paths) else None))
     return images
-
-
-def _image_source(image: Any) -> str | bytes:
-    if isinstance(image, dict):
-        image = image.get('bytes') or image.get('path')
-    if isinstance(image, bytes):
-        return image
-    if isinstance(image, str) and Path(image[:4096]).is_file():
-        return image
-    if isinstance(image, str) and not image.startswith(('http://', 'https://')):
-        try:
-            return base64.b64decode(image.partition(',')[2] if image.startswith('data:') else image, validate=True)
-        except ValueError as error:
-            raise DataError(f'picture is neither a file nor base64: {image[:200]!r}; check the path') from error
-    raise DataError(f'picture cannot be given to the sandbox: {str(image)[:200]!r}; download it and use its path')
 
 
 def _sampled_text(response_choice: Any) -> str:

@@ -57,7 +57,7 @@ class SpanTracker:
                 break
             at, tag, self.kind = min(hits)
             text = text[at + len(tag) :]
-        self._tail = text[text.rfind('<') :][: _LONGEST_TAG] if '<' in text[1 - _LONGEST_TAG :] else ''
+        self._tail = text[text.rfind('<') :][:_LONGEST_TAG] if '<' in text[1 - _LONGEST_TAG :] else ''
 
 
 class TokenPieces:
@@ -88,8 +88,7 @@ class TokenPieces:
 
 
 def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> Iterable[str | None]:
-    pieces: list[str | None] = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    return pieces
+    return tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
 
 
 @lru_cache(maxsize=4)

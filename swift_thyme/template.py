@@ -8,26 +8,36 @@ kept out of the loss, and the sampling hook. Everything else is the host's.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from swift.loss_scale import LossScale
-from swift.template import TEMPLATE_MAPPING, TemplateMeta
+from swift.template import TemplateMeta
 from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qwen3VLTemplate, QwenTemplateMeta
 from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
 
 from . import protocol
+from .agent import Step
 from .config import SamplingSettings
 from .errors import ConfigError, DataError, TrajectoryError
 from .loss import SandboxGuard
 from .sampling import CodeTemperature, token_pieces
+from .trace import BatchTrace
+from .verify import TokenRules
 
 IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
 """How the Qwen-VL families write one picture before its pad is repeated for every visual token."""
 VLLM_PROCESSOR = 'swift_thyme.vllm_sampling:AdaptiveTemperature'
 
 
-class O3Mixin:
+if TYPE_CHECKING:
+    from swift.template import Template as _Base
+else:
+    _Base = object
+
+
+class O3Mixin(_Base):
     """Mixed in before a host template class. See the module docstring for what it changes.
 
     Differs from the release: no copy of the host's template; pictures of later rounds stand where they were returned
@@ -44,12 +54,12 @@ class O3Mixin:
         Raises:
             ConfigError: the model is of another family.
         """
-        super().init_processor(processor)  # type: ignore[misc]
+        super().init_processor(processor)
         got = getattr(getattr(self, 'config', None), 'model_type', None)
         if processor is not None and got not in self.hf_model_types:
             right = next((name for name, cls in TEMPLATE_CLASSES.items() if got in cls.hf_model_types), None)
             raise ConfigError(
-                f'wrong template for the model: {self.template_meta.template_type} is for '  # type: ignore[attr-defined]
+                f'wrong template for the model: {self.template_meta.template_type} is for '
                 f'{" and ".join(self.hf_model_types)}, got a {got} model; '
                 + (f'use --template {right}' if right else f'use a model of {", ".join(sorted(TEMPLATE_CLASSES))}')
             )
@@ -57,34 +67,75 @@ class O3Mixin:
     @property
     def loss_scale(self) -> SandboxGuard:
         """The chosen loss scale, guarded so that sandbox output is never trained."""
-        inner = super().loss_scale  # type: ignore[misc]
+        inner = super().loss_scale
         if self._guarded is None or self._guarded[0] is not inner:
             self._guarded = (inner, SandboxGuard(inner))
         return self._guarded[1]
 
     def prepare_engine_kwargs(self) -> dict[str, Any]:
         """Installs adaptive temperature in a vLLM engine."""
-        kwargs: dict[str, Any] = super().prepare_engine_kwargs()  # type: ignore[misc]
+        kwargs: dict[str, Any] = super().prepare_engine_kwargs()
         if SamplingSettings.from_env().adaptive:
             kwargs['logits_processors'] = [*kwargs.get('logits_processors', []), VLLM_PROCESSOR]
         return kwargs
 
     def prepare_generate_kwargs(self, generate_kwargs: dict[str, Any], *, model: Any = None) -> dict[str, Any]:
         """Installs adaptive temperature in one transformers `generate` call."""
-        kwargs: dict[str, Any] = super().prepare_generate_kwargs(generate_kwargs, model=model)  # type: ignore[misc]
+        kwargs: dict[str, Any] = super().prepare_generate_kwargs(generate_kwargs, model=model)
         settings, config = SamplingSettings.from_env(), kwargs['generation_config']
         if settings.adaptive and config.do_sample:
-            hook = CodeTemperature(token_pieces(self.tokenizer), settings.scale(config.temperature))  # type: ignore[attr-defined]
+            hook = CodeTemperature(token_pieces(self.tokenizer), settings.scale(config.temperature))
             kwargs['logits_processor'] = LogitsProcessorList([*kwargs.get('logits_processor', []), hook])
         return kwargs
+
+    def encode_output(self, step: Step) -> list[int]:
+        """Ids of a step's rendered sandbox output, one image pad for each picture.
+
+        Raises:
+            TrajectoryError: the ids hold another number of pads than there are pictures.
+        """
+        pictures = step.turn.result.images if step.turn.result is not None else ()
+        text = step.output.replace(protocol.IMAGE_TAG, IMAGE_IDS_TEXT) if pictures else step.output
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        if ids.count(self.image_token_id) != len(pictures):
+            raise TrajectoryError(
+                f'sandbox output has {ids.count(self.image_token_id)} image pads for {len(pictures)} pictures: '
+                f'{step.output[:200]!r}'
+            )
+        return ids
 
     def _encode(self, inputs: Any) -> dict[str, Any]:
         """As the host's, with the end-of-turn token trained after `</answer>` although that is a stop word."""
         last = inputs.messages[-1] if inputs.messages else {}
-        if self.is_training and isinstance(last.get('content'), str):  # type: ignore[attr-defined]
+        if self.is_training and isinstance(last.get('content'), str):
             inputs.extra_kwargs.setdefault('add_eos', True)
-        encoded: dict[str, Any] = super()._encode(inputs)  # type: ignore[misc]
+        encoded: dict[str, Any] = super()._encode(inputs)
+        if self.is_training and encoded.get('labels') is not None:
+            self._rules.check_row(encoded['input_ids'], encoded['labels'], self._image_tokens(encoded))
         return encoded
+
+    def data_collator(self, batch: list[dict[str, Any]], **kwargs: Any) -> dict[str, Any]:
+        """As the host's; writes the batch out when tracing is on."""
+        collated: dict[str, Any] = super().data_collator(batch, **kwargs)
+        if self.is_training:
+            self._trace.write(collated, merge_size=self._merge_size)
+        return collated
+
+    @cached_property
+    def _rules(self) -> TokenRules:
+        return TokenRules.of(self.tokenizer, self.image_token_id)
+
+    @cached_property
+    def _trace(self) -> BatchTrace:
+        return BatchTrace.from_env()
+
+    @property
+    def _merge_size(self) -> int:
+        return int(self.processor.image_processor.merge_size)
+
+    def _image_tokens(self, encoded: dict[str, Any]) -> list[int]:
+        grids = encoded.get('image_grid_thw')
+        return [] if grids is None else [int(grid.prod()) // self._merge_size**2 for grid in grids]
 
     def _preprocess_inputs(self, inputs: Any) -> None:
         """As the host's, with a clear error for pictures that are missing, unreadable or too many.
@@ -92,20 +143,22 @@ class O3Mixin:
         Raises:
             DataError: a picture cannot be read, or a training row has not as many pictures as places for them.
         """
-        if self.is_training:  # type: ignore[attr-defined]
+        if self.is_training:
             self._check_image_count(inputs)
         names = [_describe_image(image) for image in inputs.images]
         try:
-            super()._preprocess_inputs(inputs)  # type: ignore[misc]
+            super()._preprocess_inputs(inputs)
         except (OSError, ValueError, SyntaxError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(
-                f'a picture of this row cannot be read: {error}; the row\'s pictures are {names}; expected readable files '
-                'or base64; run `thyme validate` on the data set'
+                f"a picture of this row cannot be read: {error}; the row's pictures are {names}; expected readable "
+                'files or base64; run `thyme validate` on the data set'
             ) from error
 
     def _check_image_count(self, inputs: Any) -> None:
+        if not inputs.messages or inputs.messages[-1]['role'] != 'assistant' or not inputs.messages[-1]['content']:
+            return  # a prompt alone: the host encodes those for its logs, without their pictures
         in_ids = self._n_pads(inputs)
         texts = [m['content'] for m in inputs.messages if isinstance(m['content'], str)]
         in_text = sum(text.count(protocol.IMAGE_TAG) for text in (inputs.system or '', *texts))
@@ -117,13 +170,14 @@ class O3Mixin:
             )
 
     def _n_pads(self, inputs: Any) -> int:
-        return sum(ids.count(self.image_token_id) for ids in _backed_ids(inputs.messages))  # type: ignore[attr-defined]
+        pads: int = sum(ids.count(self.image_token_id) for ids in _backed_ids(inputs.messages))
+        return pads
 
     def _add_default_tags(self, inputs: Any) -> None:
         """As the host's, leaving out the pictures whose pads are inside id-backed turns."""
         images, inputs.images = inputs.images, inputs.images[: len(inputs.images) - self._n_pads(inputs)]
         try:
-            super()._add_default_tags(inputs)  # type: ignore[misc]
+            super()._add_default_tags(inputs)
         finally:
             inputs.images = images
 
@@ -136,7 +190,7 @@ class O3Mixin:
         inputs.image_idx = 0
         for context, scale in zip(context_list, loss_scale_list, strict=True):
             if isinstance(context, list):
-                for _ in range(context.count(self.image_token_id)):  # type: ignore[attr-defined]
+                for _ in range(context.count(self.image_token_id)):
                     self._place_image(inputs)
                 contexts.append(context)
                 scales.append(scale)
@@ -144,7 +198,7 @@ class O3Mixin:
                 contexts += self._place_image(inputs)
                 scales.append(0.0)
             elif _is_sandbox_piece(context):
-                contexts.append(self._tokenize(context))  # type: ignore[attr-defined]
+                contexts.append(self._tokenize(context))
                 scales.append(scale)
             else:
                 contexts.append(context)
@@ -157,7 +211,7 @@ class O3Mixin:
                 f'more image pads in token ids than pictures: got {len(inputs.images)} pictures, expected at least '
                 f'{inputs.image_idx + 1}; the rollout must return every picture in rollout_infos'
             )
-        context: list[Any] = self.replace_tag('image', inputs.image_idx, inputs)  # type: ignore[attr-defined]
+        context: list[Any] = self.replace_tag('image', inputs.image_idx, inputs)
         inputs.image_idx += 1
         return context
 
@@ -177,7 +231,9 @@ def _describe_image(image: Any) -> str:
         image = image.get('path') or image.get('bytes')
     if isinstance(image, str) and len(image) < 500:
         return image
-    return f'<{type(image).__name__}, {len(image)} characters>' if isinstance(image, (str, bytes)) else repr(image)[:200]
+    return (
+        f'<{type(image).__name__}, {len(image)} characters>' if isinstance(image, (str, bytes)) else repr(image)[:200]
+    )
 
 
 def _is_sandbox_piece(context: Any) -> bool:
@@ -191,19 +247,19 @@ def _is_sandbox_piece(context: Any) -> bool:
     )
 
 
-class ThymeQwen2VLTemplate(O3Mixin, Qwen2VLTemplate):  # type: ignore[misc]
+class ThymeQwen2VLTemplate(O3Mixin, Qwen2VLTemplate):
     """`thyme_qwen2_vl`."""
 
     hf_model_types = ('qwen2_vl',)
 
 
-class ThymeQwen2_5VLTemplate(O3Mixin, Qwen2_5VLTemplate):  # type: ignore[misc] # noqa: N801
+class ThymeQwen2_5VLTemplate(O3Mixin, Qwen2_5VLTemplate):
     """`thyme_qwen2_5_vl`."""
 
     hf_model_types = ('qwen2_5_vl',)
 
 
-class ThymeQwen3VLTemplate(O3Mixin, Qwen3VLTemplate):  # type: ignore[misc]
+class ThymeQwen3VLTemplate(O3Mixin, Qwen3VLTemplate):
     """`thyme_qwen3_vl`."""
 
     hf_model_types = ('qwen3_vl', 'qwen3_vl_moe')
@@ -216,16 +272,12 @@ TEMPLATE_CLASSES: dict[str, type[O3Mixin]] = {
 }
 
 
-def template_metas() -> list[TemplateMeta]:
-    """What the host registers: one entry for each template type."""
-    return [
-        QwenTemplateMeta(
-            template_type,
-            template_cls=template_cls,
-            default_system=protocol.SYSTEM_PROMPT,
-            stop_words=['<|endoftext|>', *protocol.STOP_STRINGS],
-            agent_template=None,
-        )
-        for template_type, template_cls in TEMPLATE_CLASSES.items()
-        if template_type not in TEMPLATE_MAPPING
-    ]
+def template_meta(template_type: str, template_cls: type[O3Mixin]) -> TemplateMeta:
+    """The host's description of one template: ChatML, the paper's system prompt, the protocol's stop words."""
+    return QwenTemplateMeta(
+        template_type,
+        template_cls=template_cls,
+        default_system=protocol.SYSTEM_PROMPT,
+        stop_words=['<|endoftext|>', *protocol.STOP_STRINGS],
+        agent_template=None,
+    )

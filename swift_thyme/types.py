@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Outcome(str, Enum):
-    """What became of one snippet. The sandbox's own failure is an exception (`errors.SandboxError`), never one of these."""
+    """What became of one snippet. The sandbox's own failure is an exception (`SandboxError`), never one of these."""
 
     OK = 'ok'
     CODE_ERROR = 'code_error'
@@ -88,6 +88,8 @@ class SandboxResult:
     """Wall-clock seconds from request to reply."""
     repairs: tuple[str, ...] = ()
     """Names of the repairs that changed the snippet or a value at run time, in order, each once."""
+    repairs_seen: tuple[str, ...] = ()
+    """Names of the repairs in mode `report` that would have applied."""
     raw_outcome: Outcome | None = None
     """Outcome as the model wrote it, where it is known to differ because a repair helped; None otherwise."""
 

@@ -1,5 +1,17 @@
 """Runs model-written Python away from the trainer. Contract in `base`; one backend per machine."""
 
 from .base import InputImage, Limits, Sandbox, Session
+from .blocking import BlockingSandbox, BlockingSession
+from .local import local_sandbox
+from .zygote_backend import ZygoteSandbox
 
-__all__ = ['InputImage', 'Limits', 'Sandbox', 'Session']
+__all__ = [
+    'BlockingSandbox',
+    'BlockingSession',
+    'InputImage',
+    'Limits',
+    'Sandbox',
+    'Session',
+    'ZygoteSandbox',
+    'local_sandbox',
+]

@@ -99,14 +99,18 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def open(
-        self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: Path | None = None
+        self,
+        images: Sequence[InputImage] = (),
+        *,
+        limits: Limits | None = None,
+        output_dir: str | Path | None = None,
     ) -> Session:
         """Opens a session for the pictures of one question: one, several, or none.
 
         Args:
             images: the pictures; `image_path` is preset to the first, `image_paths` to all.
             limits: overrides the backend's own.
-            output_dir: where accepted pictures are copied to, beyond the life of the session; None: they go with it.
+            output_dir: accepted pictures are put here and outlive the session; by default they go with it.
 
         Raises:
             DataError: a picture is missing or cannot be read; the message names it.

@@ -1,0 +1,68 @@
+"""Real pictures: those that the scikit-image wheel itself carries, with a name a question can use.
+
+Owns the list. Nothing is downloaded: only files inside the installed package are read.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from ...errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One real picture."""
+
+    file: str
+    noun: str
+    """What it shows, with its article: `a cat`."""
+
+
+PHOTOS = (
+    Photo('astronaut.png', 'an astronaut'),
+    Photo('brick.png', 'a brick wall'),
+    Photo('camera.png', 'a man with a camera'),
+    Photo('cell.png', 'a single cell'),
+    Photo('chelsea.png', 'a cat'),
+    Photo('coffee.png', 'a cup of coffee'),
+    Photo('coins.png', 'old coins'),
+    Photo('grass.png', 'grass'),
+    Photo('gravel.png', 'gravel'),
+    Photo('hubble_deep_field.jpg', 'distant galaxies'),
+    Photo('ihc.png', 'stained tissue'),
+    Photo('moon.png', 'the surface of the moon'),
+    Photo('motorcycle_left.png', 'a motorcycle in a garage'),
+    Photo('page.png', 'a printed page'),
+    Photo('retina.jpg', 'a retina'),
+    Photo('rocket.jpg', 'a rocket at its launch pad'),
+)
+
+
+@lru_cache(maxsize=1)
+def _folder() -> Path:
+    spec = importlib.util.find_spec('skimage')
+    if spec is None or not spec.origin:
+        raise ConfigError(
+            'real pictures come from the package scikit-image, which is not installed; pip install scikit-image'
+        )
+    return Path(spec.origin).parent / 'data'
+
+
+@lru_cache(maxsize=32)
+def _original(file: str) -> Image.Image:
+    with Image.open(_folder() / file) as picture:
+        loaded: Image.Image = picture.convert('RGB')
+    return loaded
+
+
+@lru_cache(maxsize=64)
+def photo(file: str, size: tuple[int, int]) -> Image.Image:
+    """A picture scaled and cropped to a size in pixels; treat it as read-only."""
+    fitted: Image.Image = ImageOps.fit(_original(file), size, Image.Resampling.BICUBIC)
+    return fitted

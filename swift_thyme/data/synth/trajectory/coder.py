@@ -1,0 +1,223 @@
+"""Code as a model would write it: OpenCV or Pillow, in one of several habits, one trajectory in one habit.
+
+Owns the spelling of snippets. Regions and angles are decided by `script`.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..types import Box
+
+FOLDER = '/mnt/data/temp_processed_images/'
+"""Where released data and models save; the sandbox maps it into the session. Paper: §2."""
+_IMAGE_NAMES = ('image', 'img', 'picture')
+_CROP_NAMES = ('crop', 'cropped', 'region', 'roi', 'patch')
+_STEMS = ('crop', 'detail', 'region', 'zoom', 'part', 'view')
+
+
+class Library(str, Enum):
+    """What a trajectory's code is written with."""
+
+    CV2 = 'cv2'
+    PIL = 'pil'
+
+
+class Strength(str, Enum):
+    """How much an enhancement does."""
+
+    WEAK = 'weak'
+    FULL = 'full'
+
+
+@dataclass
+class Coder:
+    """Writes the snippets of one trajectory; remembers what earlier ones left in the session."""
+
+    rng: random.Random
+    path: str
+    """The picture's path as the prompt names it."""
+    size: tuple[int, int]
+    """Of the picture, pixels."""
+    library: Library = Library.CV2
+    loaded: bool = False
+    """Whether an earlier snippet left the picture in a variable."""
+    saved: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.library = self.rng.choice(list(Library))
+        self.image, self.crop = self.rng.choice(_IMAGE_NAMES), self.rng.choice(_CROP_NAMES)
+        self.stem = self.rng.choice(_STEMS)
+        self.ending = self.rng.choice(('jpg', 'png', 'png'))
+        self.comments = self.rng.random() < 0.7
+        self.makes_folder = self.rng.random() < 0.4
+        self.fractions = self.rng.random() < 0.2
+
+    def begin(self, *, fresh: bool = False) -> None:
+        """Starts a snippet with the picture in its variable: loaded, or left there by an earlier snippet."""
+        self.lines = []
+        if self.loaded and not fresh:
+            return
+        self.lines += self._imports()
+        self.lines += ['', f'image_path = "{self.path}"']
+        self._note('Load the image')
+        load = 'cv2.imread(image_path)' if self._cv2 else 'Image.open(image_path)'
+        self.lines.append(f'{self.image} = {load}')
+        self.loaded = True
+
+    def snapped(self, box: Box) -> Box:
+        """The region this habit would name for a box: edges moved outward to round numbers, inside the picture."""
+        if self.fractions:
+            edges = zip(box, (*self.size, *self.size), (False, False, True, True), strict=True)
+            snapped = Box(*(_hundredth(edge, side, outward) for edge, side, outward in edges))
+            if snapped.holds(box):
+                return snapped
+        step = self.rng.choice((5, 10, 10, 20))
+        left, top, right, bottom = box
+        rounded = Box(left // step * step, top // step * step, -(-right // step) * step, -(-bottom // step) * step)
+        return rounded.clipped(*self.size)
+
+    def cut(self, box: Box, note: str) -> None:
+        """Crops a region of the picture, one that `snapped` gave."""
+        self._note(note)
+        width, height = self.size
+        shares = [f'{edge / side:.2f}' for edge, side in zip(box, (width, height) * 2, strict=True)]
+        if self.fractions and [int(float(s) * d) for s, d in zip(shares, (width, height) * 2, strict=True)] == list(
+            box
+        ):
+            self.lines.append(f'h, w = {self.image}.shape[:2]' if self._cv2 else f'w, h = {self.image}.size')
+            x1, y1, x2, y2 = (f'int({share} * {side})' for share, side in zip(shares, 'whwh', strict=True))
+            self.lines += [f'x1, y1 = {x1}, {y1}', f'x2, y2 = {x2}, {y2}']
+        else:
+            self.lines.append(f'x1, y1, x2, y2 = {box.left}, {box.top}, {box.right}, {box.bottom}')
+        self.cut_named()
+
+    def cut_named(self) -> None:
+        """Crops the region that `x1, y1, x2, y2` name."""
+        how = f'{self.image}[y1:y2, x1:x2]' if self._cv2 else f'{self.image}.crop((x1, y1, x2, y2))'
+        self.lines.append(f'{self.crop} = {how}')
+
+    def grid_corners(self, outline: Box, grid: tuple[int, int, int, int]) -> None:
+        """Computes the corners of a grid's cell into `x1, y1, x2, y2`."""
+        rows, columns, row, column = grid
+        self._note('Outline of the grid')
+        self.lines += [
+            f'left, top, right, bottom = {outline.left}, {outline.top}, {outline.right}, {outline.bottom}',
+            f'rows, cols = {rows}, {columns}',
+            f'row, col = {row}, {column}',
+            'cell_w, cell_h = (right - left) / cols, (bottom - top) / rows',
+        ]
+        self._note('Corners of the wanted cell, counted from 1')
+        self.lines += [
+            'x1, x2 = int(left + (col - 1) * cell_w), int(left + col * cell_w)',
+            'y1, y2 = int(top + (row - 1) * cell_h), int(top + row * cell_h)',
+        ]
+
+    def zoom(self, factor: int) -> None:
+        """Enlarges the crop."""
+        if factor <= 1:
+            return
+        self._note('Enlarge')
+        if self._cv2:
+            how = self.rng.choice(('INTER_CUBIC', 'INTER_LANCZOS4'))
+            self.lines.append(
+                f'{self.crop} = cv2.resize({self.crop}, None, fx={factor}, fy={factor}, interpolation=cv2.{how})'
+            )
+        else:
+            how = self.rng.choice(('LANCZOS', 'BICUBIC'))
+            size = f'({self.crop}.width * {factor}, {self.crop}.height * {factor})'
+            self.lines.append(f'{self.crop} = {self.crop}.resize({size}, Image.{how})')
+
+    def rotate(self, angle: int, *, into: str = '') -> None:
+        """Turns the crop by an angle, counterclockwise degrees, keeping all of it."""
+        target = into or self.crop
+        self._note('Rotate without cutting the corners off')
+        if self.library is Library.PIL:
+            self.lines.append(f'{target} = {self.crop}.rotate({angle}, expand=True, resample=Image.BICUBIC)')
+            return
+        self.lines += [
+            f'h, w = {self.crop}.shape[:2]',
+            f'M = cv2.getRotationMatrix2D((w / 2, h / 2), {angle}, 1.0)',
+            'c, s = abs(M[0, 0]), abs(M[0, 1])',
+            'new_w, new_h = int(h * s + w * c), int(h * c + w * s)',
+            'M[0, 2] += new_w / 2 - w / 2',
+            'M[1, 2] += new_h / 2 - h / 2',
+            f'{target} = cv2.warpAffine({self.crop}, M, (new_w, new_h), borderValue=(255, 255, 255))',
+        ]
+
+    def enhance(self, strength: Strength, *, source: str = '', into: str = '') -> None:
+        """Raises the contrast of the crop."""
+        source, target = source or self.crop, into or self.crop
+        self._note('Raise the contrast')
+        if strength is Strength.WEAK:
+            self.lines += self._weaker(source, target)
+            return
+        gray = f'cv2.cvtColor({source}, cv2.COLOR_BGR2GRAY)' if self._cv2 else f'{source}.convert("L")'
+        self.lines += ['import numpy as np', f'gray = np.asarray({gray}).astype(np.float32)', 'gh, gw = gray.shape']
+        self.lines.append('middle = gray[gh // 3:2 * gh // 3, gw // 3:2 * gw // 3]')
+        if self.rng.random() < 0.5:
+            self.lines += [
+                'low, high = np.percentile(middle, (1, 99))',
+                'scaled = (gray - low) * 255 / (high - low + 1)',
+            ]
+        else:
+            factor = self.rng.choice((4, 5, 6))
+            self.lines.append(f'scaled = (gray - np.median(middle)) * {factor} + 128')
+        array = 'np.clip(scaled, 0, 255).astype(np.uint8)'
+        self.lines.append(f'{target} = {array}' if self._cv2 else f'{target} = Image.fromarray({array})')
+
+    def _weaker(self, source: str, target: str) -> list[str]:
+        if self._cv2:
+            return [f'{target} = cv2.convertScaleAbs({source}, alpha=1.3, beta=-20)']
+        return ['from PIL import ImageEnhance', f'{target} = ImageEnhance.Contrast({source}).enhance(1.5)']
+
+    def save(self, what: str = '') -> str:
+        """Saves and prints the path; returns the finished snippet."""
+        what = what or self.crop
+        self.saved += 1
+        name = f'{self.stem}{"_" + str(self.saved) if self.saved > 1 else ""}.{self.ending}'
+        if self.makes_folder and self.saved == 1:
+            self.lines.append(f'os.makedirs("{FOLDER.rstrip("/")}", exist_ok=True)')
+        self.lines.append(f'processed_path = "{FOLDER}{name}"')
+        self.lines.append(f'cv2.imwrite(processed_path, {what})' if self._cv2 else f'{what}.save(processed_path)')
+        self.lines.append('print(processed_path)')
+        return self.finish()
+
+    def finish(self) -> str:
+        """The finished snippet."""
+        text = '\n'.join(self.lines).strip('\n')
+        self.lines = []
+        return text
+
+    def slip(self) -> tuple[str, str]:
+        """A first snippet that fails in a way beginners know, and what is wrong with it in words."""
+        self.begin()
+        if self._cv2:
+            self.lines.append(f'width, height = {self.image}.size')
+            words = f'`{self.image}.size` is a single number in OpenCV; the width and height are in `shape`'
+        else:
+            self.lines.append(f'height, width = {self.image}.shape[:2]')
+            words = 'a Pillow image has no `shape`; its width and height are in `size`'
+        self.lines.append('print(width, height)')
+        self.loaded = False
+        return self.finish(), words
+
+    def _imports(self) -> list[str]:
+        lines = ['import cv2'] if self._cv2 else ['from PIL import Image']
+        return [*lines, 'import os'] if self.makes_folder else lines
+
+    def _note(self, text: str) -> None:
+        if self.comments:
+            self.lines.append(f'# {text}')
+
+    @property
+    def _cv2(self) -> bool:
+        return self.library is Library.CV2
+
+
+def _hundredth(edge: int, side: int, outward: bool) -> int:
+    share = -(-100 * edge // side) if outward else 100 * edge // side
+    return int(float(f'{share / 100:.2f}') * side)

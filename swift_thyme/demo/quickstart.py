@@ -1,0 +1,253 @@
+"""The whole job in miniature, for real: data, SFT in two stages, GRPO with adaptive temperature, one answer, a summary.
+
+Every training step is the host's own command, run as a user would run it; only the sizes are small. The policy of the
+RL stage and of the answer is the tiny model that the two SFT stages have just taught: nothing is scripted. What a tiny
+model says is not worth much; that its code runs, that masks and ids are exact and that rewards come back is.
+
+Owns the order of the stages and their settings. Everything is written under one folder, see `Folders`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..data.synth import Kind, SetSpec, generate
+from ..errors import ThymeError
+from .host_command import HostCommand, logged, run
+
+TEMPLATE = 'thyme_qwen2_5_vl'
+MAX_PIXELS = 50_176
+"""64 visual tokens a picture: a tiny model on a CPU sees no more."""
+STOP_JUDGE_S = 10.0
+
+
+class Folders:
+    """Where things are, below the folder the user named."""
+
+    def __init__(self, root: Path) -> None:
+        self.data, self.models, self.logs = root / 'data', root / 'models', root / 'logs'
+        self.batches, self.answer = root / 'batches', root / 'answer'
+
+
+@dataclass
+class Quickstart:
+    """One run; its stages in the order in which they are called."""
+
+    out: Path
+    report: Callable[[str], None]
+    """Called with one line at the end of each stage."""
+    progress: Callable[[str, int, int], None]
+    """Called with (stage, step, steps) while a stage runs."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    _folders: Folders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.out = self.out.resolve()
+        self._folders = Folders(self.out)
+
+    def run(self) -> dict[str, Any]:
+        """Runs every stage and returns the summary, which is also in `summary.json`.
+
+        Raises:
+            ThymeError: a stage failed; what earlier stages wrote stays.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        with self._timed('tiny checkpoint'):
+            self._build_checkpoint()
+        with self._timed('data'):
+            self._make_data()
+        with self._timed('SFT stage 1'):
+            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=3e-3, epochs=STAGE_1_EPOCHS)
+        with self._timed('SFT stage 2'):
+            self._sft('sft-2', 'sft-1', 'sft2', loss_scale='thyme', lr=1e-3, epochs=STAGE_2_EPOCHS)
+        with self._timed('GRPO-ATS'), judge(self._folders.logs / 'judge.log') as address:
+            self._grpo(address)
+        with self._timed('answer'):
+            answer = self._answer()
+        from .summary import summarize
+
+        summary = {**summarize(self.out), 'answer': answer, 'seconds': self.seconds}
+        (self.out / 'summary.json').write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding='utf-8')
+        return summary
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.seconds[stage] = round(time.monotonic() - start, 1)
+        self.report(f'{stage}: {self.seconds[stage]:.0f} s')
+
+    def _build_checkpoint(self) -> None:
+        from .tiny import build_tiny
+
+        build_tiny(self._folders.models / 'tiny')
+
+    def _make_data(self) -> None:
+        for name, spec in SETS.items():
+            generate(spec, self._folders.data / name)
+
+    def _sft(self, name: str, start: str, data: str, *, loss_scale: str, lr: float, epochs: int) -> None:
+        command = HostCommand(
+            'sft',
+            {
+                **self._common(start, name, data),
+                'loss_scale': loss_scale,
+                'learning_rate': lr,
+                'num_train_epochs': epochs,
+                'warmup_ratio': 0.05,
+                'per_device_train_batch_size': 2,
+                'save_strategy': 'epoch',
+                'save_total_limit': 1,
+                'save_only_model': 'true',
+            },
+        )
+        self._run(command, name)
+
+    def _grpo(self, address: str) -> None:
+        command = HostCommand(
+            'rlhf',
+            {
+                'rlhf_type': 'grpo',
+                **self._common('sft-2', 'grpo', 'rl'),
+                'multi_turn_scheduler': 'thyme',
+                'max_turns': 4,
+                'reward_funcs': ['fmt_orm', 'vqa_orm', 'cst_orm'],
+                'use_vllm': 'false',
+                'num_generations': 4,
+                'per_device_train_batch_size': 4,
+                'max_steps': 4,
+                'max_completion_length': 400,
+                'learning_rate': 5e-5,
+                'beta': 0.001,
+                'temperature': 1.0,
+                'save_strategy': 'steps',
+                'save_steps': 4,
+                'save_only_model': 'true',
+            },
+        )
+        host, _, port = address.partition(':')
+        self._run(command, 'grpo', REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
+
+    def _common(self, start: str, name: str, data: str) -> dict[str, object]:
+        return {
+            'model': self._folders.models / 'tiny' if start == 'tiny' else self.checkpoint(start),
+            'model_type': 'qwen2_5_vl',
+            'external_plugins': self._plugin(),
+            'template': TEMPLATE,
+            'dataset': self._folders.data / data / 'rows.jsonl',
+            'output_dir': self._folders.models / name,
+            'add_version': 'false',
+            'check_model': 'false',
+            'tuner_type': 'full',
+            'freeze_vit': 'true',
+            'torch_dtype': 'float32',
+            'attn_impl': 'sdpa',
+            'max_length': 4096,
+            'split_dataset_ratio': 0,
+            'dataset_num_proc': 1,
+            'dataloader_num_workers': 0,
+            'gradient_accumulation_steps': 1,
+            'gradient_checkpointing': 'false',
+            'logging_steps': 1,
+            'report_to': 'none',
+            'load_from_cache_file': 'false',
+        }
+
+    def _run(self, command: HostCommand, name: str, **env: str) -> None:
+        run(
+            command,
+            log=self._folders.logs / f'{name}.log',
+            env={
+                'MAX_PIXELS': str(MAX_PIXELS),
+                'HF_HUB_OFFLINE': '1',
+                'THYME_TRACE_BATCHES': str(self._folders.batches / name),
+                'THYME_JUDGE_CACHE': str(self.out / 'judge-cache'),
+                **env,
+            },
+            on_progress=lambda step, steps: self.progress(name, step, steps),
+        )
+
+    def _plugin(self) -> Path:
+        """The file for `--external_plugins`: the repository's, or one written here for an installed package."""
+        shipped = Path(__file__).parents[2] / 'plugins' / 'thyme_plugin.py'
+        if shipped.is_file():
+            return shipped
+        written = self.out / 'thyme_plugin.py'
+        written.write_text('from swift_thyme.register import register_all\n\nregister_all()\n', encoding='utf-8')
+        return written
+
+    def checkpoint(self, name: str) -> Path:
+        """The last checkpoint of a training stage.
+
+        Raises:
+            ThymeError: the stage wrote none.
+        """
+        found = sorted((self._folders.models / name).glob('checkpoint-*'), key=lambda p: int(p.name.split('-')[1]))
+        if not found:
+            raise ThymeError(f'stage {name} wrote no checkpoint; see {self._folders.logs / name}.log')
+        return found[-1]
+
+    def _answer(self) -> dict[str, Any]:
+        os.environ['MAX_PIXELS'] = str(MAX_PIXELS)
+        from ..infer import InferSettings, Thinker
+        from ..record import trajectory_json
+
+        row = json.loads((self._folders.data / 'eval' / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
+        thinker = Thinker.load(self.checkpoint('grpo'), template=TEMPLATE, settings=InferSettings(max_tokens=400))
+        images = row['images']
+        trajectory = thinker.ask(row['question'], images, output_dir=self._folders.answer / 'images')
+        record = trajectory_json(trajectory, question=row['question'], images=images)
+        self._folders.answer.mkdir(parents=True, exist_ok=True)
+        path = self._folders.answer / 'trajectory.json'
+        path.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding='utf-8')
+        return record
+
+
+SETS = {
+    'sft1': SetSpec(task='find_read', n=24, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
+    'sft2': SetSpec(task='compute', n=8, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
+    'rl': SetSpec(task='find_read', n=8, seed=3, kind=Kind.RL, canvas='2k', difficulty=(0.3, 0.5)),
+    'eval': SetSpec(task='find_read', n=2, seed=4, kind=Kind.EVAL, canvas='2k', difficulty=(0.3, 0.5)),
+}
+STAGE_1_EPOCHS = 6
+STAGE_2_EPOCHS = 4
+
+
+@contextmanager
+def judge(log: Path) -> Iterator[str]:
+    """Runs `thyme judge --rules` on a free loopback port for as long as the block; yields `host:port`.
+
+    Raises:
+        ThymeError: it did not start.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, '-m', 'swift_thyme.cli', 'judge', '--rules', '--port', '0']
+    with log.open('w', encoding='utf-8') as errors:
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            assert process.stdout is not None
+            address = re.search(r'http://([\d.]+:\d+)', process.stdout.readline())
+            if address is None:
+                raise ThymeError(f'`thyme judge --rules` did not start; see {log}')
+            yield address.group(1)
+        finally:
+            process.terminate()
+            process.wait(STOP_JUDGE_S)
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def losses(model_dir: Path) -> tuple[float, float]:
+    """First and last training loss of a stage."""
+    values = logged(model_dir, 'loss')
+    return values[0], values[-1]

@@ -1,0 +1,118 @@
+"""The quickstart's summary: read back from what the run wrote, nothing taken on trust.
+
+Masks are checked on the real training batches that the run traced; rewards, code and stop reasons come from the
+recorded trajectories.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ..record import FOLDER, read_trajectories
+from ..trace import read_batches
+from ..verify import TokenRules, trained_ids, trains_sandbox_output
+from .host_command import logged
+
+STAGES = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}
+
+
+def summarize(out: Path) -> dict[str, Any]:
+    """The figures of a finished run.
+
+    Args:
+        out: the quickstart's folder.
+
+    Raises:
+        TrajectoryError: a traced batch breaks a rule of `verify`.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(out / 'models' / 'tiny')
+    trajectories = read_trajectories(out / 'models' / 'grpo' / FOLDER)
+    sampled = [t['sampled_ids'] for t in trajectories]
+    stages = {}
+    for name in STAGES:
+        losses = logged(out / 'models' / name, 'loss')
+        stages[name] = {
+            'steps': len(losses),
+            'loss_first': losses[0],
+            'loss_last': losses[-1],
+            **check_batches(out / 'batches' / name, tokenizer, sampled if name == 'grpo' else None),
+        }
+    steps = logged(out / 'models' / 'grpo', 'step_time')
+    return {
+        'stages': stages,
+        'seconds_per_rl_step': round(sum(steps) / len(steps), 2),
+        'trajectories': _trajectory_figures(trajectories),
+    }
+
+
+def check_batches(folder: Path, tokenizer: Any, sampled: list[list[int]] | None) -> dict[str, int]:
+    """Checks every traced row: labels and pads, sandbox output untrained and, in RL, ids equal to the sampled ones.
+
+    Args:
+        folder: traced batches of one stage.
+        tokenizer: of the model.
+        sampled: for RL, the ids each recorded trajectory sampled.
+
+    Returns:
+        Counts: rows looked at, rows in which all holds, trained tokens, sandbox tokens left out.
+    """
+    rules = TokenRules.of(tokenizer, tokenizer.convert_tokens_to_ids('<|image_pad|>'))
+    rows = sound = trained = 0
+    for batch in read_batches(folder):
+        runs = [n for row in batch for n in rules.pad_runs(row.input_ids)]
+        for row in batch:
+            rules.check_row(row.input_ids, row.labels, rules.pad_runs(row.input_ids))
+            same_ids = sampled is None or trained_ids(row) in sampled
+            rows += 1
+            trained += len(trained_ids(row))
+            sound += runs == row.image_tokens and same_ids and not trains_sandbox_output(row, tokenizer)
+    return {'rows': rows, 'rows_verified': sound, 'trained_tokens': trained}
+
+
+def _trajectory_figures(trajectories: list[dict[str, Any]]) -> dict[str, Any]:
+    count = max(len(trajectories), 1)
+    names = sorted({name for t in trajectories for name in t['rewards']})
+    return {
+        'count': len(trajectories),
+        'code_blocks': sum(t['code_blocks'] for t in trajectories),
+        'code_ok': sum(t['code_ok'] for t in trajectories),
+        'repairs': dict(Counter(r for t in trajectories for turn in t['turns'] for r in turn.get('repairs', ()))),
+        'pictures': sum(len(turn.get('images', ())) for t in trajectories for turn in t['turns']),
+        'stop_reasons': dict(Counter(t['stop_reason'] for t in trajectories)),
+        'rewards': {name: sum(t['rewards'][name] for t in trajectories) / count for name in names},
+    }
+
+
+def render(summary: dict[str, Any]) -> str:
+    """The summary as the table that ends the quickstart."""
+    lines = [f'{"stage":14} {"steps":>5} {"loss first":>10} {"last":>8} {"rows verified":>14} {"trained tokens":>15}']
+    for name, stage in summary['stages'].items():
+        verified = f'{stage["rows_verified"]}/{stage["rows"]}'
+        lines.append(
+            f'{STAGES[name]:14} {stage["steps"]:5} {stage["loss_first"]:10.3f} {stage["loss_last"]:8.3f} '
+            f'{verified:>14} {stage["trained_tokens"]:15}'
+        )
+    figures, answer = summary['trajectories'], summary['answer']
+    failed = figures['code_blocks'] - figures['code_ok']
+    endings, repairs = _counts(figures['stop_reasons']), _counts(figures['repairs'])
+    rewards = ', '.join(f'{name} {value:.2f}' for name, value in figures['rewards'].items())
+    lines += [
+        '',
+        f'RL trajectories     {figures["count"]} (policy: the model taught above), ended by {endings}',
+        f'code blocks         {figures["code_ok"]} ran, {failed} failed or were not run; repairs: {repairs}',
+        f'pictures returned   {figures["pictures"]}',
+        f'mean rewards        {rewards}',
+        f'seconds per RL step {summary["seconds_per_rl_step"]}',
+        f'one answer          {answer["answer"]!r} ({answer["stop_reason"]}, {answer["code_ok"]} of '
+        f'{answer["code_blocks"]} code blocks ran)',
+        f'seconds             {sum(summary["seconds"].values()):.0f} in all',
+    ]
+    return '\n'.join(lines)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ', '.join(f'{name} {n}' for name, n in sorted(counts.items(), key=lambda item: -item[1])) or 'none'

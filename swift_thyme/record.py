@@ -1,0 +1,172 @@
+"""Trajectories on disk: what a training run did, one folder a step, readable while it runs.
+
+`OUTPUT_DIR/trajectories/step-000012/` holds one JSON line a trajectory (`rank-0.jsonl`) and the pictures its code
+returned. A line is complete or not there; a step's pictures are written before its lines. Older steps are removed once
+the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.md describes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import picture, protocol
+from .agent import assistant_text
+from .errors import DataError
+from .types import Outcome, Trajectory, Turn
+
+SCHEMA = 1
+FOLDER = 'trajectories'
+_SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
+
+
+class Recorder:
+    """Collects the rewards of a batch and writes its trajectories once every reward has spoken."""
+
+    def __init__(self, root: Path, *, rank: int = 0, max_bytes: int = 1 << 30) -> None:
+        self._root, self._rank, self._max_bytes = root, rank, max_bytes
+        self._expected: set[str] = set()
+        self._rewards: dict[str, Sequence[float]] = {}
+        self._lock = threading.Lock()
+
+    def expect(self, reward: str) -> None:
+        """Announces a reward that will report every batch."""
+        self._expected.add(reward)
+
+    def add(self, reward: str, values: Sequence[float], columns: Mapping[str, Any], step: int) -> None:
+        """Takes one reward's values for the current batch; the last one writes it.
+
+        Args:
+            reward: its name.
+            values: one a trajectory, after weighting.
+            columns: the host's keyword arguments to rewards: column name → one value a trajectory.
+            step: the trainer's global step.
+        """
+        with self._lock:
+            if reward in self._rewards:
+                self._rewards.clear()
+            self._rewards[reward] = values
+            if set(self._rewards) >= self._expected and 'rollout_infos' in columns:
+                self._write(columns, step)
+                self._rewards.clear()
+
+    def _write(self, columns: Mapping[str, Any], step: int) -> None:
+        folder = self._root / f'step-{step:06d}'
+        (folder / 'images').mkdir(parents=True, exist_ok=True)
+        lines = []
+        for i, infos in enumerate(columns['rollout_infos']):
+            if isinstance(infos, Mapping) and isinstance(infos.get('thyme'), Mapping):
+                lines.append(json.dumps(self._line(i, infos['thyme'], columns, step, folder), ensure_ascii=False))
+        with (folder / f'rank-{self._rank}.jsonl').open('a', encoding='utf-8') as file:
+            file.write(''.join(f'{line}\n' for line in lines))
+        self._trim()
+
+    def _line(
+        self, i: int, info: Mapping[str, Any], columns: Mapping[str, Any], step: int, folder: Path
+    ) -> dict[str, Any]:
+        def column(name: str) -> Any:
+            values = columns.get(name)
+            return values[i] if isinstance(values, Sequence) and i < len(values) else None
+
+        pictures = list(column('images') or [])
+        turns = [dict(turn) for turn in info['turns']]
+        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns)
+        kept = [_keep(reference, folder) for reference in pictures]
+        at = first_returned
+        for turn in turns:
+            n = len(turn.get('images', ()))
+            if n:
+                turn['images'], at = kept[at : at + n], at + n
+        return {
+            'schema': SCHEMA,
+            'step': step,
+            'request_id': column('request_id'),
+            'prompt_id': column('prompt_id'),
+            'messages': [m for m in column('messages') or [] if m.get('role') != 'assistant'],
+            'question': column('question'),
+            'solution': column('solution'),
+            'images': kept[:first_returned],
+            **{key: value for key, value in info.items() if key != 'turns'},
+            'turns': turns,
+            'answer': protocol.answer_of(info['text']),
+            'rewards': {name: values[i] for name, values in self._rewards.items()},
+        }
+
+    def _trim(self) -> None:
+        steps = sorted(self._root.glob('step-*'))
+        sizes = {step: sum(f.stat().st_size for f in step.rglob('*') if f.is_file()) for step in steps}
+        while len(steps) > 1 and sum(sizes[step] for step in steps) > self._max_bytes:
+            shutil.rmtree(steps.pop(0), ignore_errors=True)
+
+
+def _keep(reference: Any, folder: Path) -> str:
+    """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
+    try:
+        found = picture.resolve(reference)
+    except DataError:
+        return str(reference)[:500]
+    content = found if isinstance(found, bytes) else found.read_bytes()
+    suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
+    target = folder / 'images' / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
+    if not target.exists():
+        partial = target.with_suffix('.part')
+        partial.write_bytes(content)
+        partial.replace(target)
+    return str(target.relative_to(folder))
+
+
+def trajectory_json(trajectory: Trajectory, *, question: str, images: Sequence[str] = ()) -> dict[str, Any]:
+    """A trajectory outside of training as a record of the same schema.
+
+    Args:
+        trajectory: a finished one.
+        question: the user's words.
+        images: paths of the question's pictures.
+    """
+    results = [turn.result for turn in trajectory.turns if turn.result is not None]
+    return {
+        'schema': SCHEMA,
+        'question': question,
+        'images': list(images),
+        'text': assistant_text(trajectory.turns),
+        'stop_reason': trajectory.stop_reason.value,
+        'code_blocks': sum(turn.code is not None for turn in trajectory.turns),
+        'code_ok': sum(result.outcome is Outcome.OK for result in results),
+        'sandbox_s': sum(result.elapsed_s for result in results),
+        'turns': [turn_json(turn) for turn in trajectory.turns],
+        'answer': trajectory.answer,
+    }
+
+
+def turn_json(turn: Turn) -> dict[str, Any]:
+    """One turn as plain JSON values."""
+    info: dict[str, Any] = {'text': turn.text, 'code': turn.code}
+    if turn.result is not None:
+        info |= {
+            'outcome': turn.result.outcome.value,
+            'sandbox_text': turn.result.text,
+            'images': [image.path for image in turn.result.images],
+            'repairs': list(turn.result.repairs),
+            'elapsed_s': turn.result.elapsed_s,
+        }
+    return info
+
+
+def read_trajectories(root: Path) -> list[dict[str, Any]]:
+    """Every trajectory below a folder, in the order of steps; a line that is still being written is left out.
+
+    Each gets `folder`, to which its picture paths are relative.
+    """
+    out = []
+    for path in sorted(root.rglob('*.jsonl')):
+        for line in path.read_text(encoding='utf-8').splitlines(keepends=True):
+            if line.endswith('\n') and line.strip():
+                record = json.loads(line)
+                if isinstance(record, dict) and record.get('schema') == SCHEMA:
+                    out.append({**record, 'folder': str(path.parent)})
+    return out

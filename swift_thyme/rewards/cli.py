@@ -1,0 +1,39 @@
+"""`thyme score`: verdicts and rewards for rows on stdin."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..config import Convention, JudgeSettings, RewardSettings
+from .scoring import Row, read_rows, score_by_rules, score_with_judge
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.epilog = 'stdin: JSON lines {"question", "solution", "completion"}; stdout: one JSON line each'
+    parser.add_argument('--rules-only', action='store_true', help='format and rule verdict only; no judge is asked')
+    parser.add_argument('--convention', choices=[c.value for c in Convention], help='whose format check applies')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    settings = RewardSettings.from_env()
+    if args.convention:
+        settings = replace(settings, convention=Convention(args.convention))
+    rows = read_rows(sys.stdin)
+    if args.rules_only:
+        for row in rows:
+            print(json.dumps(score_by_rules(row, settings.convention), ensure_ascii=False), flush=True)
+        return 0
+    asyncio.run(_with_judge(rows, settings))
+    return 0
+
+
+async def _with_judge(rows: Iterator[Row], settings: RewardSettings) -> None:
+    async for line in score_with_judge(rows, settings, JudgeSettings.from_env()):
+        print(json.dumps(line, ensure_ascii=False), flush=True)

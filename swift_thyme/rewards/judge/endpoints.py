@@ -1,0 +1,136 @@
+"""The judges' addresses: which is healthy, which is least loaded, and how long an outage has lasted.
+
+Owns state per address, all of it used from the client's one event loop. Sends nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 10.0
+"""Pauses of an address grow from the first to the longest, doubling with every failed probe."""
+FIRST_NOTICE_S = 5.0
+LONGEST_NOTICE_S = 300.0
+"""Messages during an outage come at growing intervals within these bounds."""
+
+
+@dataclass
+class Endpoint:
+    """One address."""
+
+    url: str
+    model: str = ''
+    """The name its server lists first; empty while unknown."""
+    in_flight: int = 0
+    failures: int = 0
+    """Failed probes in a row; 0 is healthy."""
+    paused_until: float = 0.0
+    latency_s: float = 0.0
+    """Moving average of its replies; 0 while unknown."""
+    takes_schema: bool = True
+    """Whether it accepts `response_format`; learnt from its first refusal."""
+    cause: str = ''
+    """Why its last request failed."""
+
+    def succeeded(self, latency_s: float) -> None:
+        """Counts a reply."""
+        self.failures, self.paused_until, self.cause = 0, 0.0, ''
+        self.latency_s = 0.8 * self.latency_s + 0.2 * latency_s if self.latency_s else latency_s
+
+    def failed(self, cause: str, started: float, pause_s: float | None = None) -> None:
+        """Counts a failure and pauses the address; requests that were under way together count once."""
+        now = time.monotonic()
+        self.cause = cause
+        if self.failures and started < self._last_failure:
+            return
+        self.failures += 1
+        self._last_failure = now
+        pause = pause_s if pause_s is not None else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1))
+        self.paused_until = now + pause * random.uniform(0.75, 1.25)
+
+    def overtaken(self, waited_s: float) -> None:
+        """Another address answered first: this one is at least that slow."""
+        self.latency_s = max(self.latency_s, waited_s)
+
+    _last_failure: float = field(default=0.0, repr=False)
+
+
+class Endpoints:
+    """All addresses of one client."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self.all = [Endpoint(url) for url in urls]
+        self._latencies: deque[float] = deque(maxlen=200)
+
+    def choose(self, besides: Sequence[Endpoint] = ()) -> Endpoint | None:
+        """The address that is expected to answer first, or None while all are paused.
+
+        An address that failed gets one request at a time until one succeeds.
+        """
+        now = time.monotonic()
+        ready = [
+            e for e in self.all if e not in besides and e.paused_until <= now and (e.failures == 0 or e.in_flight == 0)
+        ]
+        usual = self.usual_latency_s or 1.0
+        return min(ready, key=lambda e: ((e.in_flight + 1) * (e.latency_s or usual), random.random()), default=None)
+
+    def answered(self, endpoint: Endpoint, latency_s: float) -> None:
+        """Counts a reply."""
+        endpoint.succeeded(latency_s)
+        self._latencies.append(latency_s)
+
+    @property
+    def usual_latency_s(self) -> float:
+        """Median of the last replies, seconds; 0 while there are fewer than five."""
+        return statistics.median(self._latencies) if len(self._latencies) >= 5 else 0.0
+
+    def next_try_s(self) -> float:
+        """How long to wait before asking again, seconds."""
+        soonest = min(e.paused_until for e in self.all) - time.monotonic()
+        return min(max(soonest, 0.02), 0.25) * random.uniform(0.75, 1.25)
+
+    def causes(self) -> str:
+        """Every address with the last cause, for messages."""
+        return '; '.join(f'{e.url}: {e.cause or "no reply yet"}' for e in self.all)
+
+
+class Outage:
+    """The time in which no address answers, with messages at growing intervals."""
+
+    def __init__(self, notify: Callable[[str], None] = logger.warning) -> None:
+        self._notify = notify
+        self._since: float | None = None
+        self._next_notice_s = FIRST_NOTICE_S
+
+    def failed(self, causes: str, limit_s: float) -> None:
+        """Counts a failed request; says so when it is time."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since, self._next_notice_s = now, FIRST_NOTICE_S
+        elapsed = now - self._since
+        if elapsed >= self._next_notice_s:
+            self._next_notice_s = elapsed + min(LONGEST_NOTICE_S, elapsed)
+            self._notify(
+                f'no judge has answered for {elapsed:.0f} s, the step waits (limit {limit_s:g} s, '
+                f'THYME_JUDGE_OUTAGE_LIMIT_S): {causes}'
+            )
+
+    def ended(self) -> None:
+        """A judge answered."""
+        if self._since is not None and time.monotonic() - self._since >= FIRST_NOTICE_S:
+            self._notify(f'a judge answers again after {time.monotonic() - self._since:.0f} s')
+        self._since = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long it has lasted; 0 when there is none."""
+        return 0.0 if self._since is None else time.monotonic() - self._since

@@ -1,0 +1,209 @@
+"""Scoring trajectories: every part a reward can ask for, each once, from rules where they can tell and the judge else.
+
+Owns which question goes to whom and what a failed judge means for a trajectory. Knows nothing of weights (see
+`formula`) nor of the host (see `orm`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .. import picture
+from ..config import Convention, OutagePolicy
+from ..errors import ConfigError, JudgeError, JudgeUnavailable
+from .format import is_well_formed
+from .judge import JudgeClient, Question, Ruling
+from .metrics import Metrics
+from .prompts import Task
+from .rules import RuleVerdict, Verdict, decide
+from .rules.verdict import mismatch
+from .trajectory import Case, SetAside, thinking_tail
+
+
+class Part(str, Enum):
+    """What a trajectory is scored on. Every score is from 0 to 1 before norms and weights."""
+
+    FORMAT = 'format'
+    RESULT = 'result'
+    CONSISTENCY = 'consistency'
+    """0 where the result is not right. Paper: consistency counts only when the answer is right."""
+    CODE = 'code'
+    """Share of code blocks that ran; 0 without code or answer."""
+    CODE_LLM = 'code_llm'
+    """1 when every block ran and the judge finds each of them useful."""
+    PROCESS = 'process'
+    CROPS = 'crops'
+    """1 when the pictures of at least one round help."""
+
+
+_KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg', b'RIFF': 'webp', b'GIF8': 'gif', b'BM': 'bmp'}
+NEEDS_SOLUTION = frozenset({Part.RESULT, Part.CONSISTENCY, Part.PROCESS, Part.CROPS})
+NEEDS_ROUNDS = frozenset({Part.CODE, Part.CODE_LLM, Part.CROPS})
+
+
+@dataclass
+class Assessment:
+    """The scores of one trajectory."""
+
+    scores: dict[Part, float] = field(default_factory=dict)
+    rule: RuleVerdict | None = None
+    """What the rule stage said of the answer; None when it was not asked."""
+    set_aside: SetAside | None = None
+    """Why it carries no advantage; its scores are then not to be used."""
+    cause: str = ''
+    """The error behind it, for people."""
+
+
+class Panel:
+    """Scores trajectories with one judge client. Lives in one event loop."""
+
+    def __init__(
+        self, judge: JudgeClient | None, convention: Convention = Convention.PAPER, metrics: Metrics | None = None
+    ) -> None:
+        self._judge = judge
+        self._convention = convention
+        self.metrics = metrics or (judge.metrics if judge else Metrics())
+
+    async def assess(self, cases: Sequence[Case], parts: Collection[Part], outage: OutagePolicy) -> list[Assessment]:
+        """Scores all trajectories at once.
+
+        Args:
+            cases: the trajectories; those set aside already are not scored.
+            parts: what is asked for.
+            outage: what becomes of a trajectory for which the judge gave no ruling.
+
+        Raises:
+            JudgeError: no ruling was had, and the policy is to stop.
+        """
+        tasks = [asyncio.ensure_future(self._one(case, frozenset(parts), outage)) for case in cases]
+        try:
+            assessments = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        for assessment in assessments:
+            self._count(assessment)
+        return list(assessments)
+
+    async def _one(self, case: Case, parts: frozenset[Part], outage: OutagePolicy) -> Assessment:
+        if case.set_aside is not None:
+            return Assessment(set_aside=case.set_aside)
+        found = Assessment()
+        try:
+            await self._score(case, parts, found)
+        except JudgeError as error:
+            if outage is OutagePolicy.STOP:
+                raise
+            unavailable = isinstance(error, JudgeUnavailable)
+            reason = SetAside.JUDGE_UNAVAILABLE if unavailable else SetAside.JUDGE_UNPARSABLE
+            return Assessment(rule=found.rule, set_aside=reason, cause=str(error))
+        return found
+
+    async def _score(self, case: Case, parts: frozenset[Part], found: Assessment) -> None:
+        scores = found.scores
+        if Part.FORMAT in parts:
+            scores[Part.FORMAT] = float(is_well_formed(case.text, self._convention))
+        if Part.CODE in parts:
+            scores[Part.CODE] = _share_that_ran(case)
+        if parts & {Part.RESULT, Part.CONSISTENCY}:
+            scores[Part.RESULT] = await self._result(case, found)
+        if Part.CONSISTENCY in parts:
+            scores[Part.CONSISTENCY] = await self._consistency(case) if scores[Part.RESULT] else 0.0
+        if Part.CODE_LLM in parts:
+            scores[Part.CODE_LLM] = await self._useful_code(case)
+        if Part.PROCESS in parts:
+            scores[Part.PROCESS] = await self._process(case)
+        if Part.CROPS in parts:
+            scores[Part.CROPS] = await self._crops(case)
+
+    async def _result(self, case: Case, found: Assessment) -> float:
+        answer = case.answer
+        if answer is None:
+            found.rule = mismatch('no answer')
+        else:
+            found.rule = await asyncio.to_thread(decide, case.question, case.solution or '', answer)
+        if found.rule.verdict is not Verdict.UNDECIDED:
+            return float(found.rule.verdict is Verdict.MATCH)
+        return float((await self._ask(Task.CORRECTNESS, _answer_data(case))).scores[0])
+
+    async def _consistency(self, case: Case) -> float:
+        data = {'solution_process': thinking_tail(case.text), 'final_answer': case.answer or ''}
+        if not data['solution_process'] or not data['final_answer']:
+            return 0.0
+        return float((await self._ask(Task.CONSISTENCY, data)).scores[0])
+
+    async def _useful_code(self, case: Case) -> float:
+        if _share_that_ran(case) < 1 or case.rounds is None:
+            return 0.0
+        rulings = [await self._ask(Task.CODE, {'code': code}) for code in case.rounds.codes]
+        return float(bool(rulings) and all(r.scores[0] for r in rulings))
+
+    async def _process(self, case: Case) -> float:
+        data = {
+            'question': case.question,
+            'reference_answer': case.solution or '',
+            'solution_process': thinking_tail(case.text, chars=1 << 20),
+        }
+        return sum((await self._ask(Task.PROCESS, data)).scores) / 20
+
+    async def _crops(self, case: Case) -> float:
+        if case.rounds is None or not case.rounds.pictures or not case.images:
+            return 0.0
+        original = await asyncio.to_thread(data_url, case.images[0])
+        data = {'question': case.question, 'reference_answer': case.solution or ''}
+        for pictures in case.rounds.pictures:
+            urls = [await asyncio.to_thread(data_url, picture) for picture in pictures]
+            if (await self._ask(Task.CROPS, data, (original, *urls))).scores[0]:
+                return 1.0
+        return 0.0
+
+    async def _ask(self, task: Task, data: dict[str, str], images: tuple[str, ...] = ()) -> Ruling:
+        if self._judge is None:
+            raise ConfigError('a judge is needed for this part: got none; expected an address; set REWARD_API_ADDRESS')
+        return await self._judge.ask(Question(task, tuple(data.items()), images))
+
+    def _count(self, found: Assessment) -> None:
+        if found.set_aside is not None:
+            self.metrics.count(f'set_aside/{found.set_aside.value}')
+            return
+        for part, score in found.scores.items():
+            if part is not Part.CONSISTENCY or found.scores.get(Part.RESULT):
+                self.metrics.add(f'part/{part.value}', score)
+        if found.rule is not None:
+            for verdict in Verdict:
+                self.metrics.add(f'rule/{verdict.value}', float(found.rule.verdict is verdict))
+
+
+def _answer_data(case: Case) -> dict[str, str]:
+    return {
+        'question': case.question,
+        'reference_answer': case.solution or '',
+        'generated_answer': case.answer or '',
+    }
+
+
+def _share_that_ran(case: Case) -> float:
+    """Share of code blocks that ended without an error.
+
+    Differs from the release: it looked for the words "sandbox for" in the sandbox's text.
+    """
+    if case.rounds is None or not case.rounds.codes or case.answer is None:
+        return 0.0
+    return case.rounds.ran / len(case.rounds.codes)
+
+
+def data_url(image: Any) -> str:
+    """A picture as a `data:` URL, in whatever form the host hands it over.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    found = picture.resolve(image)
+    content = found if isinstance(found, bytes) else found.read_bytes()
+    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), 'png')
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

@@ -1,0 +1,111 @@
+"""Scoring saved trajectories again: other settings or another judge, the same rollouts.
+
+Owns the comparison of what was given in training with what would be given now. Reads what `swift_thyme.record` wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...config import JudgeSettings, RewardSettings
+from ...errors import DataError
+from ...record import read_trajectories
+from ..formula import REWARD_PARTS, reward_value
+from ..judge import JudgeClient
+from ..neutral import Scored, fill_in
+from ..panel import Assessment, Panel
+from ..trajectory import Case, read_cases
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """One trajectory, before and now."""
+
+    record: Mapping[str, Any]
+    before: Mapping[str, float]
+    """Reward by name, as in training."""
+    now: Mapping[str, float]
+    set_aside: str
+    """Why it carries no advantage now; empty when it does."""
+    rule: str
+
+    @property
+    def changed(self) -> dict[str, tuple[float, float]]:
+        """The rewards that differ: name → (before, now)."""
+        pairs = {name: (self.before[name], value) for name, value in self.now.items() if name in self.before}
+        return {name: pair for name, pair in pairs.items() if abs(pair[0] - pair[1]) > 1e-9}
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    """The saved trajectories below a folder.
+
+    Raises:
+        DataError: there is none.
+    """
+    records = read_trajectories(path) if path.is_dir() else []
+    if not records:
+        raise DataError(
+            f'no trajectory to score: got {str(path)!r}; expected a folder with saved trajectories, such as '
+            f'OUTPUT_DIR/trajectories; check the path'
+        )
+    return records
+
+
+def cases_of(records: Sequence[Mapping[str, Any]]) -> list[Case]:
+    """The trajectories as the rewards see them."""
+    columns = {name: [r.get(name) for r in records] for name in ('question', 'solution', 'messages', 'request_id')}
+    columns['prompt_id'] = [f'{r.get("step")}/{r.get("prompt_id")}' for r in records]
+    columns['rollout_infos'] = [{'thyme': {**r, 'turns': [_turn(t, r) for t in r.get('turns', ())]}} for r in records]
+    columns['images'] = [[str(Path(r['folder']) / i) for i in r.get('images', ())] for r in records]
+    return read_cases([r.get('text') for r in records], columns)
+
+
+def _turn(turn: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**turn, 'images': [str(Path(record['folder']) / i) for i in turn.get('images', ())]}
+
+
+async def rescore(
+    records: Sequence[Mapping[str, Any]], names: Sequence[str], settings: RewardSettings, judge: JudgeSettings
+) -> list[Rescored]:
+    """Scores trajectories with the given settings.
+
+    Args:
+        records: saved trajectories.
+        names: the rewards to compute.
+        settings: weights and convention.
+        judge: whom to ask.
+
+    Raises:
+        JudgeError: a verdict could not be had, and the policy is to stop.
+    """
+    cases = cases_of(records)
+    parts = {part for name in names for part in REWARD_PARTS[name]}
+    client = JudgeClient(judge)
+    try:
+        found = await Panel(client, settings.convention).assess(cases, parts, judge.outage)
+    finally:
+        await client.aclose()
+    now = {name: _values(name, cases, found, settings) for name in names}
+    return [
+        Rescored(
+            record,
+            record.get('rewards') or {},
+            {name: values[i] for name, values in now.items()},
+            assessment.set_aside.value if assessment.set_aside else '',
+            assessment.rule.verdict.value if assessment.rule else '',
+        )
+        for i, (record, assessment) in enumerate(zip(records, found, strict=True))
+    ]
+
+
+def _values(name: str, cases: Sequence[Case], found: Sequence[Assessment], settings: RewardSettings) -> list[float]:
+    def value(assessment: Assessment) -> float | None:
+        if assessment.set_aside is not None:
+            return None
+        return reward_value(name, assessment.scores, settings)
+
+    rows = [Scored(c.group, c.request, value(a)) for c, a in zip(cases, found, strict=True)]
+    return fill_in(rows, rows)

@@ -1,0 +1,8 @@
+"""Rules that tell whether an answer means the same as a reference, without a model: match, mismatch or undecided."""
+
+from __future__ import annotations
+
+from .decide import decide
+from .verdict import RuleVerdict, Verdict
+
+__all__ = ['RuleVerdict', 'Verdict', 'decide']

@@ -1,0 +1,104 @@
+"""Scoring outside training: rows of question, reference and completion in, verdicts out.
+
+Owns reading such rows and what is reported of each; the scores are the training's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Convention, JudgeSettings, OutagePolicy, RewardSettings
+from ..errors import DataError
+from .format import is_well_formed
+from .formula import COMBINED, combined
+from .judge import JudgeClient
+from .panel import Panel, Part
+from .rules import decide
+from .rules.verdict import mismatch
+from .trajectory import Case
+
+BATCH = 256
+"""Rows scored at a time."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row to score."""
+
+    case: Case
+    name: Any = None
+    """The row's own `id`, handed through."""
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """Rows from JSON lines with `question`, `solution` and `completion`.
+
+    Raises:
+        DataError: a line is no JSON object, or a field is missing; the message names the line.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise DataError(f'line {number} cannot be read: got {line[:80]!r}: {error}; expected JSON') from error
+        names = ('question', 'solution', 'completion')
+        fields = [data[n] for n in names if isinstance(data.get(n), str)] if isinstance(data, dict) else []
+        if len(fields) != 3:
+            raise DataError(
+                f'line {number} cannot be scored: got {line[:120].strip()!r}; expected an object with question, '
+                f'solution and completion, all text; add what is missing'
+            )
+        yield Row(Case(fields[0], fields[1], fields[2], group=str(number), request=str(number)), data.get('id'))
+
+
+def score_by_rules(row: Row, convention: Convention) -> dict[str, Any]:
+    """What rules alone say of a row: `format`, `rule`, and `by`, the rule that spoke."""
+    case = row.case
+    found = mismatch('no answer') if case.answer is None else decide(case.question, case.solution or '', case.answer)
+    return {
+        **({} if row.name is None else {'id': row.name}),
+        'format': is_well_formed(case.text, convention),
+        'rule': found.verdict.value,
+        'by': found.rule,
+    }
+
+
+async def score_with_judge(
+    rows: Iterable[Row], settings: RewardSettings, judge: JudgeSettings
+) -> AsyncIterator[dict[str, Any]]:
+    """As `score_by_rules`, with `result`, `consistency` and `reward` from the judge.
+
+    Raises:
+        JudgeError: a verdict could not be had.
+    """
+    client = JudgeClient(judge)
+    panel = Panel(client, settings.convention)
+    try:
+        for batch in _batches(rows):
+            found = await panel.assess([row.case for row in batch], COMBINED, OutagePolicy.STOP)
+            for row, assessment in zip(batch, found, strict=True):
+                scores = assessment.scores
+                yield {
+                    **score_by_rules(row, settings.convention),
+                    'result': scores[Part.RESULT],
+                    'consistency': scores[Part.CONSISTENCY],
+                    'reward': combined(scores, settings),
+                }
+    finally:
+        await client.aclose()
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

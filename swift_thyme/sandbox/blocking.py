@@ -1,0 +1,93 @@
+"""A blocking face for any backend, for scripts and the command line. Adds nothing but waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ..types import SandboxResult
+from .base import InputImage, Limits, Sandbox, Session
+
+T = TypeVar('T')
+
+
+class BlockingSession:
+    """As `Session`, but every method waits."""
+
+    def __init__(self, owner: BlockingSandbox, session: Session) -> None:
+        self._owner, self.session = owner, session
+
+    def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
+        """Runs one snippet and returns its result.
+
+        Raises:
+            SessionDead: the session is closed or lost.
+        """
+        return self._owner.wait(self.session.run(code, timeout_s=timeout_s))
+
+    def close(self) -> None:
+        """Ends the session; any number of times."""
+        self._owner.wait(self.session.close())
+
+    def __enter__(self) -> BlockingSession:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class BlockingSandbox:
+    """As `Sandbox`, but every method waits. Usable from any thread; use as a context manager or `close` it."""
+
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        """
+        Args:
+            sandbox: the backend, closed together with this; a `ZygoteSandbox` of its own by default.
+
+        Raises:
+            ConfigError: a setting of the default backend cannot be read.
+        """
+        if sandbox is None:
+            from .zygote_backend import ZygoteSandbox
+
+            sandbox = ZygoteSandbox()
+        self.sandbox = sandbox
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name='thyme-sandbox-blocking', daemon=True)
+        self._thread.start()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on this object's own loop and returns its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def open(
+        self,
+        images: Sequence[InputImage] = (),
+        *,
+        limits: Limits | None = None,
+        output_dir: str | Path | None = None,
+    ) -> BlockingSession:
+        """As `Sandbox.open`."""
+        return BlockingSession(self, self.wait(self.sandbox.open(images, limits=limits, output_dir=output_dir)))
+
+    def close(self) -> None:
+        """Closes the backend with all its sessions; any number of times."""
+        if self._thread.is_alive():
+            self.wait(self.sandbox.aclose())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def __enter__(self) -> BlockingSandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

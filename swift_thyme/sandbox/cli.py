@@ -1,0 +1,76 @@
+"""`thyme sandbox`: JSON lines of code in, JSON lines of results out, one session, in lock-step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from typing import Any
+
+from ..config import SandboxSettings
+from ..errors import ConfigError
+from ..types import SandboxResult
+from .base import InputImage
+from .blocking import BlockingSandbox, BlockingSession
+from .zygote_backend import ZygoteSandbox
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument('--image', action='append', default=[], metavar='IMG', help='input picture; may be repeated')
+    parser.add_argument('--prompt-path', action='append', default=[], metavar='PATH', help='what the prompt calls it')
+    parser.add_argument('--timeout', type=float, metavar='S', help='seconds per snippet (default: 10)')
+    parser.add_argument('--output-dir', metavar='DIR', help='keep accepted pictures here after the end of input')
+    parser.add_argument('--no-rollback', action='store_true', help='a failed snippet keeps what it changed so far')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs every line of standard input in one session; returns 0 at its end.
+
+    Raises:
+        ConfigError: the options do not fit together.
+        DataError: an input picture cannot be read.
+        SandboxError: the sandbox itself failed.
+    """
+    settings = SandboxSettings.from_env()
+    if args.timeout is not None:
+        if not args.timeout > 0:
+            raise ConfigError(f'--timeout must be > 0 seconds, got {args.timeout:g}')
+        settings = replace(settings, timeout_s=args.timeout)
+    if args.no_rollback:
+        settings = replace(settings, rollback=False)
+    if len(args.prompt_path) > len(args.image):
+        raise ConfigError(f'{len(args.prompt_path)} --prompt-path but {len(args.image)} --image; give one per picture')
+    prompt_paths = args.prompt_path + [None] * (len(args.image) - len(args.prompt_path))
+    images = [InputImage(path, prompt) for path, prompt in zip(args.image, prompt_paths, strict=True)]
+    with (
+        BlockingSandbox(ZygoteSandbox(settings)) as sandbox,
+        sandbox.open(images, output_dir=args.output_dir) as session,
+    ):
+        for line in sys.stdin:
+            if line.strip():
+                print(json.dumps(_answer(session, line)), flush=True)
+    return 0
+
+
+def _answer(session: BlockingSession, line: str) -> dict[str, Any]:
+    try:
+        code = json.loads(line)['code']
+        if not isinstance(code, str):
+            raise TypeError(f'"code" must be a string, got {type(code).__name__}')
+    except (ValueError, KeyError, TypeError) as error:
+        return {'error': f'each line must be {{"code": "…"}}: {error}'}
+    return as_json(session.run(code))
+
+
+def as_json(result: SandboxResult) -> dict[str, Any]:
+    """A result as the command prints it."""
+    return {
+        'outcome': result.outcome.value,
+        'text': result.text,
+        'images': [image.path for image in result.images],
+        'elapsed_s': round(result.elapsed_s, 6),
+        'repairs': list(result.repairs),
+        'raw_outcome': result.raw_outcome.value if result.raw_outcome else None,
+    }

@@ -1,0 +1,16 @@
+"""The conformance cases, by what they attack. Data only; `suite` says how they run.
+
+`@IMAGE@`, `@SECRET@`, `@SECRETPNG@`, `@CANARY@`, `@MARKER@`, `@PID@` and `@PORT@` stand for this run's values.
+"""
+
+from __future__ import annotations
+
+from .abuse import ABUSE
+from .ordinary import ORDINARY
+from .pictures import PICTURES
+from .reach import REACH
+from .repairs import REPAIRS
+from .suite import Case
+
+CASES: tuple[Case, ...] = (*ABUSE, *REACH, *PICTURES, *ORDINARY, *REPAIRS)
+"""Every case, each with a name of its own."""

@@ -1,0 +1,147 @@
+"""The process that decodes pictures: confined to the descriptors it is handed, killed when it takes too long.
+
+Reads the picture completely (checksums included) and says its size; where the format is not what the model's
+processor reads plainly (palette, alpha, 16 bit, CMYK, animation, rotation by EXIF), it also writes a plain copy.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import struct
+import zlib
+from typing import Any
+
+from . import confine, linux
+
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')
+_PLAIN = {('JPEG', 'RGB'), ('JPEG', 'L'), ('PNG', 'RGB'), ('PNG', 'L'), ('WEBP', 'RGB')}
+_SUFFIXES = {'JPEG': '.jpg', 'PNG': '.png', 'WEBP': '.webp'}
+_MEMORY_BYTES = 3 << 30
+_MOST_SCANS = 64
+_EXIF_ORIENTATION = 0x0112
+
+
+def main(channel_fd: int, program: bytes, readable: tuple[str, ...]) -> None:
+    """Confines the calling process and serves requests until the supervisor closes the channel."""
+    os.dup2(channel_fd, 3)
+    channel = socket.socket(fileno=3)
+    null = os.open('/dev/null', os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(4, 1 << 16)
+    confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
+    confine.give_up_privileges(None)
+    if linux.landlock_abi():
+        confine.restrict_paths([], [])
+    linux.install_seccomp(program, listener=False)
+    while True:
+        data, fds, _, _ = socket.recv_fds(channel, 65536, 2)
+        if not data:
+            os._exit(0)
+        request: dict[str, Any] = json.loads(data)
+        try:
+            reply = examine(fds[0], fds[1], request)
+        except Exception as error:  # noqa: BLE001 (a decoder raises anything on hostile bytes; the verdict is 'no')
+            reply = {'error': f'cannot be decoded: {type(error).__name__}: {str(error)[:200]}'}
+        for fd in fds:
+            os.close(fd)
+        channel.sendmsg([json.dumps(reply).encode()])
+
+
+def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str, Any]:
+    """Decodes one picture.
+
+    Args:
+        source_fd: the picture's bytes, readable.
+        target_fd: an empty file; a plain copy is written there when the picture needs one.
+        limits: `pixels`, `min_side_px`, `aspect_ratio`.
+
+    Returns:
+        `{'width', 'height', 'suffix', 'copied'}`, or `{'error': reason}`.
+    """
+    from PIL import Image, ImageOps
+
+    with open(source_fd, 'rb', closefd=False) as file:
+        data = file.read()
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        kind = image.format or ''
+        width, height = image.size
+        reason = size_error(width, height, limits) or _container_error(kind, data)
+        if reason:
+            return {'error': reason}
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if kind in ('JPEG', 'WEBP', 'TIFF') else 1
+        plain = (kind, image.mode) in _PLAIN and orientation == 1 and not getattr(image, 'is_animated', False)
+        plain = plain and not (kind == 'PNG' and _is_deep(data)) and 'transparency' not in image.info
+        if plain:
+            if kind == 'JPEG':
+                image.draft('L', (max(width // 8, 1), max(height // 8, 1)))
+            image.load()
+            return {'width': width, 'height': height, 'suffix': _SUFFIXES[kind], 'copied': False}
+        image.seek(0)
+        image.load()
+        copy = _flatten(ImageOps.exif_transpose(image) if orientation != 1 else image)
+    with open(target_fd, 'wb', closefd=False) as file:
+        copy.save(file, 'PNG', compress_level=1)
+    return {'width': copy.width, 'height': copy.height, 'suffix': '.png', 'copied': True}
+
+
+def size_error(width: int, height: int, limits: dict[str, Any]) -> str | None:
+    """Why a picture of this size is not accepted; None when it is."""
+    if width * height > limits['pixels']:
+        return f'{width}x{height} has more than {limits["pixels"]} pixels'
+    if min(width, height) < limits['min_side_px']:
+        return f'{width}x{height} is too small; each side must have at least {limits["min_side_px"]} px'
+    if max(width, height) > limits['aspect_ratio'] * min(width, height):
+        return f'{width}x{height} is too narrow; the aspect ratio must be at most {limits["aspect_ratio"]:g}'
+    return None
+
+
+def _container_error(kind: str, data: bytes) -> str | None:
+    if kind == 'PNG':
+        return _png_error(data)
+    if kind == 'JPEG' and data.count(b'\xff\xda') > _MOST_SCANS:
+        return f'its JPEG data has more than {_MOST_SCANS} scans'
+    return None
+
+
+def _png_error(data: bytes) -> str | None:
+    """Checks every chunk's checksum, which decoders skip for the picture data."""
+    at = 8
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from('>I', data, at)
+        end = at + 8 + size
+        if end + 4 > len(data):
+            break
+        if zlib.crc32(memoryview(data)[at + 4 : end]) != struct.unpack_from('>I', data, end)[0]:
+            return 'its PNG data has a wrong checksum'
+        if data[at + 4 : at + 8] == b'IEND':
+            return None
+        at = end + 4
+    return 'its PNG data is cut short'
+
+
+def _is_deep(data: bytes) -> bool:
+    return len(data) > 24 and data[24] == 16
+
+
+def _flatten(image: Any) -> Any:
+    """A plain RGB or gray copy: alpha over white, 16 bit scaled to 8, CMYK converted."""
+    from PIL import Image
+
+    if image.mode in ('I;16', 'I;16B', 'I;16L', 'I', 'F'):
+        import numpy as np
+
+        values = np.asarray(image, dtype='f8')
+        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype('u1'))
+    if image.mode == 'P' or 'transparency' in image.info:
+        image = image.convert('RGBA')
+    if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa'):
+        image = image.convert('RGBA')
+        canvas = Image.new('RGB', image.size, 'white')
+        canvas.paste(image, mask=image.getchannel('A'))
+        return canvas
+    return image.convert('L' if image.mode in ('L', '1') else 'RGB')

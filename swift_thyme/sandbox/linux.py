@@ -1,0 +1,112 @@
+"""The few Linux calls that Python has no function for, through ctypes.
+
+Owns numbers, structures and error handling of prctl, Landlock, seccomp, capabilities and SIGCHLD flags. It decides
+nothing: what is allowed is in `seccomp` (system calls) and `confine` (paths, resources).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+from collections.abc import Sequence
+
+from .syscalls import numbers
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NR = numbers()
+
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
+LANDLOCK_CREATE_RULESET_VERSION = 1
+MADV_COLLAPSE = 25
+
+
+def syscall(name: str, *args: object) -> int:
+    """Calls the kernel; returns its result.
+
+    Raises:
+        OSError: with the kernel's errno; ENOSYS when this machine's number is not known.
+    """
+    number = _NR.get(name)
+    if number is None:
+        raise OSError(38, f'system call {name} has no number on this machine')
+    result = int(_libc.syscall(ctypes.c_long(number), *args))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f'{name}: {os.strerror(code)}')
+    return result
+
+
+def prctl(option: int, value: int) -> None:
+    """Sets one process attribute (`man prctl`)."""
+    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
+        code = ctypes.get_errno()
+        raise OSError(code, f'prctl({option}): {os.strerror(code)}')
+
+
+def landlock_abi() -> int:
+    """Landlock's version in the running kernel; 0 when it is absent or switched off."""
+    try:
+        return syscall('landlock_create_ruleset', None, ctypes.c_size_t(0), LANDLOCK_CREATE_RULESET_VERSION)
+    except OSError:
+        return 0
+
+
+def landlock_ruleset(handled_fs: int, handled_net: int, scoped: int, abi: int) -> int:
+    """Makes a ruleset that refuses the handled rights; returns its descriptor."""
+    size = 8 if abi < 4 else 16 if abi < 6 else 24
+    attributes = ctypes.create_string_buffer(struct.pack('QQQ', handled_fs, handled_net, scoped)[:size], size)
+    return syscall('landlock_create_ruleset', ctypes.byref(attributes), ctypes.c_size_t(size), 0)
+
+
+def landlock_allow(ruleset: int, parent_fd: int, rights: int) -> None:
+    """Grants rights beneath an open path (an `O_PATH` descriptor)."""
+    rule = ctypes.create_string_buffer(struct.pack('=Qi', rights, parent_fd), 12)
+    syscall('landlock_add_rule', ruleset, 1, ctypes.byref(rule), 0)
+
+
+def landlock_restrict(ruleset: int) -> None:
+    """Puts the calling thread under the ruleset, for good."""
+    syscall('landlock_restrict_self', ruleset, 0)
+
+
+def install_seccomp(program: bytes, *, listener: bool) -> int:
+    """Puts the calling thread and its descendants under a BPF filter, for good.
+
+    Args:
+        program: packed `sock_filter` instructions, 8 bytes each.
+        listener: also make a descriptor on which a supervisor answers the calls the filter hands over.
+
+    Returns:
+        The listener's descriptor, or 0.
+    """
+    code = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', len(program) // 8, ctypes.addressof(code)), 16)
+    flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if listener else 0
+    return syscall('seccomp', SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(header))
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability of the calling process (they cannot come back without exec)."""
+    header = ctypes.create_string_buffer(struct.pack('Ii', 0x20080522, 0), 8)
+    syscall('capset', ctypes.byref(header), ctypes.byref(ctypes.create_string_buffer(24)))
+
+
+def watch_children(handler_fd: int) -> None:
+    """Makes every child's end (not its stops) write a byte to `handler_fd`, a non-blocking descriptor."""
+    signal.set_wakeup_fd(handler_fd, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    action = ctypes.create_string_buffer(152)
+    if _libc.sigaction(signal.SIGCHLD, None, ctypes.byref(action)) == 0:
+        flags_at = 8 + 128
+        flags = struct.unpack_from('i', action, flags_at)[0] | 1
+        struct.pack_into('i', action, flags_at, flags)
+        _libc.sigaction(signal.SIGCHLD, ctypes.byref(action), None)
+
+
+def collapse_memory(ranges: Sequence[tuple[int, int]]) -> None:
+    """Asks for huge pages behind address ranges, so that a fork has few page-table entries to copy. Best effort."""
+    for start, end in ranges:
+        _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)

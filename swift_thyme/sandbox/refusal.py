@@ -1,0 +1,63 @@
+"""Clear words for what the sandbox does not give: input, windows, network, other programs.
+
+Not a security boundary: the kernel refuses all of it anyway. This only turns a puzzling errno into a sentence that a
+model can learn from. Also keeps library defaults that a fork depends on (one OpenCV thread).
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+class Refusal(PermissionError):
+    """The snippet asked for something the sandbox does not give."""
+
+
+_EVENTS = {
+    'socket.__new__': 'network is not available in the sandbox',
+    'socket.connect': 'network is not available in the sandbox',
+    'socket.bind': 'network is not available in the sandbox',
+    'socket.getaddrinfo': 'network is not available in the sandbox',
+    'socket.gethostbyname': 'network is not available in the sandbox',
+    'urllib.Request': 'network is not available in the sandbox',
+    'subprocess.Popen': 'starting other programs is not available in the sandbox',
+    'os.system': 'starting other programs is not available in the sandbox',
+    'os.exec': 'starting other programs is not available in the sandbox',
+    'os.posix_spawn': 'starting other programs is not available in the sandbox',
+    'os.kill': 'signals to processes are not available in the sandbox',
+    'os.killpg': 'signals to processes are not available in the sandbox',
+}
+_WINDOWS = 'windows are not available in the sandbox; save the picture and print its path'
+
+
+def _refuse(text: str) -> Callable[..., NoReturn]:
+    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
+        raise Refusal(text)
+
+    return refuse
+
+
+def close_doors() -> None:
+    """Puts the refusals in place, for the life of the process."""
+    builtins.input = _refuse('input() is not available in the sandbox')
+    cv2 = sys.modules.get('cv2')
+    if cv2 is not None:
+        for name in ('imshow', 'namedWindow', 'waitKey', 'destroyAllWindows', 'selectROI'):
+            setattr(cv2, name, _refuse(f'cv2.{name}: {_WINDOWS}'))
+        setattr(cv2, 'setNumThreads', lambda count: None)  # noqa: B010 (mypy knows no such attribute)
+    image = sys.modules.get('PIL.Image')
+    if image is not None:
+        image.Image.show = _refuse(f'Image.show: {_WINDOWS}')
+    pyplot = sys.modules.get('matplotlib.pyplot')
+    if pyplot is not None:
+        setattr(pyplot, 'show', _refuse(f'plt.show: {_WINDOWS}'))  # noqa: B010 (as above)
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    text = _EVENTS.get(event)
+    if text is not None and not (event == 'socket.__new__' and args[1] == 1):
+        raise Refusal(text)

@@ -1,0 +1,62 @@
+"""The repair layer of one session: from source text to a code object, and the helpers it calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from types import CodeType
+from typing import Any
+
+from .log import Log
+from .modes import Repair
+from .paths import Paths
+from .runtime import Crops, wrap_readers
+from .source import reindent
+from .transform import BOX_VARIABLE, CUT_ARRAY, CUT_PICTURE, Transformer
+
+
+class Layer:
+    """Repairs the snippets of one session, one after another."""
+
+    def __init__(self, modes: Mapping[str, str], inputs: list[dict[str, Any]], work: str) -> None:
+        """
+        Args:
+            modes: repair → mode, complete.
+            inputs: the input pictures: `path`, `prompt_path`, `size` (width, height).
+            work: the session's directory.
+        """
+        self.log = Log(modes)
+        self._paths = Paths(inputs, work, self.log)
+        self._crops = Crops(self.log)
+        self._size = tuple(inputs[0]['size']) if inputs and inputs[0].get('size') else None
+
+    def install(self, namespace: dict[str, Any]) -> None:
+        """Puts the helpers into a namespace and around the functions that read pictures."""
+        namespace[CUT_ARRAY] = self._crops.cut_array
+        namespace[CUT_PICTURE] = self._crops.cut_picture
+        namespace[BOX_VARIABLE] = lambda value: self._crops.box_variable(value, self._size)
+        wrap_readers(self._paths)
+
+    def compile(self, code: str, file_name: str, namespace: Mapping[str, Any]) -> CodeType:
+        """Repairs and compiles one snippet.
+
+        Raises:
+            SyntaxError: it does not parse, and no repair helps.
+            ValueError: it holds a NUL.
+        """
+        self.log.begin()
+        tree = self._parse(code, file_name)
+        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        names |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        bound = {*namespace, *names}
+        tree = Transformer(self.log, self._paths, bound, resizes='resize' in code).visit(tree)
+        return compile(tree, file_name, 'exec', dont_inherit=True)
+
+    def _parse(self, code: str, file_name: str) -> ast.Module:
+        try:
+            return ast.parse(code, file_name)
+        except IndentationError:
+            mended = reindent(code) if self.log.enabled(Repair.INDENTATION) else None
+            if mended is None or not self.log.wants(Repair.INDENTATION):
+                raise
+            return ast.parse(mended, file_name)

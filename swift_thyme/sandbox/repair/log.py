@@ -1,0 +1,36 @@
+"""Which repairs one snippet met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .modes import Mode, Repair
+
+
+class Log:
+    """Answers whether a repair is to be made, and remembers that it was asked for."""
+
+    def __init__(self, modes: Mapping[str, str]) -> None:
+        """
+        Args:
+            modes: repair → mode, complete (`modes.resolve`).
+        """
+        self._modes = {Repair(name): Mode(mode) for name, mode in modes.items()}
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the snippet before."""
+        self.made: list[str] = []
+        self.seen: list[str] = []
+
+    def enabled(self, repair: Repair) -> bool:
+        """Whether looking for it is worth the time."""
+        return self._modes[repair] is not Mode.OFF
+
+    def wants(self, repair: Repair) -> bool:
+        """Notes that a repair applies; True when it is to be made."""
+        mode = self._modes[repair]
+        noted = self.made if mode is Mode.ON else self.seen
+        if mode is not Mode.OFF and repair.value not in noted:
+            noted.append(repair.value)
+        return mode is Mode.ON

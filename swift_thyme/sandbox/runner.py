@@ -1,0 +1,224 @@
+"""Runs one snippet inside the session's process and describes what happened, as byte fields.
+
+Owns the snippet's namespace, its standard output, the wording of errors. Limits, file rollback and acceptance of
+pictures are the supervisor's; changes to the snippet are `repair`'s.
+
+The only place of this package that executes model code.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import io
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from .refusal import Refusal, close_doors
+from .repair.layer import Layer
+
+SNIPPET = '<snippet>'
+"""File name under which snippets are compiled."""
+OK, ERROR, REFUSED, MEMORY = b'ok', b'error', b'refused', b'memory'
+"""First field of a report."""
+_MESSAGE_CHARS = 2000
+_REFUSED_ERRNOS = (1, 13, 27, 28, 122)
+"""EPERM, EACCES, EFBIG, ENOSPC, EDQUOT."""
+
+
+class Output(io.TextIOBase):
+    """Standard output of snippets: keeps the first `cap` characters and counts the rest."""
+
+    encoding = 'utf-8'
+    errors = 'replace'
+
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self.begin()
+
+    def begin(self) -> None:
+        """Empties it for the next snippet."""
+        self._parts: list[str] = []
+        self._room = self._cap
+        self.dropped = 0
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Takes text as a text file does."""
+        if not isinstance(text, str):
+            raise TypeError(f'write() argument must be str, not {type(text).__name__}')
+        size = len(text)
+        if self._room > 0:
+            self._parts.append(text[: self._room])
+            self._room -= size
+        if self._room < 0:
+            self.dropped -= self._room
+            self._room = 0
+        return size
+
+    def text(self) -> str:
+        """What was kept."""
+        return ''.join(self._parts)
+
+    @property
+    def buffer(self) -> io.BufferedIOBase:
+        """The binary file beneath, as `sys.stdout.buffer`."""
+        return _Bytes(self)
+
+
+class _Bytes(io.BufferedIOBase):
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._output.write(bytes(data).decode('utf-8', 'replace'))
+        return len(data)
+
+
+class Runner:
+    """One session's interpreter state."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        """Prepares the namespace.
+
+        Args:
+            request: `work` (the session's directory), `inputs` (real and prompt paths), `limits`, `repairs`.
+        """
+        self._main = types.ModuleType('__main__')
+        self.namespace: dict[str, Any] = self._main.__dict__
+        self.output = Output(request['limits']['output_bytes'] + 1)
+        self._recursion_limit = sys.getrecursionlimit()
+        sys.modules['__main__'] = self._main
+        sys.argv = ['']
+        sys.stdout = sys.stderr = self.output
+        self._preset(request)
+        close_doors()
+        self._layer = Layer(request['repairs'], request['inputs'], request['work'])
+        self._layer.install(self.namespace)
+        self._builtins = dict(vars(builtins))
+
+    def _preset(self, request: dict[str, Any]) -> None:
+        import json
+        import math
+        import os
+        import random
+        import re
+        import warnings
+
+        import cv2
+        import numpy
+        import PIL
+        import PIL.Image
+
+        warnings.simplefilter('ignore')
+        numpy.random.seed()
+        paths = [entry['path'] for entry in request['inputs']]
+        self.namespace.update(
+            __builtins__=builtins,
+            cv2=cv2,
+            np=numpy,
+            numpy=numpy,
+            PIL=PIL,
+            Image=PIL.Image,
+            math=math,
+            json=json,
+            re=re,
+            os=os,
+            random=random,
+            image_path=paths[0] if paths else None,
+            image_paths=paths,
+            temp_output_dir=request['work'],
+        )
+
+    def run(self, code: str) -> list[bytes]:
+        """Runs one snippet.
+
+        Returns:
+            Status, text, number of characters dropped from the text, repairs made, repairs only seen; then one field
+            for every path held by a new variable whose name contains `processed_path`.
+        """
+        before = _processed(self.namespace)
+        self.output.begin()
+        status, text = OK, ''
+        try:
+            exec(self._layer.compile(code, SNIPPET, self.namespace), self.namespace)
+        except BaseException as error:  # noqa: BLE001 (the sandbox boundary: whatever a snippet raises is data)
+            status, text = describe(error)
+        finally:
+            self._settle()
+        names = [] if status is not OK else _new_paths(before, _processed(self.namespace))
+        printed = self.output.text() + text if status is OK else text
+        fields = [status, _encode(printed), b'%d' % self.output.dropped]
+        fields += [_encode(' '.join(names)) for names in (self._layer.log.made, self._layer.log.seen)]
+        return fields + [_encode(name) for name in names]
+
+    def _settle(self) -> None:
+        """Takes back what a snippet may have changed of the interpreter and would disturb the next one."""
+        sys.setrecursionlimit(self._recursion_limit)
+        sys.settrace(None)
+        sys.setprofile(None)
+        threading.settrace(None)
+        threading.setprofile(None)
+        if vars(builtins) != self._builtins:
+            vars(builtins).clear()
+            vars(builtins).update(self._builtins)
+        gc.callbacks.clear()
+        sys.stdout = sys.stderr = self.output
+        sys.modules['__main__'] = self._main
+
+
+def describe(error: BaseException) -> tuple[bytes, str]:
+    """Status and text of an exception that ended a snippet: `Type: message (line N)`, no host path, no traceback."""
+    if isinstance(error, SystemExit):
+        return OK, '' if error.code is None or isinstance(error.code, int) else f'{error.code}\n'
+    status = ERROR
+    if isinstance(error, MemoryError) or getattr(error, 'code', None) == -4:
+        status = MEMORY
+    elif isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno in _REFUSED_ERRNOS):
+        status = REFUSED
+    try:
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+    except BaseException:  # noqa: BLE001 (the exception is the snippet's, and so is its __str__)
+        message = '(its message cannot be read)'
+    name = type(error).__name__
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == SNIPPET else _line(error)
+    where = f' (line {line})' if line else ''
+    return status, f'{name}: {str(message)[:_MESSAGE_CHARS]}{where}' if message else f'{name}{where}'
+
+
+def _line(error: BaseException) -> int | None:
+    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == SNIPPET]
+    return lines[-1] if lines else None
+
+
+def _processed(namespace: dict[str, Any]) -> dict[str, list[str]]:
+    found = {}
+    for name, value in list(namespace.items()):
+        if isinstance(name, str) and 'processed_path' in name:
+            found[name] = list(_paths_in(value))
+    return found
+
+
+def _paths_in(value: Any) -> Iterator[str]:
+    for item in value[:64] if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(item, (str, PurePath)):
+            yield str(item)
+
+
+def _new_paths(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
+    return [path for name, paths in after.items() if before.get(name) != paths for path in paths][:64]
+
+
+def _encode(text: str) -> bytes:
+    return text.encode('utf-8', 'replace')

@@ -1,0 +1,238 @@
+"""One session's processes as the supervisor sees them: the channel, the listener, who is who, stop, kill.
+
+At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its parent, which
+waits for it to end. Both are in one process group that they cannot leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from .. import wire
+from . import notify
+
+_CLONE_THREAD = 0x00010000
+_PLAIN_FORK = 0x01200011
+"""CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD: what fork() of the C library passes."""
+_REPORT_SLACK_BYTES = 1 << 20
+
+Event = tuple[bytes, bytes]
+"""Kind (as in `wire`, or one of the two below) and payload."""
+LOST, OVER = b'eof', b'over'
+
+
+class Process:
+    """The processes of one session."""
+
+    def __init__(self, channel: socket.socket, pid: int, most_threads: int, most_report_bytes: int) -> None:
+        """
+        Args:
+            channel: our end; becomes non-blocking.
+            pid: of the first process, which leads the group.
+            most_threads: threads a snippet may have at a time.
+            most_report_bytes: text a report may carry.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._channel = channel
+        channel.setblocking(False)
+        self.group = self.pid = pid
+        self.holder = 0
+        """The process that waits as snapshot, if any."""
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.lost = False
+        self.room_for_files: Callable[[], int] = lambda: 1 << 30
+        """Counts how many files and directories the session may still make; asked rarely, when it may be few."""
+        self._files_left = 0
+        self.exit_status: dict[int, int] = {}
+        self._listener = -1
+        self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
+        self._nonce = b''
+        self._forks_allowed = 0
+        self._report = bytearray()
+        self._loop.add_reader(channel.fileno(), self._hear)
+
+    # -- turn ---------------------------------------------------------------------------------------------------
+
+    def begin(self, nonce: bytes, *, may_fork: bool) -> None:
+        """Forgets everything of the turn before; from here on only messages with this nonce count.
+
+        Args:
+            nonce: not used before.
+            may_fork: the next fork is expected, and allowed once.
+        """
+        self._nonce, self._forks_allowed = nonce, int(may_fork)
+        self._report.clear()
+        self._files_left = 0
+        while not self.events.empty():
+            self.events.get_nowait()
+        if self.lost:
+            self.events.put_nowait((LOST, b''))
+
+    async def send(self, parts: list[bytes]) -> None:
+        """Sends datagrams to whoever waits on the channel, and wakes it."""
+        self.signal(self.pid, signal.SIGCONT)
+        for part in parts:
+            while not self.lost:
+                try:
+                    self._channel.send(part)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0.001)
+                except OSError:
+                    self._end()
+
+    async def next_event(self, timeout_s: float) -> Event | None:
+        """The next thing that happens in this turn; None when nothing does in time."""
+        try:
+            return await asyncio.wait_for(self.events.get(), timeout_s)
+        except asyncio.TimeoutError:
+            return None
+
+    def adopt(self, payload: bytes) -> bool:
+        """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
+        pid = int(payload) if payload.isdigit() and len(payload) < 10 else 0
+        if pid < 2 or (read_state(pid)[1] and not self.owns(pid)):
+            return False
+        self.holder, self.pid = self.pid, pid
+        return True
+
+    def owns(self, pid: int) -> bool:
+        """Whether a pid belongs to this session's process group."""
+        try:
+            return pid > 1 and os.getpgid(pid) == self.group
+        except OSError:
+            return False
+
+    # -- signals ------------------------------------------------------------------------------------------------
+
+    def signal(self, pid: int, number: int) -> None:
+        """Sends a signal to one of the group's processes; nothing happens when it is gone."""
+        if not self.lost and self.owns(pid):
+            with suppress(OSError):
+                os.kill(pid, number)
+
+    async def freeze(self) -> int:
+        """Stops the running process; returns its number of threads, once none of them can run."""
+        self.signal(self.pid, signal.SIGSTOP)
+        state, threads = read_state(self.pid)
+        while threads > 1 and state not in 'TZX' and not self.lost:
+            await asyncio.sleep(0.0005)
+            state, threads = read_state(self.pid)
+        return threads
+
+    def release_holder(self) -> None:
+        """Commits: the snapshot is not needed any more."""
+        if self.holder:
+            self.signal(self.holder, signal.SIGKILL)
+            self.holder = 0
+
+    def return_to_holder(self) -> None:
+        """The snapshot is the session again."""
+        self.pid, self.holder = self.holder, 0
+
+    def kill(self) -> None:
+        """Ends all of the session's processes and lets go of the descriptors."""
+        if self._listener >= 0 or not self.lost:
+            with suppress(OSError):
+                if self.owns(self.pid) or self.owns(self.holder) or self.owns(self.group):
+                    os.killpg(self.group, signal.SIGKILL)
+        self._end()
+
+    # -- channel ------------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        while not self.lost:
+            try:
+                data, fds, _, _ = socket.recv_fds(self._channel, wire.CHUNK_BYTES + 64, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b'', []
+            if not data:
+                self._end()
+                return
+            self._take(data, fds)
+
+    def _take(self, data: bytes, fds: list[int]) -> None:
+        kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
+        if kind == wire.READY and fds and self._listener < 0:
+            self._listener = fds.pop()
+            self._loop.add_reader(self._listener, self._answer_call)
+            self.events.put_nowait((wire.READY, b''))
+        elif self._nonce and nonce == self._nonce:
+            self._count(kind, payload)
+        for fd in fds:
+            os.close(fd)
+
+    def _count(self, kind: bytes, payload: bytes) -> None:
+        if kind not in (wire.REPORT, wire.REPORT_MORE):
+            self.events.put_nowait((kind, payload))
+            return
+        self._report += payload
+        if len(self._report) > self._most_report_bytes:
+            self._nonce = b''
+            self.events.put_nowait((OVER, b'the report is too long'))
+        elif kind == wire.REPORT:
+            self.events.put_nowait((wire.REPORT, bytes(self._report)))
+            self._report.clear()
+
+    def _end(self) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        self._loop.remove_reader(self._channel.fileno())
+        self._channel.close()
+        self._drop_listener()
+        self.events.put_nowait((LOST, b''))
+
+    def _drop_listener(self) -> None:
+        if self._listener >= 0:
+            self._loop.remove_reader(self._listener)
+            os.close(self._listener)
+            self._listener = -1
+
+    # -- calls handed over by the filter --------------------------------------------------------------------------
+
+    def _answer_call(self) -> None:
+        poll = select.poll()
+        poll.register(self._listener, select.POLLIN)
+        ready = poll.poll(0)
+        if not ready or not ready[0][1] & select.POLLIN:
+            self._drop_listener()
+            return
+        call = notify.receive(self._listener)
+        if call is not None:
+            notify.answer(self._listener, call, self._judge(call))
+
+    def _judge(self, call: notify.Call) -> int:
+        """0 to let a call go on, or the errno it fails with."""
+        if call.name == 'clone':
+            if call.args[0] & _CLONE_THREAD:
+                return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
+            if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed:
+                return errno.EPERM
+            self._forks_allowed -= 1
+            return 0
+        if call.name:
+            if self._files_left <= 0:
+                self._files_left = self.room_for_files()
+            self._files_left -= 1
+            return errno.EDQUOT if self._files_left < 0 else 0
+        return errno.EPERM
+
+
+def read_state(pid: int) -> tuple[str, int]:
+    """State letter and number of threads of a process, from the kernel; ('X', 0) when it is gone."""
+    try:
+        with open(f'/proc/{pid}/stat', 'rb') as file:
+            fields = file.read().rpartition(b')')[2].split()
+    except OSError:
+        return 'X', 0
+    return fields[0].decode(), int(fields[17])

@@ -1,0 +1,197 @@
+"""The supervisor's main object: requests of one trainer, its sessions, its zygote, and the clean end of all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ...errors import SandboxError, SandboxUnavailable, SessionDead
+from .. import confine, linux, wire
+from ..base import Limits
+from . import janitor
+from .pictures import Decoders
+from .session import Place, Policy, Session
+from .watch import watch
+from .zygote import ZygoteProcess
+
+_FIRST_SESSION_UID = 2_000_000_000
+"""Tier B gives every session a uid of its own from here on."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the trainer says when it starts a supervisor."""
+
+    base_dir: str
+    tier: str
+    rollback: bool
+    repairs: dict[str, str]
+
+
+class Server:
+    """Serves one trainer over one stream socket."""
+
+    def __init__(self, channel: socket.socket, setup: Setup) -> None:
+        """
+        Args:
+            channel: the trainer's socket; end of file means the trainer is gone.
+            setup: its settings.
+        """
+        self._channel = channel
+        self._setup = setup
+        self._policy = Policy(setup.tier, setup.rollback)
+        self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
+        self._zygote = ZygoteProcess(self._run_dir.path, self._note_exit)
+        self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
+        self._sessions: dict[str, Session] = {}
+        self._serial = 0
+        self._sending = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hidden = {p: 'python' for p in confine.readable_paths() if 'site-packages' in p or 'python' in p}
+
+    async def serve(self) -> None:
+        """Until the trainer is gone; leaves no process and no file behind."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, ended.set)
+        watching = asyncio.create_task(watch(self._sessions.values))
+        reading = asyncio.create_task(self._read(ended))
+        try:
+            with suppress(SandboxUnavailable):
+                await self._zygote.start()
+            await ended.wait()
+        finally:
+            watching.cancel()
+            reading.cancel()
+            for session in list(self._sessions.values()):
+                session.kill('the sandbox is closed')
+            for session in list(self._sessions.values()):
+                await session.wait_gone()
+            self._decoders.kill()
+            self._zygote.stop()
+            self._run_dir.remove()
+
+    async def _read(self, ended: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        unframer = wire.Unframer()
+        with suppress(OSError):
+            while True:
+                data = await loop.sock_recv(self._channel, 1 << 18)
+                if not data:
+                    break
+                for message in unframer.feed(data):
+                    self._start(self._handle(message))
+        ended.set()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        reply: dict[str, Any] = {'id': message.get('id')}
+        try:
+            reply['value'] = await getattr(self, '_do_' + message['op'])(message)
+        except SandboxError as error:
+            reply['error'], reply['text'] = type(error).__name__, str(error)
+        except Exception as error:  # noqa: BLE001 (the boundary: whatever fails here is the sandbox's failure)
+            reply['error'], reply['text'] = 'SandboxError', f'{type(error).__name__}: {error}'
+        if reply['id'] is not None:
+            async with self._sending:
+                with suppress(OSError):
+                    await asyncio.get_running_loop().sock_sendall(self._channel, wire.frame(reply))
+
+    # -- operations ---------------------------------------------------------------------------------------------
+
+    async def _do_hello(self, _: dict[str, Any]) -> dict[str, Any]:
+        await self._zygote.start()
+        return {'run_dir': self._run_dir.path, 'tier': self._setup.tier, 'zygote_pid': self._zygote.pid}
+
+    async def _do_tokens(self, message: dict[str, Any]) -> None:
+        self._policy = replace(self._policy, special_tokens=tuple(message['tokens']))
+
+    async def _do_open(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._serial += 1
+        ident = f'{os.getpid()}-{self._serial}'
+        place = Place(os.path.join(self._run_dir.path, str(self._serial)), message.get('output_dir'))
+        limits = asdict(Limits(**message['limits']))
+        os.mkdir(place.root, 0o711)
+        os.mkdir(place.work, 0o700)
+        request = {
+            'kind': 'session',
+            'tier': self._setup.tier,
+            'work': place.work,
+            'inputs': message['inputs'],
+            'readable': [*(entry['path'] for entry in message['inputs']), self._run_dir.path + '/matplotlib'],
+            'limits': limits,
+            'repairs': self._setup.repairs,
+            'hidden': self._hidden,
+        }
+        if self._setup.tier == confine.Tier.B.value:
+            request['uid'] = _FIRST_SESSION_UID + (os.getpid() % 10_000) * 10_000 + self._serial % 10_000
+            os.chown(place.work, request['uid'], request['uid'])
+        session = Session(ident, place, request, self._zygote, self._decoders)
+        try:
+            await session.start()
+        except SandboxError:
+            session.kill('it did not start')
+            session.remove_files()
+            raise
+        self._sessions[ident] = session
+        return {'session': ident, 'dir': place.work}
+
+    async def _do_run(self, message: dict[str, Any]) -> dict[str, Any]:
+        session = self._sessions.get(message['session'])
+        if session is None:
+            raise SessionDead(f'session {message["session"]} is closed')
+        timeout_s = message.get('timeout_s') or session.limits.timeout_s
+        return await session.run(message['code'], timeout_s, self._policy)
+
+    async def _do_close(self, message: dict[str, Any]) -> None:
+        session = self._sessions.pop(message['session'], None)
+        if session is not None:
+            session.kill(f'session {session.ident} is closed')
+            await session.wait_gone()
+            session.remove_files()
+
+    async def _do_stats(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {
+            'pid': os.getpid(),
+            'zygote_pid': self._zygote.pid,
+            'sessions': {ident: session.pids for ident, session in self._sessions.items()},
+            'run_dir': self._run_dir.path,
+            'descriptors': len(os.listdir('/proc/self/fd')),
+        }
+
+    # -- children -----------------------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._note_exit(pid, status)
+
+    def _note_exit(self, pid: int, status: int) -> None:
+        for session in self._sessions.values():
+            session.note_exit(pid, status)
+
+
+def serve(channel_fd: int, setup: Setup) -> None:
+    """Runs a supervisor in the calling process until its trainer is gone."""
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    channel = socket.socket(fileno=channel_fd)
+    channel.setblocking(False)
+    asyncio.run(Server(channel, setup).serve())

@@ -1,0 +1,370 @@
+"""One session: turns, what became of them, and the return to the state before after anything but success."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import SessionDead
+from ...types import Outcome
+from .. import text as texts
+from .. import wire
+from ..base import Limits
+from ..repair.modes import known_repairs, outcome_without
+from . import tree
+from .naming import Namer
+from .pictures import Decoders, Gallery
+from .process import LOST, OVER, Event, Process, read_state
+from .zygote import ZygoteProcess
+
+_START_TIMEOUT_S = 30.0
+_SETTLE_TIMEOUT_S = 5.0
+_STATUS = {
+    b'ok': Outcome.OK,
+    b'error': Outcome.CODE_ERROR,
+    b'refused': Outcome.REFUSED,
+    b'memory': Outcome.OUT_OF_MEMORY,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session's files are."""
+
+    root: str
+    """Holds everything of the session; removed with it."""
+    output_dir: str | None
+    """Where accepted pictures go when the caller wants them to outlive the session."""
+
+    @property
+    def work(self) -> str:
+        """What the snippet may write."""
+        return self.root + '/work'
+
+    @property
+    def kept(self) -> str:
+        """Copies for rollback."""
+        return self.root + '/kept'
+
+    @property
+    def pictures(self) -> str:
+        """Accepted pictures."""
+        return self.output_dir or self.root + '/out'
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for every session of one supervisor."""
+
+    tier: str
+    rollback: bool
+    special_tokens: tuple[str, ...] = ()
+
+
+class Killed(Exception):
+    """The session's process was ended by someone outside the sandbox."""
+
+
+class Session:
+    """One trajectory's Python. Calls come one at a time (`run` queues them)."""
+
+    def __init__(
+        self, ident: str, place: Place, request: dict[str, Any], zygote: ZygoteProcess, decoders: Decoders
+    ) -> None:
+        """
+        Args:
+            ident: unique within the supervisor.
+            place: its directories; `work` exists.
+            request: what the worker needs (`worker.main`).
+            zygote: who forks.
+            decoders: who decodes pictures.
+        """
+        self.ident, self._place, self._request, self._zygote = ident, place, request, zygote
+        self.limits = Limits(**request['limits'])
+        self._memory = tree.Memory(place.work, place.kept, self.limits.files * 2)
+        prefix = f'{ident}-' if place.output_dir else ''
+        self._gallery = Gallery(place.work, place.pictures, prefix, self.limits, decoders)
+        inputs = [path for entry in request['inputs'] for path in (entry['path'], entry.get('prompt_path')) if path]
+        self._namer = Namer(place.work, inputs)
+        self._hidden = {place.work: '.', place.root: '', **request['hidden']}
+        self._as_prompted = {e['path']: e['prompt_path'] for e in request['inputs'] if e.get('prompt_path')}
+        self._process: Process | None = None
+        self._fresh: asyncio.Task[Process] | None = None
+        self._pristine = True
+        self._dead = ''
+        self._lock = asyncio.Lock()
+
+    @property
+    def running(self) -> Process | None:
+        """The processes to watch while a snippet runs."""
+        return self._process if self._lock.locked() else None
+
+    @property
+    def live_dir(self) -> str:
+        """The directory whose size is limited."""
+        return self._place.work
+
+    async def start(self) -> None:
+        """Makes the session ready for its first snippet.
+
+        Raises:
+            SandboxUnavailable: no process can be made.
+        """
+        self._process = await self._spawn()
+
+    async def run(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
+        """Runs one snippet; returns the fields of `types.SandboxResult`.
+
+        Raises:
+            SessionDead: the session is closed or was killed from outside.
+        """
+        async with self._lock:
+            if self._dead:
+                raise SessionDead(self._dead)
+            begun = time.monotonic()
+            try:
+                result = await self._turn(code, timeout_s, policy)
+            except Killed as error:
+                self.kill(f'session {self.ident} was killed from outside: {error}')
+                raise SessionDead(self._dead) from error
+            if self._dead:
+                raise SessionDead(self._dead)
+            result['elapsed_s'] = time.monotonic() - begun
+            return result
+
+    def kill(self, reason: str) -> None:
+        """Ends the session's processes; every later call fails with the reason."""
+        self._dead = self._dead or reason
+        if self._fresh is not None:
+            self._fresh.add_done_callback(_discard)
+            self._fresh = None
+        if self._process is not None:
+            self._process.kill()
+            self._zygote.forget(self._process.group)
+
+    @property
+    def pids(self) -> list[int]:
+        """The session's processes."""
+        process = self._process
+        return [] if process is None else [pid for pid in (process.pid, process.holder) if pid]
+
+    async def wait_gone(self) -> None:
+        """Waits until the killed processes have really ended."""
+        for pid in self.pids:
+            for _ in range(1000):
+                if read_state(pid)[0] in 'XZ':
+                    break
+                await asyncio.sleep(0.002)
+
+    def remove_files(self) -> None:
+        """Removes the session's directories."""
+        tree.remove(self._place.root)
+
+    # -- one turn -----------------------------------------------------------------------------------------------
+
+    async def _turn(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
+        process = await self._ready_process()
+        snapshot = policy.rollback and not self._pristine
+        if snapshot:
+            self._memory.remember()
+        nonce = os.urandom(wire.NONCE_BYTES)
+        process.begin(nonce, may_fork=snapshot)
+        kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
+        await process.send(wire.chunks(nonce, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace')))
+        kind, payload = await self._outcome(process, snapshot, timeout_s)
+        if kind == wire.REPORT:
+            result, keep = await self._judge(process, payload, policy)
+        else:
+            result, keep = self._explain(kind, payload, timeout_s), False
+        if keep:
+            await self._commit(process, nonce)
+        elif policy.rollback or kind != wire.REPORT:
+            await self._roll_back(process, snapshot)
+        return result
+
+    async def _ready_process(self) -> Process:
+        if self._fresh is not None:
+            self._process, self._fresh = await self._fresh, None
+        process = self._process
+        if process is None or process.lost:
+            raise Killed('its process is gone')
+        return process
+
+    async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
+        """Waits for what ends the turn: a report, an end, or the time limit."""
+        deadline = time.monotonic() + timeout_s
+        report: Event | None = None
+        while True:
+            event = await process.next_event(max(deadline - time.monotonic(), 0))
+            if event is None:
+                return b'timeout', b''
+            kind, payload = event
+            if kind == wire.FORKED and snapshot and not process.holder:
+                if not process.adopt(payload):
+                    return LOST, b''
+            elif kind == wire.REPORT:
+                report = event
+            elif kind in (wire.ENDED, LOST, OVER):
+                return await self._ended(process, event)
+            if report is not None and (process.holder or not snapshot):
+                return report
+
+    async def _ended(self, process: Process, event: Event) -> Event:
+        """Adds the wait status to an end, and tells a snippet's own end from a kill by someone else."""
+        kind, payload = event
+        if kind == OVER:
+            return event
+        if kind == LOST:
+            for _ in range(100):
+                if process.pid in process.exit_status:
+                    break
+                await asyncio.sleep(0.005)
+            payload = str(process.exit_status.get(process.pid, 0)).encode()
+        status = int(payload) if payload.isdigit() else 0
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            raise Killed('SIGKILL')
+        return LOST, payload
+
+    def _explain(self, kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
+        if kind == b'timeout':
+            return _result(Outcome.TIMEOUT, f'TimeoutError: the code did not finish within {timeout_s:g} s')
+        if kind == OVER:
+            outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
+            return _result(outcome, f'LimitError: {payload.decode()}')
+        status = int(payload) if payload.isdigit() else 0
+        how = 'exited'
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            how = f'was ended by {signal.Signals(number).name if number in signal.valid_signals() else number}'
+        return _result(Outcome.DIED, f'ProcessDied: the Python process {how}')
+
+    async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
+        """Turns a report into a result; says whether its effects are kept."""
+        await process.freeze()
+        try:
+            status, text, dropped, made, seen, *names = (
+                f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload)
+            )
+            outcome = _STATUS[status.encode()]
+        except (ValueError, KeyError):
+            return _result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
+        images: list[dict[str, Any]] = []
+        if outcome is Outcome.OK:
+            over, files = self._usage()
+            if over:
+                return _result(Outcome.REFUSED, f'LimitError: {over}'), False
+            accepted = await self._gallery.accept(self._namer.mentions(text, names, files))
+            images = accepted.images
+            if accepted.problems and not images:
+                outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
+        text = texts.hide_paths(text, self._as_prompted)
+        if outcome is not Outcome.OK:
+            text = texts.hide_paths(text, self._hidden)
+        cut = dropped.isdigit() and int(dropped) > 0
+        result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
+        result['images'] = images
+        result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
+        raw = outcome_without(result['repairs'], outcome)
+        result['raw_outcome'] = raw.value if raw else None
+        return result, outcome is Outcome.OK
+
+    def _usage(self) -> tuple[str, list[str]]:
+        """What quota is exceeded ('' for none), and the session's regular files."""
+        try:
+            entries = tree.scan(self._place.work, self.limits.files)
+        except tree.TooManyFiles:
+            return f'more than {self.limits.files} files and directories', []
+        if sum(entry.used_bytes for entry in entries.values()) > self.limits.disk_bytes:
+            return f'the files together have more than {self.limits.disk_bytes} bytes', []
+        return '', [path for path, entry in entries.items() if entry.regular]
+
+    # -- after a turn -------------------------------------------------------------------------------------------
+
+    async def _commit(self, process: Process, nonce: bytes) -> None:
+        self._pristine = False
+        process.release_holder()
+        if read_state(process.pid)[1] > 1:
+            await self._shed(process, nonce)
+
+    async def _shed(self, process: Process, nonce: bytes) -> None:
+        """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
+        old = process.pid
+        fresh = os.urandom(wire.NONCE_BYTES)
+        process.begin(fresh, may_fork=True)
+        await process.send([wire.COMMAND_SHED + fresh])
+        event = await process.next_event(_SETTLE_TIMEOUT_S)
+        if event is None or event[0] != wire.SHED or not process.adopt(event[1]):
+            await self._start_anew(process)
+            return
+        process.holder = 0
+        process.signal(old, signal.SIGKILL)
+        await process.freeze()
+
+    async def _roll_back(self, process: Process, snapshot: bool) -> None:
+        if snapshot and process.holder and not process.lost:
+            process.signal(process.pid, signal.SIGKILL)
+            gone = read_state(process.pid)[0] in 'X'
+            while not gone:
+                event = await process.next_event(_SETTLE_TIMEOUT_S)
+                gone = event is not None and event[0] == wire.ENDED
+                if event is None or event[0] == LOST:
+                    break
+            if gone:
+                process.return_to_holder()
+                self._memory.restore()
+                return
+        await self._start_anew(process)
+
+    async def _start_anew(self, process: Process) -> None:
+        """Replaces lost processes by a fresh one; the session's state begins again."""
+        process.kill()
+        self._zygote.forget(process.group)
+        await self.wait_gone()
+        self._memory.forget()
+        tree.remove(self._place.work, keep_root=True)
+        self._pristine = True
+        self._fresh = asyncio.create_task(self._spawn())
+
+    async def _spawn(self) -> Process:
+        ours, theirs = wire.socket_pair()
+        with theirs:
+            pid = await self._zygote.fork(self._request, theirs.fileno())
+        process = Process(ours, pid, self.limits.processes, self.limits.output_bytes * 4)
+        process.room_for_files = self._room_for_files
+        event = await process.next_event(_START_TIMEOUT_S)
+        if event is None or event[0] != wire.READY:
+            process.kill()
+            raise SessionDead(f'session {self.ident} did not start; run `thyme doctor`')
+        return process
+
+    def _room_for_files(self) -> int:
+        try:
+            return self.limits.files - len(tree.scan(self._place.work, self.limits.files))
+        except tree.TooManyFiles:
+            return 0
+
+    def note_exit(self, pid: int, status: int) -> None:
+        """Learns how one of the session's processes ended."""
+        if self._process is not None and pid in (self._process.pid, self._process.group):
+            self._process.exit_status[pid] = status
+
+
+def _result(outcome: Outcome, text: str) -> dict[str, Any]:
+    return {
+        'outcome': outcome.value,
+        'text': text,
+        'images': [],
+        'repairs': [],
+        'repairs_seen': [],
+        'raw_outcome': None,
+    }
+
+
+def _discard(task: asyncio.Task[Process]) -> None:
+    """Ends a process that came too late."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().kill()

@@ -1,0 +1,181 @@
+"""The supervisor's side of the zygote: starts it, asks for forks, hears who ended, starts another when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ...errors import SandboxUnavailable
+
+_START_TIMEOUT_S = 60.0
+_STACK_BYTES = 64 << 20
+
+
+def clean_environment(run_dir: str) -> dict[str, str]:
+    """The whole environment of the zygote and of every snippet: nothing of the trainer's is in it."""
+    return {
+        'HOME': '/nonexistent',
+        'LANG': 'C.UTF-8',
+        'MALLOC_ARENA_MAX': '1',
+        'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
+        'MPLBACKEND': 'Agg',
+        'MPLCONFIGDIR': os.path.join(run_dir, 'matplotlib'),
+        'OMP_NUM_THREADS': '1',
+        'OPENBLAS_NUM_THREADS': '1',
+        'PATH': '/usr/bin:/bin',
+        'PYTHONDONTWRITEBYTECODE': '1',
+        'PYTHONMALLOC': 'malloc',
+        'PYTHONPATH': os.pathsep.join(p for p in sys.path if p and os.path.isdir(p)),
+    }
+
+
+class ZygoteProcess:
+    """One zygote at a time; the next one is started when it is needed."""
+
+    def __init__(self, run_dir: str, on_ended: Callable[[int, int], None]) -> None:
+        """
+        Args:
+            run_dir: the supervisor's directory.
+            on_ended: called with pid and wait status of every process that ended beneath the zygote.
+        """
+        self._run_dir = run_dir
+        self._on_ended = on_ended
+        self._control: socket.socket | None = None
+        self._starting: asyncio.Future[int] | None = None
+        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._serial = 0
+        self._lock = asyncio.Lock()
+        self.pid = 0
+
+    async def start(self) -> None:
+        """Starts the zygote if none is running.
+
+        Raises:
+            SandboxUnavailable: it did not come up.
+        """
+        async with self._lock:
+            if self._control is not None:
+                return
+            loop = asyncio.get_running_loop()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self.pid = self._spawn(theirs.fileno())
+            ours.setblocking(False)
+            self._control, self._starting = ours, loop.create_future()
+            loop.add_reader(ours.fileno(), self._hear, ours)
+            try:
+                await asyncio.wait_for(self._starting, _START_TIMEOUT_S)
+            except asyncio.TimeoutError as error:
+                self.lost()
+                raise SandboxUnavailable(
+                    f'the zygote did not start within {_START_TIMEOUT_S:g} s; run `thyme doctor`'
+                ) from error
+
+    def _spawn(self, control_fd: int) -> int:
+        os.makedirs(os.path.join(self._run_dir, 'matplotlib'), mode=0o755, exist_ok=True)
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+        stack = _STACK_BYTES if hard < 0 else min(_STACK_BYTES, hard)
+        previous = resource.getrlimit(resource.RLIMIT_STACK)
+        resource.setrlimit(resource.RLIMIT_STACK, (stack, previous[1]))
+        try:
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'swift_thyme.sandbox.zygote', str(control_fd)],
+                pass_fds=[control_fd],
+                env=clean_environment(self._run_dir),
+                cwd='/',
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            resource.setrlimit(resource.RLIMIT_STACK, previous)
+        process.returncode = 0  # reaped by the supervisor's own SIGCHLD handler
+        return process.pid
+
+    async def fork(self, request: dict[str, Any], fd: int) -> int:
+        """Asks for a process; returns its pid.
+
+        Raises:
+            SandboxUnavailable: no zygote can be started, or it was lost twice.
+        """
+        for _ in range(2):
+            await self.start()
+            control = self._control
+            if control is None:
+                continue
+            self._serial += 1
+            serial = self._serial
+            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._waiting[serial] = future
+            try:
+                await self._send(control, json.dumps({**request, 'id': serial}).encode(), fd)
+                pid = await future
+            except OSError:
+                pid = 0
+            finally:
+                self._waiting.pop(serial, None)
+            if pid:
+                return pid
+        raise SandboxUnavailable('the zygote was lost while a session was opened, twice; run `thyme doctor`')
+
+    async def _send(self, control: socket.socket, data: bytes, fd: int) -> None:
+        while True:
+            try:
+                socket.send_fds(control, [data], [fd])
+                return
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+
+    def forget(self, group: int) -> None:
+        """Tells the zygote that a process group is gone."""
+        if self._control is not None:
+            with suppress(OSError):
+                self._control.send(json.dumps({'forget': group}).encode())
+
+    def _hear(self, control: socket.socket) -> None:
+        while True:
+            try:
+                data = control.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b''
+            if not data:
+                self.lost()
+                return
+            message = json.loads(data)
+            if 'ended' in message:
+                self._on_ended(message['ended'], message['status'])
+            elif 'forked' in message:
+                future = self._waiting.get(message['forked'])
+                if future is not None and not future.done():
+                    future.set_result(message['pid'])
+            elif self._starting is not None and not self._starting.done():
+                self._starting.set_result(message['ready'])
+
+    def stop(self) -> None:
+        """Ends the zygote and waits for it."""
+        running = self._control is not None
+        self.lost()
+        if running:
+            with suppress(OSError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+
+    def lost(self) -> None:
+        """Drops the present zygote; sessions it made live on."""
+        if self._control is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._control.fileno())
+        self._control.close()
+        self._control = None
+        for future in [*self._waiting.values(), self._starting]:
+            if future is not None and not future.done():
+                future.set_result(0)

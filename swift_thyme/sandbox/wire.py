@@ -1,0 +1,82 @@
+"""Messages between the processes of the sandbox: framing and field encoding, nothing else.
+
+Two kinds. Trusted ends (trainer, supervisor, zygote, decoder) exchange JSON. The supervisor and a session's process,
+which a snippet may have taken over, exchange datagrams that carry the turn's nonce and plain byte fields: no parser
+that a snippet could have patched, and nothing from an earlier turn is ever taken for the present one.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+NONCE_BYTES = 16
+CHUNK_BYTES = 32_000
+"""Payload of one datagram; below every kernel's default socket buffer."""
+
+COMMAND_MORE, COMMAND_RUN, COMMAND_SNAPSHOT_RUN, COMMAND_SHED = b'm', b'r', b's', b't'
+"""To a session's process: part of a snippet; its last part: run here / fork first; replace yourself by a fork."""
+READY, FORKED, REPORT_MORE, REPORT, ENDED, SHED = b'i', b'f', b'p', b'R', b'x', b'T'
+"""From it: ready; forked (pid); part of a report; its last part; child ended (status); replaced by a fork (pid)."""
+
+HEADER = struct.Struct('<I')
+
+
+def frame(message: dict[str, Any]) -> bytes:
+    """One JSON message for a stream socket."""
+    body = json.dumps(message, ensure_ascii=True, separators=(',', ':')).encode()
+    return HEADER.pack(len(body)) + body
+
+
+class Unframer:
+    """Cuts a byte stream into the messages that `frame` made."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Takes the next bytes; yields every message they complete."""
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            (size,) = HEADER.unpack_from(self._buffer)
+            end = HEADER.size + size
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            yield json.loads(body)
+
+
+def chunks(nonce: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:
+    """Datagrams that carry one payload: kind, nonce, part."""
+    parts = [payload[i : i + CHUNK_BYTES] for i in range(0, len(payload), CHUNK_BYTES)] or [b'']
+    return [more + nonce + part for part in parts[:-1]] + [last + nonce + parts[-1]]
+
+
+def pack_fields(fields: list[bytes]) -> bytes:
+    """Length-prefixed byte fields."""
+    return b''.join(len(f).to_bytes(4, 'little') + f for f in fields)
+
+
+def unpack_fields(data: bytes) -> list[bytes]:
+    """The fields of `pack_fields`.
+
+    Raises:
+        ValueError: the lengths do not add up.
+    """
+    fields, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], 'little')
+        at += 4 + size
+        if at > len(data):
+            raise ValueError('a field is longer than the message')
+        fields.append(data[at - size : at])
+    return fields
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """A connected pair that keeps message borders."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,0 +1,134 @@
+"""The process of one session: waits for snippets, forks a snapshot before each where asked, reports.
+
+Everything here shares a process with model code and is therefore *not* trusted: it holds no limit and no right that
+a snippet must not have. The supervisor kills, counts, restores files and accepts pictures from outside. What this
+file guarantees is good behaviour when snippets are merely careless: it keeps its own references to the functions it
+needs, so that patched modules and builtins do not confuse it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import sys
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek, waitpid
+from os import fsencode as encode_path
+from typing import Any
+
+from . import confine, linux, seccomp, wire
+from .runner import Runner
+
+_raw_fork = ctypes.PyDLL(None).fork
+"""fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
+
+
+def main(channel_fd: int, request: dict[str, Any], program: bytes, readable: tuple[str, ...]) -> None:
+    """Confines the calling process and serves one session; returns only when the session is over.
+
+    Args:
+        channel_fd: a datagram socket to the supervisor.
+        request: directories, pictures, limits and repairs of the session, from the supervisor.
+        program: the seccomp filter.
+        readable: paths every snippet may read.
+    """
+    channel = _claim_descriptors(channel_fd)
+    chdir(request['work'])
+    limits = request['limits']
+    runner = Runner(request)
+    confine.limit_resources(
+        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
+    )
+    confine.give_up_privileges(request.get('uid'))
+    if request['tier'] == confine.Tier.A.value:
+        confine.restrict_paths([*readable, *request['readable']], [request['work']])
+    listener = linux.install_seccomp(program, listener=True)
+    socket.send_fds(channel, [wire.READY], [listener])
+    socket.close(listener)
+    _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
+
+
+def _claim_descriptors(channel_fd: int) -> socket.socket:
+    """Moves the channel to its fixed number and closes everything else; 0, 1 and 2 become /dev/null."""
+    import os
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft <= seccomp.CHANNEL_FD:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.CHANNEL_FD + 1, hard), hard))
+    os.dup2(channel_fd, seccomp.CHANNEL_FD)
+    null = os.open('/dev/null', os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(3, seccomp.CHANNEL_FD)
+    os.closerange(seccomp.CHANNEL_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
+    return socket.socket(fileno=seccomp.CHANNEL_FD)
+
+
+class _Loop:
+    """Takes commands from the channel and answers them."""
+
+    def __init__(self, channel: socket.socket, runner: Runner, work: bytes, open_files: int) -> None:
+        self._receive, self._send = channel.recv_into, channel.send
+        self._recvmsg, self._sendmsg = channel.recvmsg, channel.sendmsg
+        self._runner = runner
+        self._work = work
+        self._open_files = open_files
+        self._code = bytearray()
+
+    def serve(self) -> None:
+        """Until the supervisor is gone."""
+        while True:
+            data = self._recvmsg(wire.CHUNK_BYTES + 64)[0]
+            if not data:
+                _exit(0)
+            kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
+            if kind == wire.COMMAND_SHED:
+                self._shed(nonce)
+                continue
+            self._code += payload
+            if kind == wire.COMMAND_MORE:
+                continue
+            code, self._code = bytes(self._code), bytearray()
+            if kind == wire.COMMAND_SNAPSHOT_RUN and self._stay_behind(nonce):
+                continue
+            self._run(nonce, code)
+
+    def _stay_behind(self, nonce: bytes) -> bool:
+        """Forks: False in the child, which runs the snippet; True here once the child failed and is gone."""
+        offsets = self._offsets()
+        pid = _raw_fork()
+        if pid == 0:
+            return False
+        self._sendmsg([wire.FORKED + nonce + str(pid).encode()])
+        status = waitpid(pid, 0)[1] if pid > 0 else 0
+        for fd, offset in offsets:
+            try:
+                lseek(fd, offset, SEEK_SET)
+            except OSError:
+                continue
+        self._sendmsg([wire.ENDED + nonce + str(status).encode()])
+        return True
+
+    def _offsets(self) -> list[tuple[int, int]]:
+        """Positions in open files: parent and child share them, so a failed snippet's reads must be undone."""
+        found = []
+        for fd in range(3, self._open_files):
+            try:
+                found.append((fd, lseek(fd, 0, SEEK_CUR)))
+            except OSError:
+                continue
+        return found
+
+    def _run(self, nonce: bytes, code: bytes) -> None:
+        chdir(self._work)
+        fields = self._runner.run(code.decode('utf-8', 'replace'))
+        for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
+            self._sendmsg([part])
+
+    def _shed(self, nonce: bytes) -> None:
+        """Goes on in a forked copy, which has none of the threads that a snippet left running."""
+        if fork():
+            while True:
+                waitpid(-1, 0)
+        sys.stdout = sys.stderr = self._runner.output
+        self._sendmsg([wire.SHED + nonce + str(getpid()).encode()])

@@ -1,0 +1,213 @@
+"""The zygote: a warm, single-threaded process that forks one confined process per session. Never runs model code.
+
+Started by the supervisor through exec, so it shares nothing with the trainer. It imports what snippets use once, so
+that a session starts in a few milliseconds and shares those pages. It forks on request, reaps, and says who ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from . import confine, linux, seccomp
+
+_WARM = (
+    'numpy',
+    'numpy.random',
+    'numpy.linalg',
+    'numpy.fft',
+    'cv2',
+    'PIL.Image',
+    'PIL.ImageDraw',
+    'PIL.ImageFont',
+    'PIL.ImageFilter',
+    'PIL.ImageEnhance',
+    'PIL.ImageOps',
+    'PIL.ImageStat',
+    'PIL.ImageChops',
+    'sympy',
+    'sympy.solvers',
+    'matplotlib',
+    'matplotlib.pyplot',
+    'matplotlib.patches',
+    'collections',
+    'ctypes',
+    'dataclasses',
+    'datetime',
+    'decimal',
+    'fractions',
+    'functools',
+    'glob',
+    'heapq',
+    'io',
+    'itertools',
+    'math',
+    'mmap',
+    'pathlib',
+    'random',
+    're',
+    'shutil',
+    'statistics',
+    'string',
+    'tempfile',
+    'textwrap',
+    'threading',
+    'time',
+    'traceback',
+    'typing',
+    'autopep8',
+)
+
+
+def warm_up() -> None:
+    """Imports what snippets use and runs each codec once, so that children inherit it all initialised."""
+    for name in _WARM:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    cv2.setNumThreads(1)
+    Image.init()
+    picture = np.full((64, 64, 3), 127, 'u1')
+    for suffix in ('.jpg', '.png', '.webp', '.bmp'):
+        cv2.imdecode(cv2.imencode(suffix, picture)[1], cv2.IMREAD_COLOR)
+    for method in (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_LANCZOS4):
+        cv2.resize(picture, None, fx=2, fy=2, interpolation=method)
+    cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    _warm_plotting()
+
+
+def _warm_plotting() -> None:
+    import io
+
+    from PIL import Image
+
+    for picture_format in ('JPEG', 'PNG', 'WEBP'):
+        buffer = io.BytesIO()
+        Image.new('RGB', (64, 64), 'white').save(buffer, picture_format)
+        Image.open(buffer).convert('RGB').resize((40, 40), Image.Resampling.LANCZOS)
+    if 'matplotlib' in sys.modules:
+        import matplotlib.pyplot as plt
+
+        plt.figure()
+        plt.plot([1, 2])
+        plt.savefig(io.BytesIO())
+        plt.close('all')
+
+
+def _pack_memory() -> None:
+    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
+    gc.collect()
+    gc.freeze()
+    huge = 2 << 20
+    ranges = []
+    with open('/proc/self/maps') as maps:
+        for line in maps:
+            span, rights, *rest = line.split()
+            start, end = (int(address, 16) for address in span.split('-'))
+            start, end = -(-start // huge) * huge, end // huge * huge
+            if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
+                ranges.append((start, end))
+    linux.collapse_memory(ranges)
+
+
+class Zygote:
+    """Forks on request and reaps; the supervisor holds the other end of `control`."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._groups: set[int] = set()
+        self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        linux.watch_children(write_fd)
+        self._session_filter, self._decoder_filter = seccomp.session_filter(), seccomp.decoder_filter()
+        self._readable = confine.readable_paths()
+
+    def serve(self) -> None:
+        """Answers requests until the supervisor is gone; then ends every process it made."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._read_fd, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poll.poll()]
+            if self._read_fd in ready:
+                os.read(self._read_fd, 4096)
+                self._reap()
+            if self._control.fileno() in ready and not self._answer():
+                break
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            with contextlib.suppress(OSError):
+                self._control.send(json.dumps({'ended': pid, 'status': status}).encode())
+
+    def _answer(self) -> bool:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, 1 << 20, 4)
+        except OSError:
+            return False
+        if not data:
+            return False
+        request: dict[str, Any] = json.loads(data)
+        if 'forget' in request:
+            self._groups.discard(request['forget'])
+            return True
+        pid = os.fork()
+        if pid == 0:
+            self._become(request, fds[0])
+        for fd in fds:
+            os.close(fd)
+        self._groups.add(pid)
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps({'forked': request['id'], 'pid': pid}).encode())
+        return True
+
+    def _become(self, request: dict[str, Any], channel: int) -> None:
+        """The child's whole life; never returns."""
+        from . import decoder, worker
+
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            if request['kind'] == 'decoder':
+                decoder.main(channel, self._decoder_filter, self._readable)
+            else:
+                worker.main(channel, request, self._session_filter, self._readable)
+        finally:
+            os._exit(70)
+
+
+def main() -> None:
+    """Entry point of the zygote's process: `argv[1]` is the control socket's descriptor."""
+    from . import decoder, worker  # noqa: F401  (imported here so that children have them)
+
+    control = socket.socket(fileno=int(sys.argv[1]))
+    warm_up()
+    zygote = Zygote(control)
+    _pack_memory()
+    control.send(json.dumps({'ready': os.getpid()}).encode())
+    zygote.serve()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,266 @@
+"""`ZygoteSandbox`: the backend for training nodes. One confined process per trajectory, no privileges needed.
+
+Owns the contract's side: pictures in, results out, restart of a lost supervisor. The processes behind it are in
+`supervisor`, `zygote` and `worker`; the connection in `client`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import io
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import SandboxSettings
+from ..errors import DataError, SessionDead
+from ..types import Outcome, SandboxImage, SandboxResult
+from .base import MIB, InputImage, Limits, Sandbox, Session
+from .client import Client
+from .probe import choose_base_dir, probe
+from .repair import resolve
+
+
+class ZygoteSession(Session):
+    """See `Session`. `directory` is where its snippets work."""
+
+    def __init__(self, client: Client, ident: str, directory: str, inputs: list[str]) -> None:
+        self._client, self._ident, self._inputs = client, ident, inputs
+        self.directory = directory
+        self._closing: Future[Any] | None = None
+        self._finalizer = weakref.finalize(self, _release, client, ident, inputs)
+
+    async def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
+        """See `Session.run`."""
+        return await asyncio.wrap_future(self.submit(code, timeout_s=timeout_s))
+
+    def submit(self, code: str, *, timeout_s: float | None = None) -> Future[SandboxResult]:
+        """Starts one snippet; the future gets its result, or `SessionDead`. Never blocks."""
+        done: Future[SandboxResult] = Future()
+        done.set_running_or_notify_cancel()
+        if self._closing is not None:
+            done.set_exception(SessionDead(f'session {self._ident} is closed'))
+            return done
+        reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
+        reply.add_done_callback(lambda reply: _pass_on(reply, done))
+        return done
+
+    async def close(self) -> None:
+        """See `Session.close`."""
+        with suppress(Exception):
+            await asyncio.wrap_future(self.submit_close())
+
+    def close_soon(self) -> None:
+        """See `Session.close_soon`."""
+        self.submit_close()
+
+    def submit_close(self) -> Future[Any]:
+        """Starts closing; the future ends when processes and files are gone."""
+        if self._closing is None:
+            self._finalizer.detach()
+            self._closing = self._client.request('close', session=self._ident)
+            self._closing.add_done_callback(lambda _: _remove_files(self._inputs))
+        return self._closing
+
+
+def _release(client: Client, ident: str, inputs: list[str]) -> None:
+    client.tell('close', session=ident)
+    _remove_files(inputs)
+
+
+def _remove_files(paths: list[str]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _pass_on(reply: Future[Any], done: Future[SandboxResult]) -> None:
+    error = reply.exception()
+    if error is not None:
+        done.set_exception(error)
+        return
+    value = reply.result()
+    raw = value['raw_outcome']
+    done.set_result(
+        SandboxResult(
+            outcome=Outcome(value['outcome']),
+            text=value['text'],
+            images=tuple(SandboxImage(**image) for image in value['images']),
+            elapsed_s=value['elapsed_s'],
+            repairs=tuple(value['repairs']),
+            repairs_seen=tuple(value['repairs_seen']),
+            raw_outcome=Outcome(raw) if raw else None,
+        )
+    )
+
+
+class ZygoteSandbox(Sandbox):
+    """See `Sandbox`. Starts its supervisor with the first session; usable from any thread and event loop."""
+
+    def __init__(self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = ()) -> None:
+        """
+        Args:
+            settings: by default those of the environment.
+            special_tokens: the tokenizer's own, made harmless in printed text.
+
+        Raises:
+            ConfigError: a setting cannot be read.
+        """
+        self._settings = settings or SandboxSettings.from_env()
+        self._tokens = tuple(special_tokens)
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
+        atexit.register(_close_at_exit, weakref.ref(self))
+        os.register_at_fork(after_in_child=_Abandon(weakref.ref(self)))
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Tokens made harmless in printed text, besides tags and `<|…|>`; may be set at any time."""
+        return self._tokens
+
+    @special_tokens.setter
+    def special_tokens(self, tokens: Sequence[str]) -> None:
+        self._tokens = tuple(tokens)
+        with self._lock:
+            if self._client is not None and self._client.alive:
+                self._client.tell('tokens', tokens=list(self._tokens))
+
+    @property
+    def default_limits(self) -> Limits:
+        """Limits of a session that names none."""
+        settings = self._settings
+        return replace(
+            Limits(), timeout_s=settings.timeout_s, memory_bytes=settings.memory_mib * MIB, images=settings.images
+        )
+
+    async def open(
+        self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None
+    ) -> ZygoteSession:
+        """See `Sandbox.open`.
+
+        Args:
+            images: the pictures of the question.
+            limits: overrides the sandbox's own.
+            output_dir: accepted pictures are put here and outlive the session; by default they go with it.
+        """
+        return await asyncio.wrap_future(self.submit_open(images, limits=limits, output_dir=output_dir))
+
+    def submit_open(
+        self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None
+    ) -> Future[ZygoteSession]:
+        """Starts opening a session, from any thread; the future gets it."""
+        return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
+
+    def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
+        client = self.connect()
+        run_dir = client.hello.result()['run_dir']
+        made: list[str] = []
+        try:
+            inputs = [_input(image, run_dir, made) for image in images]
+            directory = os.path.abspath(output_dir) if output_dir is not None else None
+            if directory is not None:
+                os.makedirs(directory, exist_ok=True)
+            reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
+        except BaseException:
+            _remove_files(made)
+            raise
+        return ZygoteSession(client, reply['session'], reply['dir'], made)
+
+    def connect(self) -> Client:
+        """The connection to the supervisor, started when there is none that lives.
+
+        Raises:
+            SandboxUnavailable: this machine cannot confine snippets, or the process does not start.
+        """
+        with self._lock:
+            if self._client is None or not self._client.alive:
+                settings = self._settings
+                setup = {
+                    'base_dir': choose_base_dir(settings.base_dir),
+                    'tier': probe().require(settings.allow_tier_c).value,
+                    'rollback': settings.rollback,
+                    'repairs': resolve(settings.repairs),
+                }
+                self._client = Client(setup)
+                if self._tokens:
+                    self._client.tell('tokens', tokens=list(self._tokens))
+            return self._client
+
+    def stats(self) -> dict[str, Any]:
+        """Processes and sessions of the supervisor (for tests and `thyme doctor`)."""
+        value: dict[str, Any] = self.connect().request('stats').result()
+        return value
+
+    async def aclose(self) -> None:
+        """See `Sandbox.aclose`."""
+        await asyncio.get_running_loop().run_in_executor(None, self.close)
+
+    def close(self) -> None:
+        """As `aclose`, blocking. A later `open` starts anew."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+class _Abandon:
+    """After a fork of the trainer, makes the child forget the parent's supervisor."""
+
+    def __init__(self, sandbox: weakref.ref[ZygoteSandbox]) -> None:
+        self._sandbox = sandbox
+
+    def __call__(self) -> None:
+        sandbox = self._sandbox()
+        if sandbox is not None:
+            sandbox._lock = threading.Lock()
+            client, sandbox._client = sandbox._client, None
+            sandbox._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
+            if client is not None:
+                client.abandon()
+
+
+def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
+    sandbox = reference()
+    if sandbox is not None:
+        sandbox.close()
+
+
+def _input(image: InputImage, run_dir: str, made: list[str]) -> dict[str, Any]:
+    """Checks one input picture; bytes become a file outside the session's reach."""
+    if isinstance(image.source, bytes):
+        what = f'the picture given as {len(image.source)} bytes'
+        suffix, size = _look_at(io.BytesIO(image.source), what)
+        fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
+        made.append(path)
+        with open(fd, 'wb') as file:
+            file.write(image.source)
+    else:
+        path = os.path.abspath(image.source)
+        size = _look_at(path, f'the picture {path}')[1]
+    return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
+
+
+def _look_at(source: str | io.BytesIO, what: str) -> tuple[str, tuple[int, int]]:
+    """Suffix and size of a picture, from its header.
+
+    Raises:
+        DataError: it is not there, or not a picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(source) as image:
+            return f'.{(image.format or "img").lower()}', image.size
+    except FileNotFoundError as error:
+        raise DataError(f'{what} does not exist; give a path that this machine can read') from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f'{what} cannot be read: {error}; give a complete picture file') from error

@@ -1,0 +1,66 @@
+"""Fixtures shared by all parts: the tiny checkpoint, built once a run, and an O3 template over it."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault('HF_HUB_OFFLINE', '1')
+os.environ.setdefault('TRANSFORMERS_OFFLINE', '1')
+os.environ['MAX_PIXELS'] = '50176'  # 64 visual tokens a picture: enough to see that it is there
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope='session')
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen2.5-VL checkpoint with random weights."""
+    from swift_thyme.demo.tiny import build_tiny
+
+    out = tmp_path_factory.mktemp('tiny') / 'model'
+    build_tiny(out)
+    return out
+
+
+@pytest.fixture(scope='session')
+def tokenizer(tiny: Path) -> Any:
+    """Its tokenizer: the real Qwen vocabulary."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny)
+
+
+@pytest.fixture(scope='session')
+def processor(tiny: Path) -> Any:
+    """Its processor, as the host loads it."""
+    from swift.model import get_model_processor
+
+    return get_model_processor(str(tiny), model_type='qwen2_5_vl', load_model=False)[1]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A small JPEG."""
+    path = tmp_path / 'picture.jpg'
+    Image.effect_noise((224, 168), 60).convert('RGB').save(path)
+    return path
+
+
+@pytest.fixture
+def o3_template(processor: Any) -> Any:
+    """A function that makes an O3 template for training with the given `--loss_scale`."""
+    from swift.template import get_template
+
+    from swift_thyme.register import register_all
+
+    register_all()
+
+    def make(loss_scale: str = 'thyme', mode: str = 'train') -> Any:
+        template = get_template(processor, template_type='thyme_qwen2_5_vl', loss_scale=loss_scale)
+        template.set_mode(mode)
+        return template
+
+    return make

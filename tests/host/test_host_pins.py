@@ -1,0 +1,166 @@
+"""Every name, signature and registry of the host that the package uses. An upgrade of ms-swift fails here first.
+
+Each entry says what depends on it, so that the failure reads as a sentence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+SIGNATURES = {
+    # name: (parameters, what of ours depends on it)
+    'swift.template:Template.init_processor': ('self, processor', 'the check that template and model belong together'),
+    'swift.template:Template.prepare_engine_kwargs': ('self', 'adaptive temperature on vLLM'),
+    'swift.template:Template.prepare_generate_kwargs': (
+        'self, generate_kwargs, *, model',
+        'adaptive temperature on transformers',
+    ),
+    'swift.template:Template._preprocess_inputs': ('self, inputs', 'errors for missing and unreadable pictures'),
+    'swift.template:Template._add_default_tags': ('inputs', 'pictures inside id-backed turns'),
+    'swift.template:Template._pre_tokenize_images': (
+        'self, context_list, loss_scale_list, inputs',
+        'pictures inside id-backed turns and token borders',
+    ),
+    'swift.template:Template.replace_tag': ('self, media_type, index, inputs', 'loading pictures of id-backed turns'),
+    'swift.template:Template._encode': ('self, inputs', 'training the end-of-turn token after </answer>'),
+    'swift.template:Template._tokenize': ('self, context, **kwargs', 'token borders of sandbox output'),
+    'swift.template:register_template': ('template_meta, *, exist_ok', 'registration of the O3 templates'),
+    'swift.template.utils:get_token_backed_response_ids': ('response', 'finding id-backed turns'),
+    'swift.loss_scale:LossScale.__init__': ('self, base_strategy', 'the SFT masks'),
+    'swift.loss_scale:LossScale.get_loss_scale': ('self, context, **kwargs', 'the SFT masks'),
+    'swift.loss_scale:LossScale._inner_call': (
+        'self, context, context_type, query, loss, loss_scale, is_last_round',
+        'the guard of sandbox output',
+    ),
+    'swift.rollout:MultiTurnScheduler.__init__': ('self, infer_engine, max_turns, *args, **kwargs', 'the scheduler'),
+    'swift.rollout:MultiTurnScheduler.on_trajectory_start': ('self, requests', 'the scheduler'),
+    'swift.rollout:MultiTurnScheduler.on_turn_end': (
+        'self, infer_request, response_choice, current_turn',
+        'the scheduler',
+    ),
+    'swift.rollout:MultiTurnScheduler.check_finished': (
+        'self, infer_request, response_choice, current_turn',
+        'the scheduler',
+    ),
+    'swift.rollout:MultiTurnScheduler.step': ('self, infer_request, response_choice, current_turn', 'the scheduler'),
+    'swift.rollout:MultiTurnScheduler.prepare_response_continuation': (
+        'self, response_choice',
+        'ids, masks and log-probs of a turn that goes on',
+    ),
+    'swift.rollout:MultiTurnScheduler.run': ('self, infer_request, request_config, **kwargs', 'server mode'),
+    'swift.rollout:run_multi_turn': (
+        'requests, first_turn_outputs, scheduler, rollout_fn, request_config, max_turns, gather_fn',
+        'colocate mode',
+    ),
+    'swift.rl_core.data:OnPolicySample.apply_rollout_output': (
+        'self, *, rollout_output',
+        'pictures of later rounds reaching training',
+    ),
+    'swift.rlhf_trainers.utils:replace_assistant_response_with_ids': (
+        'messages, completion_ids, loss_mask, non_thinking_prefix_ids',
+        'training on exactly the sampled ids',
+    ),
+    'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
+}
+REGISTRIES = {
+    'swift.template:TEMPLATE_MAPPING': 'templates',
+    'swift.loss_scale:loss_scale_map': 'SFT masks',
+    'swift.rollout:multi_turns': 'the scheduler',
+    'swift.rewards:orms': 'rewards',
+}
+FIELDS = {
+    'swift.infer_engine.protocol:RolloutInferRequest': {'messages', 'images', 'uuid', 'data_dict'},
+    'swift.infer_engine.protocol:ChatCompletionResponseChoice': {'message', 'finish_reason', 'logprobs', 'token_ids'},
+    'swift.infer_engine.protocol:RolloutOutput': {
+        'messages',
+        'response_token_ids',
+        'response_loss_mask',
+        'rollout_infos',
+        'rollout_logprobs',
+    },
+    'swift.template:TemplateMeta': {'template_type', 'template_cls', 'default_system', 'stop_words', 'suffix'},
+    'swift.template.template_inputs:StdTemplateInputs': {'messages', 'system', 'images', 'extra_kwargs'},
+}
+
+
+def resolve(name: str) -> Any:
+    module, _, path = name.partition(':')
+    value: Any = importlib.import_module(module)
+    for part in path.split('.'):
+        value = getattr(value, part)
+    return value
+
+
+def parameters(function: Any) -> str:
+    out, keyword = [], False
+    for p in inspect.signature(function).parameters.values():
+        if p.kind is p.KEYWORD_ONLY and not keyword and not any(o.startswith('*') for o in out):
+            out.append('*')
+        keyword = keyword or p.kind is p.KEYWORD_ONLY
+        out.append({p.VAR_POSITIONAL: '*', p.VAR_KEYWORD: '**'}.get(p.kind, '') + p.name)
+    return ', '.join(out)
+
+
+def test_the_host_is_of_the_range_that_setup_names() -> None:
+    assert version('ms-swift').split('.')[:2] == ['4', '6'], 'setup.py asks for ms-swift>=4.6,<4.7'
+
+
+@pytest.mark.parametrize('name', SIGNATURES)
+def test_host_function_has_the_signature_we_call_or_override(name: str) -> None:
+    expected, used_for = SIGNATURES[name]
+    assert parameters(resolve(name)) == expected, f'{name} changed its parameters; {used_for} depends on it'
+
+
+@pytest.mark.parametrize('name', REGISTRIES)
+def test_host_registry_is_a_dict_we_can_add_to(name: str) -> None:
+    assert isinstance(resolve(name), dict), f'{name} is no dict any more; {REGISTRIES[name]} are registered there'
+
+
+@pytest.mark.parametrize('name', FIELDS)
+def test_host_dataclass_has_the_fields_we_read(name: str) -> None:
+    cls = resolve(name)
+    have = set(getattr(cls, 'model_fields', ())) or {field.name for field in dataclasses.fields(cls)}
+    assert FIELDS[name] <= have, f'{name} lost {FIELDS[name] - have}'
+
+
+def test_scheduler_may_replace_a_samples_images_through_rollout_infos() -> None:
+    assert 'images' in resolve('swift.rl_core.data:_MULTIMODAL_KEYS')
+
+
+def test_rollout_infos_and_ids_reach_the_rewards() -> None:
+    row = resolve('swift.rl_core.data:OnPolicySample')(
+        messages=[], images=['a'], extra={'solution': 'x'}
+    ).to_reward_row()
+    assert {'messages', 'images', 'rollout_infos', 'response_token_ids', 'solution', 'request_id'} <= set(row)
+
+
+def test_registering_twice_changes_nothing() -> None:
+    from swift_thyme.register import register_all
+
+    def snapshot() -> list[set[str]]:
+        return [set(resolve(name)) for name in REGISTRIES]
+
+    register_all()
+    before = snapshot()
+    register_all()
+    assert snapshot() == before
+    assert {'thyme_qwen2_vl', 'thyme_qwen2_5_vl', 'thyme_qwen3_vl'} <= before[0]
+    assert {'thyme', 'thyme_last_round', 'thyme_last_round_release'} <= before[1]
+    assert 'thyme' in before[2]
+
+
+@pytest.mark.parametrize('template_type', ['thyme_qwen2_vl', 'thyme_qwen2_5_vl', 'thyme_qwen3_vl'])
+def test_our_template_extends_the_hosts_template_of_the_same_family(template_type: str) -> None:
+    from swift_thyme.register import register_all
+
+    register_all()
+    mapping = resolve('swift.template:TEMPLATE_MAPPING')
+    ours, host = mapping[template_type], mapping[template_type.removeprefix('thyme_')]
+    assert issubclass(ours.template_cls, host.template_cls)
+    assert (ours.prompt, ours.suffix, ours.chat_sep) == (host.prompt, host.suffix, host.chat_sep)

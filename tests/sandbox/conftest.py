@@ -1,0 +1,27 @@
+"""One sandbox for all tests of this directory; a test that breaks its sandbox makes its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from swift_thyme.config import SandboxSettings
+from swift_thyme.sandbox import ZygoteSandbox
+from swift_thyme.sandbox.conformance import World
+
+
+@pytest.fixture(scope='session')
+def sandbox():
+    made = ZygoteSandbox(SandboxSettings())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope='session')
+def world(tmp_path_factory):
+    with World(tmp_path_factory.mktemp('world')) as made:
+        yield made
+
+
+@pytest.fixture
+def picture(world):
+    return world.image
