@@ -97,6 +97,7 @@ def write_report(
             histograms=[(TITLES[name], _histogram(name, tally.histograms[name])) for name in _shown(options, tally)],
             samples=_samples(options.out, markers),
             refused=_refused(markers),
+            verdicts=_bars(certified['verdicts'], certified['meaning']) if certified else [],
             train=_train_flags(options, tally),
             lengths=options.lengths,
         )
