@@ -31,6 +31,8 @@ _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
 _PICTURE_COLUMNS = ('image', 'images')
 _BATCH_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
+_MEMORY_PER_PAGE_BYTE = 1.75
+"""Measured: reading a row group that is one page of 489 MB takes 1.6 times its size."""
 _HINTS = (
     (re.compile(r'(?<![a-z0-9])(?:2|two)[_-]?rounds?(?![a-z0-9])'), Split.TWO_ROUNDS),
     (re.compile(r'single[_-]?round'), Split.SINGLE_ROUND),
@@ -57,6 +59,8 @@ class Shard:
     size_bytes: int
     fingerprint: str
     """Changes when the source's content does."""
+    memory_bytes: int
+    """What reading it may take at a time, estimated: a writer may have put a whole row group into one page."""
     split: Split | None
     """What the file's name says of its rows; COMPUTATION_IMAGES stands for both computation splits."""
 
@@ -116,25 +120,41 @@ def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _cut(index: int, url: str, name: str, info: dict[str, Any]) -> list[Shard]:
     size = int(info.get('size') or 0)
-    mark = _content_mark(info)
-    fingerprint = f'{name}|{size}|{mark}'
+    fingerprint = f'{name}|{size}|{_content_mark(info)}'
     kind = _SUFFIXES[Path(name).suffix]
     hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
-
-    def shard(offset: int, start: int, stop: int, first_row: int, size_bytes: int) -> Shard:
-        part = f'{fingerprint}|{start}-{stop}'
-        return Shard(index + offset, url, name, kind, start, stop, first_row, size_bytes, part, hint)
-
     if kind == 'jsonl':
         edges = [*range(0, max(size, 1), SHARD_BYTES), size]
-        return [shard(i, a, b, a, b - a) for i, (a, b) in enumerate(pairwise(edges))]
-    if '://' in url or size <= SHARD_BYTES * 3 // 2:
-        return [shard(0, 0, -1, 0, size)]
-    try:
-        groups = _row_groups(url)
-    except (OSError, pa.ArrowException):
-        return [shard(0, 0, -1, 0, size)]
-    return [shard(i, *group) for i, group in enumerate(groups)]
+        runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
+    else:
+        runs = _row_group_runs(url) if '://' not in url else [_Run(0, -1, 0, size, size)]
+    return [
+        Shard(
+            index=index + i,
+            url=url,
+            name=name,
+            kind=kind,
+            start=run.start,
+            stop=run.stop,
+            first_row=run.first_row,
+            size_bytes=run.size_bytes,
+            fingerprint=f'{fingerprint}|{run.start}-{run.stop}',
+            memory_bytes=int(run.page_bytes * _MEMORY_PER_PAGE_BYTE),
+            split=hint,
+        )
+        for i, run in enumerate(runs)
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A stretch of a file that becomes a shard."""
+
+    start: int
+    stop: int
+    first_row: int
+    size_bytes: int
+    page_bytes: int
 
 
 def _content_mark(info: dict[str, Any]) -> str:
@@ -145,18 +165,22 @@ def _content_mark(info: dict[str, Any]) -> str:
     return ''
 
 
-def _row_groups(path: str) -> list[tuple[int, int, int, int]]:
-    """Runs of row groups of about `SHARD_BYTES`: (first group, end, first row, bytes)."""
-    with pq.ParquetFile(path) as file:
-        runs, start, row, size, rows = [], 0, 0, 0, 0
-        for group in range(file.metadata.num_row_groups):
-            column_bytes = file.metadata.row_group(group)
-            size += sum(column_bytes.column(i).total_compressed_size for i in range(column_bytes.num_columns))
-            rows += column_bytes.num_rows
-            if size >= SHARD_BYTES or group == file.metadata.num_row_groups - 1:
-                runs.append((start, group + 1, row, size))
-                start, row, size, rows = group + 1, row + rows, 0, 0
-        return runs
+def _row_group_runs(path: str) -> list[_Run]:
+    """Runs of row groups of about `SHARD_BYTES`; the whole file where it cannot be read (`read` then says why)."""
+    runs: list[_Run] = []
+    try:
+        with pq.ParquetFile(path) as file:
+            start = first_row = size = rows = page = 0
+            for number in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(number)
+                columns = [group.column(i).total_compressed_size for i in range(group.num_columns)]
+                size, rows, page = size + sum(columns), rows + group.num_rows, max(page, *columns)
+                if size >= SHARD_BYTES or number == file.metadata.num_row_groups - 1:
+                    runs.append(_Run(start, number + 1, first_row, size, page))
+                    start, first_row, size, rows, page = number + 1, first_row + rows, 0, 0, 0
+    except (OSError, pa.ArrowException):
+        return [_Run(0, -1, 0, Path(path).stat().st_size, 0)]
+    return runs
 
 
 def _ignore(size_bytes: int) -> None:

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', required=True, type=Path, help='folder of the prepared set')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='worker processes (default: cores)')
+    parser.add_argument(
+        '--memory-gib', type=float, default=1.0, help='for all processes together; fewer workers run where it is short'
+    )
     parser.add_argument('--format', choices=[f.value for f in RowFormat], default='parquet', help='of the row files')
     parser.add_argument('--keep-paths', action='store_true', help='absolute picture paths: loads without the plugin')
     parser.add_argument(
@@ -79,6 +82,7 @@ def options_of(args: argparse.Namespace) -> Options:
         decode=args.decode,
         lengths=lengths,
         workers=max(1, args.workers),
+        memory_bytes=int(args.memory_gib * (1 << 30)),
         certify=args.certify,
         drop=frozenset(map(Verdict, args.drop)),
         shards=args.shards,

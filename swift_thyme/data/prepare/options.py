@@ -37,6 +37,9 @@ class Options:
     """Decode every picture instead of trusting a whole structure."""
     lengths: LengthBudget | None = None
     workers: int = 2
+    """At most; fewer run where their memory would not fit."""
+    memory_bytes: int = 1 << 30
+    """For all processes together. Files whose row groups are larger than it allows are still read, one at a time."""
     certify: bool = False
     """Run the code of every row in the sandbox."""
     drop: frozenset[Verdict] = frozenset()
