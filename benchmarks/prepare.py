@@ -16,6 +16,7 @@ import base64
 import io
 import json
 import multiprocessing
+import resource
 import shutil
 import subprocess
 import sys
@@ -107,14 +108,24 @@ def read_and_decode(job: tuple[str, str]) -> int:
     return size
 
 
-def measure_limit(folder: Path, processes: int, how: str) -> float:
-    """Seconds of the limit over all shards."""
+def children_cpu_s() -> float:
+    """Processor seconds of all children that have ended: hardly depends on what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_limit(folder: Path, processes: int, how: str) -> dict[str, float]:
+    """Wall-clock and processor seconds of the limit over all shards."""
     jobs = [(str(path), how) for path in sorted(folder.glob('*.parquet'))]
+    cpu = children_cpu_s()
     with multiprocessing.get_context('spawn').Pool(processes) as pool:
         pool.map(abs, range(processes))
         started = time.perf_counter()
         pool.map(read_and_decode, jobs, chunksize=1)
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        pool.close()
+        pool.join()
+    return {'seconds': seconds, 'cpu_s': children_cpu_s() - cpu}
 
 
 class Memory(threading.Thread):
@@ -140,7 +151,7 @@ class Memory(threading.Thread):
 def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
     """Runs the command as a user does; start-up and report included."""
     command = [sys.executable, '-m', 'swift_thyme.cli', 'prepare', 'sft', str(source), '--out', str(out)]
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), children_cpu_s()
     with subprocess.Popen([*command, '--workers', str(processes)], stdout=subprocess.PIPE, text=True) as process:
         memory = Memory(psutil.Process(process.pid))
         memory.start()
@@ -150,7 +161,8 @@ def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(f'thyme prepare failed with {process.returncode}')
     print(said, file=sys.stderr)
-    return {'seconds': seconds, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
+    cpu = children_cpu_s() - cpu
+    return {'seconds': seconds, 'cpu_s': cpu, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
 
 
 def _rounded(value: Any) -> Any:
@@ -177,8 +189,9 @@ def main() -> None:
         for number in range(args.rounds):
             limits = {how: measure_limit(source, args.processes, how) for how in ('base64', 'pybase64')}
             ours = measure_prepare(source, out / str(number), args.processes)
-            shares = {how: seconds / ours['seconds'] for how, seconds in limits.items()}
-            rounds.append({'limit_s': limits, **ours, 'share_of_limit': shares})
+            shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}
+            cpu_shares = {how: limit['cpu_s'] / ours['cpu_s'] for how, limit in limits.items()}
+            rounds.append({'limit': limits, **ours, 'share_of_limit': shares, 'share_of_limit_cpu': cpu_shares})
         middle = sorted(rounds, key=lambda one: one['share_of_limit']['base64'])[len(rounds) // 2]
         result = {
             **facts,

@@ -25,7 +25,11 @@ from .convert import LONGEST_PATH, picture_of
 from .rows import PictureSource, Reason, RowRejected, Split
 
 SHARD_BYTES = 512 << 20
-"""A larger file is cut into several shards of about this size."""
+"""A larger parquet file is cut into several shards of about this size."""
+LINES_BYTES = 64 << 20
+"""The same for a jsonl file, whose rows may be small."""
+SHARD_ROWS = 50_000
+"""A shard of small rows ends after about so many: what is known of its rows is held in memory."""
 _SUFFIXES = {'.parquet': 'parquet', '.jsonl': 'jsonl', '.ndjson': 'jsonl'}
 _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
 _PICTURE_COLUMNS = ('image', 'images')
@@ -124,7 +128,7 @@ def _cut(index: int, url: str, name: str, info: dict[str, Any]) -> list[Shard]:
     kind = _SUFFIXES[Path(name).suffix]
     hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
     if kind == 'jsonl':
-        edges = [*range(0, max(size, 1), SHARD_BYTES), size]
+        edges = [*range(0, max(size, 1), LINES_BYTES), size]
         runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
     else:
         runs = _row_group_runs(url) if '://' not in url else [_Run(0, -1, 0, size, size)]
@@ -175,7 +179,8 @@ def _row_group_runs(path: str) -> list[_Run]:
                 group = file.metadata.row_group(number)
                 columns = [group.column(i).total_compressed_size for i in range(group.num_columns)]
                 size, rows, page = size + sum(columns), rows + group.num_rows, max(page, *columns)
-                if size >= SHARD_BYTES or number == file.metadata.num_row_groups - 1:
+                full = size >= SHARD_BYTES or rows >= SHARD_ROWS
+                if full or number == file.metadata.num_row_groups - 1:
                     runs.append(_Run(start, number + 1, first_row, size, page))
                     start, first_row, size, rows, page = number + 1, first_row + rows, 0, 0, 0
     except (OSError, pa.ArrowException):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from swift_thyme.data.prepare.writer import read_rows
 
 from . import public
@@ -25,6 +27,7 @@ def prepare(endpoint: str, out: Path, home: Path, *flags: str) -> subprocess.Com
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_streamed_by_its_id_and_resumed(tmp_path: Path) -> None:
     planted = [public.sft_shard(seed, good=2) for seed in range(2)]
     for i, shard in enumerate(planted):

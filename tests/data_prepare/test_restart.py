@@ -59,6 +59,7 @@ def test_workers_and_resuming_change_nothing(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / 'three') == one
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     source = tmp_path / 'source'
     for i in range(8):
@@ -115,6 +116,11 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
         run(source, tmp_path / 'out')
 
 
+def test_fewer_shards_than_are_there_are_refused(sft_set: PreparedSet) -> None:
+    with pytest.raises(ConfigError, match='3 shards'):
+        run(sft_set.source, sft_set.out, shards=1)
+
+
 def test_restart_begins_again_and_spares_foreign_folders(tmp_path: Path) -> None:
     source = shards(tmp_path / 'source', 1)
     run(source, tmp_path / 'out')
@@ -158,6 +164,7 @@ def test_large_files_are_cut_and_no_row_is_lost(tmp_path: Path, monkeypatch: pyt
     from swift_thyme.data import sources
 
     monkeypatch.setattr(sources, 'SHARD_BYTES', 40_000)
+    monkeypatch.setattr(sources, 'LINES_BYTES', 40_000)
     planted = public.sft_shard(0, good=8)
     public.write_parquet(tmp_path / 'in' / 'a.parquet', planted.rows)
     public.write_jsonl(tmp_path / 'in' / 'b.jsonl', public.sft_shard(1, good=8).rows)

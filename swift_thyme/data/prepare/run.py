@@ -84,10 +84,11 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
     state = State(options.out)
     try:
         state.check_settings(options)
+        state.check_shards(len(shards))
         markers = {shard.index: marker for shard in shards if (marker := state.finished(shard)) is not None}
         todo = [shard for shard in shards if shard.index not in markers]
         watcher.begin(len(shards), len(markers), sum(shard.size_bytes for shard in todo))
-        if todo:
+        if todo or options.drop:
             write_manifest(options, total(map(_tally, markers.values())), complete=False)
         failed = {}
         for shard, outcome in _work(options, state, todo, watcher):

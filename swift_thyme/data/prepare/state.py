@@ -103,6 +103,19 @@ class State:
                 'on; use another --out, or --restart to begin again'
             )
 
+    def check_shards(self, planned: int) -> None:
+        """Sees that every shard that is there is planned again: the folders hold the rows of all of them.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        there = [int(path.stem) + 1 for path in (self._folder / 'shards').glob('*.json')]
+        if max(there, default=0) > planned:
+            raise ConfigError(
+                f'{self._folder.parent} holds {max(there)} shards, but this run names {planned}; expected the same '
+                'sources, or more behind them; name them all, or begin again with --restart'
+            )
+
     def finished(self, shard: Shard) -> dict[str, Any] | None:
         """The marker of a finished shard, or None.
 
