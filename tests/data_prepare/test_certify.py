@@ -124,6 +124,14 @@ def test_a_certified_set_is_not_run_again(certified: tuple[Path, Path], monkeypa
     assert done.certificate.verdicts[Verdict.FAILED.value] == 2
 
 
+def test_a_later_run_without_certification_still_tells_what_was_found(certified: tuple[Path, Path]) -> None:
+    prepare(options(certified), Nobody())
+    done = prepare(options(certified, certify=False), Nobody())
+    assert done.certificate is not None
+    assert done.certificate.verdicts[Verdict.FAILED.value] == 2
+    assert 'Does the code run?' in (certified[1] / 'report.html').read_text()
+
+
 def test_a_killed_certification_goes_on_behind_its_last_row(certified: tuple[Path, Path], tmp_path: Path) -> None:
     from swift_thyme.data.prepare import certification
 

@@ -108,6 +108,15 @@ def certify_set(
     return everything
 
 
+def known_certificate(markers: dict[int, dict[str, Any]]) -> Certificate:
+    """What earlier runs found."""
+    everything = Certificate()
+    for marker in markers.values():
+        if 'certified' in marker:
+            everything.add(Certificate.from_json(marker['certified']))
+    return everything
+
+
 def _parts(options: Options, index: int) -> Iterator[tuple[Split, Path]]:
     for split in Split:
         path = options.out / split.folder / f'part-{index:05d}.{options.row_format.value}'

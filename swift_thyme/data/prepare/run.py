@@ -96,13 +96,7 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
                 failed[shard.name] = str(outcome)
             else:
                 markers[shard.index] = _commit(options, state, shard, outcome)
-        certificate = None
-        if options.certify:
-            from ...sandbox import local_sandbox
-            from .certification import certify_set
-
-            watcher.begin_certifying(total(map(_tally, markers.values())).rows_kept)
-            certificate = certify_set(options, state, markers, local_sandbox(), watcher.certified)
+        certificate = _certificate(options, state, markers, watcher)
         ordered = [markers[index] for index in sorted(markers)]
         done = Prepared(total(map(_tally, ordered)), len(shards), failed, certificate)
         write_manifest(options, done.tally, complete=not failed)
@@ -110,6 +104,21 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
         return done
     finally:
         state.close()
+
+
+def _certificate(
+    options: Options, state: State, markers: dict[int, dict[str, Any]], watcher: Watcher
+) -> Certificate | None:
+    """What certification finds now, or found in an earlier run; None where there was none."""
+    if not options.certify and not any('certified' in marker for marker in markers.values()):
+        return None
+    from ...sandbox import local_sandbox
+    from .certification import certify_set, known_certificate
+
+    if not options.certify:
+        return known_certificate(markers)
+    watcher.begin_certifying(total(map(_tally, markers.values())).rows_kept)
+    return certify_set(options, state, markers, local_sandbox(), watcher.certified)
 
 
 def _tally(marker: dict[str, Any]) -> Tally:
