@@ -15,6 +15,10 @@ from pathlib import Path
 
 from ..errors import ThymeError
 
+CPU_ENVIRONMENT = {'MALLOC_MMAP_MAX_': '0', 'MALLOC_TRIM_THRESHOLD_': str(16 << 30)}
+"""Makes glibc keep freed memory. On a CPU every step allocates the logits anew (150,000 columns), and getting their
+pages from the kernel costs more than computing them: measured 2.0 against 0.5 s a step on a virtual machine with two
+cores."""
 _PROGRESS = re.compile(r"'global_step/max_steps': '(\d+)/(\d+)'")
 
 
@@ -62,7 +66,8 @@ def run(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    argv = [sys.executable, '-m', 'swift.cli.main', *command.words[1:]]
+    argv = [sys.executable, '-m', f'swift.cli.{command.method}', *command.words[2:]]
+    env = {**({} if torch_has_gpu() else CPU_ENVIRONMENT), **env}
     with log.open('w', encoding='utf-8') as file:
         file.write(f'{_env_prefix(env)}{command}\n\n')
         file.flush()
@@ -86,6 +91,13 @@ def run(
             f'{_tail(log)}\nsee {log}'
         )
     return time.monotonic() - start
+
+
+def torch_has_gpu() -> bool:
+    """Whether torch sees an accelerator."""
+    import torch
+
+    return bool(torch.cuda.is_available())
 
 
 def _env_prefix(env: Mapping[str, str]) -> str:

@@ -67,9 +67,9 @@ class Quickstart:
         with self._timed('data'):
             self._make_data()
         with self._timed('SFT stage 1'):
-            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=3e-3, epochs=STAGE_1_EPOCHS)
+            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=3e-3, steps=96)
         with self._timed('SFT stage 2'):
-            self._sft('sft-2', 'sft-1', 'sft2', loss_scale='thyme', lr=1e-3, epochs=STAGE_2_EPOCHS)
+            self._sft('sft-2', 'sft-1', 'sft2', loss_scale='thyme', lr=1e-3, steps=36)
         with self._timed('GRPO-ATS'), judge(self._folders.logs / 'judge.log') as address:
             self._grpo(address)
         with self._timed('answer'):
@@ -96,19 +96,17 @@ class Quickstart:
         for name, spec in SETS.items():
             generate(spec, self._folders.data / name)
 
-    def _sft(self, name: str, start: str, data: str, *, loss_scale: str, lr: float, epochs: int) -> None:
+    def _sft(self, name: str, start: str, data: str, *, loss_scale: str, lr: float, steps: int) -> None:
         command = HostCommand(
             'sft',
             {
                 **self._common(start, name, data),
                 'loss_scale': loss_scale,
                 'learning_rate': lr,
-                'num_train_epochs': epochs,
+                'max_steps': steps,
+                'save_steps': steps,
                 'warmup_ratio': 0.05,
-                'per_device_train_batch_size': 2,
-                'save_strategy': 'epoch',
-                'save_total_limit': 1,
-                'save_only_model': 'true',
+                'gradient_accumulation_steps': 1,
             },
         )
         self._run(command, name)
@@ -124,15 +122,15 @@ class Quickstart:
                 'reward_funcs': ['fmt_orm', 'vqa_orm', 'cst_orm'],
                 'use_vllm': 'false',
                 'num_generations': 4,
-                'per_device_train_batch_size': 4,
+                'gradient_accumulation_steps': 4,
                 'max_steps': 4,
+                'save_steps': 4,
                 'max_completion_length': 400,
                 'learning_rate': 5e-5,
                 'beta': 0.001,
                 'temperature': 1.0,
-                'save_strategy': 'steps',
-                'save_steps': 4,
-                'save_only_model': 'true',
+                'top_p': 1.0,
+                'top_k': 50,
             },
         )
         host, _, port = address.partition(':')
@@ -144,7 +142,7 @@ class Quickstart:
             'model_type': 'qwen2_5_vl',
             'external_plugins': self._plugin(),
             'template': TEMPLATE,
-            'dataset': self._folders.data / data / 'rows.jsonl',
+            'dataset': sorted(self._folders.data.glob(f'{data}*/rows*.jsonl')),
             'output_dir': self._folders.models / name,
             'add_version': 'false',
             'check_model': 'false',
@@ -156,7 +154,9 @@ class Quickstart:
             'split_dataset_ratio': 0,
             'dataset_num_proc': 1,
             'dataloader_num_workers': 0,
-            'gradient_accumulation_steps': 1,
+            'per_device_train_batch_size': 1,
+            'save_strategy': 'steps',
+            'save_only_model': 'true',
             'gradient_checkpointing': 'false',
             'logging_steps': 1,
             'report_to': 'none',
@@ -214,13 +214,12 @@ class Quickstart:
 
 
 SETS = {
-    'sft1': SetSpec(task='find_read', n=24, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
-    'sft2': SetSpec(task='compute', n=8, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
+    'sft1': SetSpec(task='find_read', n=12, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
+    'sft2-pictures': SetSpec(task='compute_image', n=6, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
+    'sft2-text': SetSpec(task='compute', n=6, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
     'rl': SetSpec(task='find_read', n=8, seed=3, kind=Kind.RL, canvas='2k', difficulty=(0.3, 0.5)),
     'eval': SetSpec(task='find_read', n=2, seed=4, kind=Kind.EVAL, canvas='2k', difficulty=(0.3, 0.5)),
 }
-STAGE_1_EPOCHS = 6
-STAGE_2_EPOCHS = 4
 
 
 @contextmanager
