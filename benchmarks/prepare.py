@@ -192,6 +192,7 @@ def main() -> None:
             shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}
             cpu_shares = {how: limit['cpu_s'] / ours['cpu_s'] for how, limit in limits.items()}
             rounds.append({'limit': limits, **ours, 'share_of_limit': shares, 'share_of_limit_cpu': cpu_shares})
+            print(json.dumps(_rounded(rounds[-1])), file=sys.stderr, flush=True)
         middle = sorted(rounds, key=lambda one: one['share_of_limit']['base64'])[len(rounds) // 2]
         result = {
             **facts,
