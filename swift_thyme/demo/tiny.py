@@ -1,4 +1,4 @@
-"""A tiny Qwen2.5-VL with the real Qwen vocabulary, built from nothing that has to be downloaded.
+"""A tiny Qwen-VL with the real Qwen vocabulary, built from nothing that has to be downloaded.
 
 The architecture, the tokenizer's 151,643 byte pairs and the special ids are those of the released models, so that
 templates, token borders and engines behave as with them; the weights are random and the layers few. It owns only the
@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,22 @@ _CHAT_TEMPLATE = (
 )
 
 
-def build_tiny(out: Path, *, hidden: int = 128, layers: int = 2, seed: int = 0) -> int:
+class Family(str, Enum):
+    """Which architecture; the value is the `model_type` in `config.json`."""
+
+    QWEN2_VL = 'qwen2_vl'
+    QWEN2_5_VL = 'qwen2_5_vl'
+    QWEN3_VL = 'qwen3_vl'
+
+
+def build_tiny(
+    out: Path, *, family: Family = Family.QWEN2_5_VL, hidden: int = 128, layers: int = 2, seed: int = 0
+) -> int:
     """Writes a checkpoint that AutoProcessor, AutoModel and the host's commands load.
 
     Args:
         out: folder; made if it does not exist.
+        family: architecture.
         hidden: width, a multiple of 64.
         layers: decoder layers.
         seed: of the random weights.
@@ -62,15 +74,15 @@ def build_tiny(out: Path, *, hidden: int = 128, layers: int = 2, seed: int = 0) 
         ConfigError: `hidden` does not fit the heads, or the vocabulary cannot be found.
     """
     import torch
-    from transformers import GenerationConfig, Qwen2_5_VLForConditionalGeneration
+    from transformers import AutoModelForImageTextToText, GenerationConfig
 
     if hidden < 64 or hidden % 64:
         raise ConfigError(f'hidden must be a positive multiple of 64 (one attention head), got {hidden}; use 128')
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in _processor_files().items():
+    for name, content in _processor_files(family).items():
         (out / name).write_text(json.dumps(content, ensure_ascii=False), encoding='utf-8')
     torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(_model_config(hidden, layers)).eval()
+    model = AutoModelForImageTextToText.from_config(_model_config(family, hidden, layers)).eval()
     with torch.no_grad():  # wider than the default spread: a few dozen steps of SFT then suffice to teach the format
         model.get_input_embeddings().weight.mul_(EMBEDDING_SPREAD)
     model.generation_config = GenerationConfig(
@@ -84,41 +96,13 @@ def build_tiny(out: Path, *, hidden: int = 128, layers: int = 2, seed: int = 0) 
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _model_config(hidden: int, layers: int) -> Any:
-    from transformers import Qwen2_5_VLConfig
+def _model_config(family: Family, hidden: int, layers: int) -> Any:
+    from transformers import AutoConfig
 
-    return Qwen2_5_VLConfig(
-        architectures=['Qwen2_5_VLForConditionalGeneration'],
-        text_config={
-            'vocab_size': MODEL_VOCAB,
-            'hidden_size': hidden,
-            'intermediate_size': 2 * hidden,
-            'num_hidden_layers': layers,
-            'num_attention_heads': hidden // 64,
-            'num_key_value_heads': 1,
-            'max_position_embeddings': 32_768,
-            'rms_norm_eps': 1e-6,
-            'tie_word_embeddings': True,
-            'rope_parameters': {'rope_type': 'default', 'rope_theta': 1e6, 'mrope_section': [8, 12, 12]},
-            'bos_token_id': ID['<|endoftext|>'],
-            'eos_token_id': ID['<|im_end|>'],
-            'pad_token_id': None,
-            'use_sliding_window': False,
-        },
-        vision_config={
-            'depth': 2,
-            'hidden_size': 64,
-            'intermediate_size': 128,
-            'num_heads': 2,
-            'out_hidden_size': hidden,
-            'patch_size': 14,
-            'spatial_merge_size': 2,
-            'temporal_patch_size': 2,
-            'window_size': 112,
-            'fullatt_block_indexes': [1],
-            'in_channels': 3,
-            'tokens_per_second': 2,
-        },
+    return AutoConfig.for_model(
+        family.value,
+        text_config=_text_config(family, hidden, layers),
+        vision_config=_vision_config(family, hidden),
         image_token_id=ID['<|image_pad|>'],
         video_token_id=ID['<|video_pad|>'],
         vision_start_token_id=ID['<|vision_start|>'],
@@ -127,7 +111,46 @@ def _model_config(hidden: int, layers: int) -> Any:
     )
 
 
-def _processor_files() -> dict[str, Any]:
+def _text_config(family: Family, hidden: int, layers: int) -> dict[str, Any]:
+    return {
+        'vocab_size': MODEL_VOCAB,
+        'hidden_size': hidden,
+        'intermediate_size': 2 * hidden,
+        'num_hidden_layers': layers,
+        'num_attention_heads': hidden // 64,
+        'num_key_value_heads': 1,
+        'head_dim': 64,
+        'max_position_embeddings': 32_768,
+        'rms_norm_eps': 1e-6,
+        'tie_word_embeddings': True,
+        'rope_parameters': {
+            'rope_type': 'default',
+            'rope_theta': 1e6,
+            'mrope_section': [8, 12, 12],
+            **({'mrope_interleaved': True} if family is Family.QWEN3_VL else {}),
+        },
+        'bos_token_id': ID['<|endoftext|>'],
+        'eos_token_id': ID['<|im_end|>'],
+        'pad_token_id': None,
+        'use_sliding_window': False,
+    }
+
+
+def _vision_config(family: Family, hidden: int) -> dict[str, Any]:
+    common = {'depth': 2, 'in_channels': 3, 'num_heads': 2, 'patch_size': _patch_size(family), 'spatial_merge_size': 2}
+    if family is Family.QWEN2_VL:
+        return {**common, 'embed_dim': 64, 'hidden_size': hidden, 'mlp_ratio': 2, 'temporal_patch_size': 2}
+    own = {'hidden_size': 64, 'intermediate_size': 128, 'out_hidden_size': hidden, 'temporal_patch_size': 2}
+    if family is Family.QWEN3_VL:
+        return {**common, **own, 'deepstack_visual_indexes': [0, 1], 'num_position_embeddings': 2304}
+    return {**common, **own, 'window_size': 112, 'fullatt_block_indexes': [1], 'tokens_per_second': 2}
+
+
+def _patch_size(family: Family) -> int:
+    return 16 if family is Family.QWEN3_VL else 14
+
+
+def _processor_files(family: Family) -> dict[str, Any]:
     added = {
         str(ID[token]): {'content': token, 'special': token in SPECIAL, **_plain_token()}
         for token in (*SPECIAL, *ADDED)
@@ -152,16 +175,23 @@ def _processor_files() -> dict[str, Any]:
         'chat_template.json': {'chat_template': _CHAT_TEMPLATE},
         'preprocessor_config.json': {
             'image_processor_type': 'Qwen2VLImageProcessor',
-            'processor_class': 'Qwen2_5_VLProcessor',
+            'processor_class': _PROCESSORS[family],
             'image_mean': [0.48145466, 0.4578275, 0.40821073],
             'image_std': [0.26862954, 0.26130258, 0.27577711],
             'min_pixels': 3_136,
             'max_pixels': 12_845_056,
-            'patch_size': 14,
+            'patch_size': _patch_size(family),
             'temporal_patch_size': 2,
             'merge_size': 2,
         },
     }
+
+
+_PROCESSORS = {
+    Family.QWEN2_VL: 'Qwen2VLProcessor',
+    Family.QWEN2_5_VL: 'Qwen2_5_VLProcessor',
+    Family.QWEN3_VL: 'Qwen3VLProcessor',
+}
 
 
 def _plain_token() -> dict[str, bool]:
