@@ -19,6 +19,7 @@ from swift.rewards import ORM
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError
+from ..preflight import check_datasets
 from ..record import FOLDER, Recorder
 from .desk import Desk
 from .formula import REWARD_PARTS, reward_value
@@ -76,6 +77,7 @@ class ThymeReward(ORM):  # type: ignore[misc]
         self.parts = REWARD_PARTS[self.reward]
         self.desk = shared_desk()
         self.desk.register(self.parts)
+        check_datasets(getattr(args, 'dataset', None) or [], need_solution=bool(NEEDS_SOLUTION & set(self.parts)))
         self.folder = str(getattr(args, 'output_dir', '') or '')
         self.recorder = shared_recorder(self.folder) if self.folder else None
         if self.recorder is not None:
