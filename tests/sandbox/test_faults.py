@@ -279,3 +279,21 @@ def random_kills(own, sessions, turns, seed):
 def environment():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return {**os.environ, 'PYTHONPATH': root}
+
+
+def test_a_call_whose_maker_was_killed_does_not_end_the_answering_of_calls(own):
+    """A snippet killed in the middle of making a file once left its session without anyone to allow the next fork."""
+
+    async def trajectory():
+        async with await own.open() as session:
+            await session.run('x = 1')
+            results = []
+            for _ in range(12):
+                await session.run("while True: open('f', 'w').close()", timeout_s=0.03)
+                results.append((await session.run('print(x)', timeout_s=20)).text)
+            return results
+
+    async def all_of_them():
+        return await asyncio.gather(*(trajectory() for _ in range(6)))
+
+    assert {text for texts in asyncio.run(all_of_them()) for text in texts} == {'1\n'}

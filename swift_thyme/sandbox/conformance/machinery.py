@@ -132,7 +132,7 @@ MACHINERY = (
             'while True: pass'
         ),
         hides='FORGED',
-        timeout_s=3.0,
+        timeout_s=4.0,
         **_KEPT,
     ),
     Case(

@@ -23,6 +23,8 @@ from . import notify
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
 """CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD: what fork() of the C library passes."""
+_FORK_TRIES = 16
+"""A fork begins anew, and is handed over anew, when a signal is pending: the kernel restarts the call."""
 _REPORT_SLACK_BYTES = 1 << 20
 _MOST_MESSAGES = 4000
 """Datagrams of one turn; an honest process sends a handful."""
@@ -65,7 +67,7 @@ class Process:
         self._listener = -1
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
-        self._forks_allowed = 0
+        self._forks_allowed = self._forker = 0
         self._report = bytearray()
         self._loop.add_reader(channel.fileno(), self._hear)
 
@@ -76,9 +78,10 @@ class Process:
 
         Args:
             nonce: not used before.
-            may_fork: the next fork is expected, and allowed once.
+            may_fork: one fork is expected; it is allowed until its maker says that it is done.
         """
-        self._nonce, self._forks_allowed = nonce, int(may_fork)
+        self._nonce = nonce
+        self._forks_allowed, self._forker = _FORK_TRIES if may_fork else 0, 0
         self._report.clear()
         self._files_left = self._messages = self._calls = 0
         self._events.clear()
@@ -146,7 +149,7 @@ class Process:
     async def is_idle(self, timeout_s: float) -> bool:
         """Whether the running process has come back to waiting on the channel (a forged report comes too early)."""
         wanted = _RECVMSG + b' ' + hex(seccomp.CHANNEL_FD).encode()
-        deadline = self._loop.time() + timeout_s
+        deadline, pause_s = self._loop.time() + timeout_s, 0.0002
         while True:
             try:
                 with open(f'/proc/{self.pid}/syscall', 'rb') as file:
@@ -156,7 +159,8 @@ class Process:
                 return not self.lost
             if self._loop.time() > deadline:
                 return False
-            await asyncio.sleep(0.0002)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.02)
 
     async def freeze(self) -> int:
         """Stops the running process; returns its number of threads, once none of them can run."""
@@ -218,6 +222,8 @@ class Process:
             os.close(fd)
 
     def _count(self, kind: bytes, payload: bytes) -> None:
+        if kind in (wire.FORKED, wire.SHED):
+            self._forks_allowed = 0
         if kind not in (wire.REPORT, wire.REPORT_MORE):
             self.happen((kind, payload))
             return
@@ -249,10 +255,11 @@ class Process:
     def _answer_call(self) -> None:
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
-        ready = poll.poll(0)
-        if not ready or not ready[0][1] & select.POLLIN:
-            self._drop_listener()
-            return
+        happened = dict(poll.poll(0)).get(self._listener, 0)
+        if not happened & select.POLLIN:
+            if happened & (select.POLLHUP | select.POLLERR):
+                self._drop_listener()
+            return  # otherwise the caller was killed meanwhile
         self._calls += 1
         if self._calls > _FREE_CALLS:
             self._loop.remove_reader(self._listener)
@@ -272,8 +279,9 @@ class Process:
                 return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
             if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed:
                 return errno.EPERM
+            self._forker = self._forker or call.tid
             self._forks_allowed -= 1
-            return 0
+            return 0 if call.tid == self._forker else errno.EPERM
         if call.name:
             self.files_made += 1
             if self._files_left <= 0:

@@ -23,7 +23,7 @@ from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
-_IDLE_TIMEOUT_S = 1.0
+_IDLE_TIMEOUT_S = 2.0
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
@@ -202,6 +202,8 @@ class Session:
         report: Event | None = None
         while True:
             event = await process.next_event(max(deadline - time.monotonic(), 0))
+            if event is None and snapshot and not process.holder:
+                event = await process.next_event(_SETTLE_TIMEOUT_S)  # late, but who is to be killed must be known
             if event is None:
                 return b'timeout', b''
             kind, payload = event

@@ -20,6 +20,7 @@ from ...errors import SandboxUnavailable
 
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
+_FORK_TRIES = 5
 
 
 def clean_environment(run_dir: str) -> dict[str, str]:
@@ -110,9 +111,9 @@ class ZygoteProcess:
         """Asks for a process; returns its pid.
 
         Raises:
-            SandboxUnavailable: no zygote can be started, or it was lost twice.
+            SandboxUnavailable: no zygote can be started, or it was lost again and again.
         """
-        for _ in range(2):
+        for _ in range(_FORK_TRIES):
             await self.start()
             control = self._control
             if control is None:
@@ -130,7 +131,9 @@ class ZygoteProcess:
                 self._waiting.pop(serial, None)
             if pid:
                 return pid
-        raise SandboxUnavailable('the zygote was lost while a session was opened, twice; run `thyme doctor`')
+        raise SandboxUnavailable(
+            f'the zygote was lost {_FORK_TRIES} times while a session was opened; run `thyme doctor`'
+        )
 
     async def _send(self, control: socket.socket, data: bytes, fd: int) -> None:
         while True:
