@@ -3,8 +3,10 @@
     python benchmarks/prepare.py --gigabytes 5 --dir FOLDER
 
 Builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then measures in
-one run, with the same number of processes: the limit (read + decode, with the standard library's base64 and with
-pybase64), `thyme prepare`, and the limit again. Prints one JSON object. The folder is removed at the end.
+turns, with the same number of processes: the limit (read + decode, with the standard library's base64 and with
+pybase64) and the whole of `thyme prepare`, start-up and report included. Prints one JSON object with every round; the
+median round is the result. Each round writes into a new folder: ext4 is slow where files were just deleted. The folder
+is removed at the end.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import base64
 import io
 import json
 import multiprocessing
+import resource
 import shutil
 import subprocess
 import sys
@@ -105,14 +108,24 @@ def read_and_decode(job: tuple[str, str]) -> int:
     return size
 
 
-def measure_limit(folder: Path, processes: int, how: str) -> float:
-    """Seconds of the limit over all shards."""
+def children_cpu_s() -> float:
+    """Processor seconds of all children that have ended: hardly depends on what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure_limit(folder: Path, processes: int, how: str) -> dict[str, float]:
+    """Wall-clock and processor seconds of the limit over all shards."""
     jobs = [(str(path), how) for path in sorted(folder.glob('*.parquet'))]
+    cpu = children_cpu_s()
     with multiprocessing.get_context('spawn').Pool(processes) as pool:
         pool.map(abs, range(processes))
         started = time.perf_counter()
         pool.map(read_and_decode, jobs, chunksize=1)
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        pool.close()
+        pool.join()
+    return {'seconds': seconds, 'cpu_s': children_cpu_s() - cpu}
 
 
 class Memory(threading.Thread):
@@ -137,9 +150,8 @@ class Memory(threading.Thread):
 
 def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
     """Runs the command as a user does; start-up and report included."""
-    shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, '-m', 'swift_thyme.cli', 'prepare', 'sft', str(source), '--out', str(out)]
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), children_cpu_s()
     with subprocess.Popen([*command, '--workers', str(processes)], stdout=subprocess.PIPE, text=True) as process:
         memory = Memory(psutil.Process(process.pid))
         memory.start()
@@ -149,7 +161,16 @@ def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(f'thyme prepare failed with {process.returncode}')
     print(said, file=sys.stderr)
-    return {'seconds': seconds, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
+    cpu = children_cpu_s() - cpu
+    return {'seconds': seconds, 'cpu_s': cpu, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def main() -> None:
@@ -157,29 +178,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--gigabytes', type=float, default=5)
     parser.add_argument('--picture-kib', type=int, default=600, help='of an original; its crop has a tenth')
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--processes', type=int, default=multiprocessing.cpu_count())
     parser.add_argument('--dir', type=Path, required=True, help='a folder to make and remove')
     args = parser.parse_args()
     source, out = args.dir / 'source', args.dir / 'out'
     try:
         facts = build(source, int(args.gigabytes * 1e9), args.picture_kib)
-        limits: dict[str, list[float]] = {'base64': [], 'pybase64': []}
-        for how, seconds in limits.items():
-            seconds.append(measure_limit(source, args.processes, how))
-        ours = measure_prepare(source, out, args.processes)
-        for how, seconds in limits.items():
-            seconds.append(measure_limit(source, args.processes, how))
-        mean = {how: sum(seconds) / len(seconds) for how, seconds in limits.items()}
+        rounds = []
+        for number in range(args.rounds):
+            limits = {how: measure_limit(source, args.processes, how) for how in ('base64', 'pybase64')}
+            ours = measure_prepare(source, out / str(number), args.processes)
+            shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}
+            cpu_shares = {how: limit['cpu_s'] / ours['cpu_s'] for how, limit in limits.items()}
+            rounds.append({'limit': limits, **ours, 'share_of_limit': shares, 'share_of_limit_cpu': cpu_shares})
+            print(json.dumps(_rounded(rounds[-1])), file=sys.stderr, flush=True)
+        middle = sorted(rounds, key=lambda one: one['share_of_limit']['base64'])[len(rounds) // 2]
         result = {
             **facts,
             'processes': args.processes,
-            'limit_s': limits,
-            **ours,
-            'mb_per_s': facts['bytes'] / 1e6 / ours['seconds'],
-            'rows_per_s': facts['rows'] / ours['seconds'],
-            'share_of_limit': {how: seconds / ours['seconds'] for how, seconds in mean.items()},
+            'median_round': {
+                **middle,
+                'mb_per_s': facts['bytes'] / 1e6 / middle['seconds'],
+                'rows_per_s': facts['rows'] / middle['seconds'],
+            },
+            'peak_rss_mib': round(max(one['peak_rss_bytes'] for one in rounds) / 2**20),
+            'peak_pss_mib': round(max(one['peak_pss_bytes'] for one in rounds) / 2**20),
+            'rounds': rounds,
         }
-        print(json.dumps(result, indent=1, default=lambda value: round(value, 3)))
+        print(json.dumps(_rounded(result), indent=1))
     finally:
         shutil.rmtree(args.dir, ignore_errors=True)
 

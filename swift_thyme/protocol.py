@@ -314,12 +314,17 @@ def neutralize(text: str, special_tokens: Iterable[str] = ()) -> str:
         replacing one would have formed another.
     """
     pattern = _special_pattern(tuple(sorted(set(special_tokens), key=lambda t: (-len(t), t))))
-    previous = None
-    while previous != text:
+    for _ in range(_MOST_NESTED):
         previous = text
         for regex in filter(None, (_TAG, _SPECIAL_TOKEN, pattern)):
             text = regex.sub(lambda m: _defuse(m.group()), text)
-    return text
+        if text == previous:
+            return text
+    return _defuse(text)
+
+
+_MOST_NESTED = 8
+"""Tags within tags that are taken apart one by one; deeper nesting loses all its brackets, in bounded time."""
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def register_all() -> None:
-    """Registers templates, loss scales, the scheduler and the rewards."""
+    """Registers templates, loss scales, the scheduler, the rewards and the prepared sets."""
     from swift.loss_scale import loss_scale_map
     from swift.rollout import multi_turns
     from swift.template import register_template
@@ -21,6 +21,7 @@ def register_all() -> None:
     loss_scale_map.update(LOSS_SCALES)
     multi_turns['thyme'] = ThymeScheduler
     register_rewards()
+    register_prepared_sets()
 
 
 def register_rewards() -> None:
@@ -33,3 +34,13 @@ def register_rewards() -> None:
 
     orms.update(REWARDS)
     callbacks_map['thyme_rewards'] = RewardFigures
+
+
+def register_prepared_sets() -> None:
+    """Registers the loader that puts real picture paths into prepared sets."""
+    from swift.dataset import register_dataset
+
+    from .data.host import prepared_set_metas
+
+    for meta in prepared_set_metas():
+        register_dataset(meta, exist_ok=True)

@@ -7,6 +7,7 @@ Each check raises `RowRejected` with one reason, or returns. Tags are read throu
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..protocol import (
     ANSWER_CLOSE,
@@ -33,6 +34,12 @@ _PAIRS = (
 )
 _ENDS = {SegmentKind.CODE: CODE_CLOSE, SegmentKind.SANDBOX: SANDBOX_CLOSE}
 _HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio)>')
+
+
+@lru_cache(maxsize=4)
+def parts(text: str) -> tuple[Segment, ...]:
+    """`protocol.segments`, remembered for the text at hand: one row asks several times."""
+    return segments(text)
 
 
 def check_picture_count(texts: list[str], pictures: int) -> None:
@@ -67,7 +74,7 @@ def check_user(text: str) -> None:
     paths = prompt_image_paths(text)
     if paths and IMAGE_TAG not in text:
         raise RowRejected(Reason.PATH_WITHOUT_PICTURE, f'the prompt names {paths[0]!r}, but has no picture')
-    for part in segments(text):
+    for part in parts(text) if SANDBOX_OPEN in text else ():
         if part.kind is SegmentKind.SANDBOX and part.text[len(SANDBOX_OPEN) : -len(SANDBOX_CLOSE)].strip():
             raise RowRejected(Reason.SANDBOX_FOREIGN, 'a sandbox output stands in the question')
 
@@ -81,16 +88,16 @@ def check_response(text: str) -> tuple[Fix, ...]:
     Raises:
         RowRejected: UNBALANCED_TAGS, SANDBOX_MISSING, SANDBOX_FOREIGN or ANSWER_MISSING, in this order.
     """
-    parts = segments(text)
-    _check_balance(parts)
-    _check_order(parts)
+    stretches = parts(text)
+    _check_balance(stretches)
+    _check_order(stretches)
     answered = answer_of(text)
     if not answered:
         raise RowRejected(Reason.ANSWER_MISSING, 'no answer tag' if answered is None else 'the answer is empty')
-    last = max((i for i, part in enumerate(parts) if part.kind is not SegmentKind.TEXT), default=-1)
-    if ANSWER_CLOSE not in ''.join(part.text for part in parts[last + 1 :]):
+    last = max((i for i, part in enumerate(stretches) if part.kind is not SegmentKind.TEXT), default=-1)
+    if ANSWER_CLOSE not in ''.join(part.text for part in stretches[last + 1 :]):
         raise RowRejected(Reason.ANSWER_MISSING, 'no answer after the last sandbox output')
-    empty = any(part.kind is SegmentKind.SANDBOX and not _inside(part).strip() for part in parts)
+    empty = any(part.kind is SegmentKind.SANDBOX and not _inside(part).strip() for part in stretches)
     return (Fix.SANDBOX_EMPTY,) if empty else ()
 
 
@@ -98,8 +105,8 @@ def _inside(part: Segment) -> str:
     return part.text[len(SANDBOX_OPEN) : -len(SANDBOX_CLOSE)]
 
 
-def _check_balance(parts: tuple[Segment, ...]) -> None:
-    for part in parts:
+def _check_balance(stretches: tuple[Segment, ...]) -> None:
+    for part in stretches:
         if part.kind is not SegmentKind.TEXT and not part.text.endswith(_ENDS[part.kind]):
             raise RowRejected(Reason.UNBALANCED_TAGS, f'a {part.kind.value} block is not closed')
         opened = CODE_OPEN if part.kind is SegmentKind.CODE else SANDBOX_OPEN
@@ -107,7 +114,7 @@ def _check_balance(parts: tuple[Segment, ...]) -> None:
             tag in part.text[len(opened) : -len(_ENDS[part.kind])] for pair in _PAIRS for tag in pair
         ):
             raise RowRejected(Reason.UNBALANCED_TAGS, f'a protocol tag stands inside a {part.kind.value} block')
-    words = ''.join(part.text for part in parts if part.kind is SegmentKind.TEXT)
+    words = ''.join(part.text for part in stretches if part.kind is SegmentKind.TEXT)
     for opening, closing in _PAIRS:
         if words.count(opening) != words.count(closing):
             raise RowRejected(
@@ -117,9 +124,9 @@ def _check_balance(parts: tuple[Segment, ...]) -> None:
             raise RowRejected(Reason.UNBALANCED_TAGS, f'{closing} comes before {opening}')
 
 
-def _check_order(parts: tuple[Segment, ...]) -> None:
+def _check_order(stretches: tuple[Segment, ...]) -> None:
     waiting = False
-    for part in parts:
+    for part in stretches:
         if part.kind is SegmentKind.TEXT:
             if IMAGE_TAG in part.text:
                 raise RowRejected(Reason.SANDBOX_FOREIGN, 'a picture of the response stands outside a sandbox output')

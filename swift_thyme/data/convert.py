@@ -18,13 +18,11 @@ from ..protocol import (
     IMAGE_TAG,
     SYSTEM_PROMPT,
     PromptImage,
-    code_blocks,
     prompt_paths,
     render_user_prompt,
-    segments,
 )
 from ..types import SegmentKind
-from .checks import check_host_tokens, check_picture_count, check_response, check_user
+from .checks import check_host_tokens, check_picture_count, check_response, check_user, parts
 from .lengths import LengthChecker
 from .paths import handle, resolve, to_handles
 from .pictures import PictureStore, check_picture, read_source
@@ -83,16 +81,19 @@ class Converter:
         messages, added = self._messages(parsed, user, texts_done.response)
         fixes += [*texts_done.fixes, *added]
         names = [picture.name for picture in pictures]
-        shown = resolve({'messages': messages, 'images': names}, self.root)
-        length = self.lengths.check(shown['messages'], sizes) if self.lengths else None
+        spoken, shown = messages, names
+        if self.lengths is not None or self.keep_paths:
+            resolved = resolve({'messages': messages, 'images': names}, self.root)
+            spoken, shown = resolved['messages'], resolved['images']
+        length = self.lengths.check(spoken, sizes) if self.lengths else None
         for picture in pictures:
             self.store.put(picture)
-        rounds = len(code_blocks(parsed.response or ''))
+        rounds = sum(part.kind is SegmentKind.CODE for part in parts(parsed.response or ''))
         return PreparedRow(
             id=content_id(messages, names, parsed.solution),
             split=self._split(split, parsed, rounds),
-            messages=tuple(shown['messages'] if self.keep_paths else messages),
-            images=tuple(shown['images'] if self.keep_paths else names),
+            messages=tuple(spoken if self.keep_paths else messages),
+            images=tuple(shown if self.keep_paths else names),
             sizes=tuple(sizes),
             source=source,
             rounds=rounds,
@@ -122,8 +123,8 @@ class Converter:
         computation = Split.COMPUTATION_IMAGES if row.pictures else Split.COMPUTATION_TEXT
         if told is not None:
             return computation if told in (Split.COMPUTATION_IMAGES, Split.COMPUTATION_TEXT) else told
-        parts = segments(row.response or '')
-        if any(part.kind is SegmentKind.SANDBOX and IMAGE_TAG in part.text for part in parts):
+        stretches = parts(row.response or '')
+        if any(part.kind is SegmentKind.SANDBOX and IMAGE_TAG in part.text for part in stretches):
             return Split.TWO_ROUNDS if rounds > 1 else Split.SINGLE_ROUND
         return computation if rounds or not row.pictures else Split.SINGLE_ROUND
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .rows import Fix, Reason, Split
+from .rows import Fix, Reason, Split, Verdict
 
 SPLIT_TEXT = {
     Split.SINGLE_ROUND: 'Stage 1: one code block that works on a picture (or a direct answer about one).',
@@ -29,6 +29,7 @@ REASON_TEXT = {
     Reason.DUPLICATE: 'The same texts and pictures come earlier in the set.',
     Reason.CERTIFY_FAILED: 'A code block did not run in the sandbox, and failed rows were to be dropped.',
     Reason.CERTIFY_DIFFERENT: 'Code gave other pictures than the stored ones, and such rows were to be dropped.',
+    Reason.CERTIFY_OTHER_TEXT: 'Code printed other text than the row says, and such rows were to be dropped.',
     Reason.CHANGED_IMAGE: 'A stored picture’s content is not what its name promises.',
 }
 
@@ -46,4 +47,13 @@ FIX_TEXT = {
     Fix.COLOUR_MODE: 'Palette, CMYK, 16-bit or transparent pixels became RGB or grey.',
     Fix.FORMAT: 'A picture that is neither JPEG, PNG nor WEBP was stored as PNG.',
     Fix.SANDBOX_EMPTY: 'No change, a note: a sandbox output of the response is empty.',
+}
+
+VERDICT_TEXT = {
+    Verdict.AS_WRITTEN: 'Every code block ran as it stands, and gave what the row says it gave.',
+    Verdict.REPAIRED: 'Every code block ran, at least one after a named repair, and gave what the row says.',
+    Verdict.OTHER_TEXT: 'Every code block ran, but one printed other text than the row says.',
+    Verdict.DIFFERENT: 'Every code block ran, but one gave other pictures than the stored ones.',
+    Verdict.FAILED: 'A code block did not run, repairs or not.',
+    Verdict.NO_CODE: 'The row has no code.',
 }

@@ -1,7 +1,7 @@
 """The host's side of a prepared set: handles and relative picture paths become real paths when the host loads it.
 
-`register_prepared_sets` gives the host a loader for the folder names that `thyme prepare` writes; the host picks it by
-the last part of `--dataset PATH`. Everything after loading (trainer, rollout, rewards, template) sees plain absolute
+`prepared_set_metas` names a loader for the folder names that `thyme prepare` writes; the host picks it by the last part
+of `--dataset PATH`. Everything after loading (trainer, rollout, rewards, template) sees plain absolute
 paths. A folder of such a name that is no prepared set is loaded as the host would without us. Sets made with
 `--keep-paths` need none of this.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swift.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor, register_dataset
+from swift.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor
 from swift.dataset.loader import DatasetLoader
 
 from .manifest import prepared_root
@@ -20,10 +20,9 @@ from .paths import resolve
 from .rows import Split
 
 
-def register_prepared_sets() -> None:
-    """Makes the host resolve prepared sets that it loads. Any number of times."""
-    for split in Split:
-        register_dataset(DatasetMeta(dataset_path=split.value, loader=PreparedLoader), exist_ok=True)
+def prepared_set_metas() -> list[Any]:
+    """What `register` tells the host: one loader for every folder name that `thyme prepare` writes."""
+    return [DatasetMeta(dataset_path=split.value, loader=PreparedLoader) for split in Split]
 
 
 class PreparedLoader(DatasetLoader):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..protocol import IMAGE_TAG
+from ..types import SegmentKind
+from .checks import parts
 from .rows import Reason, RowRejected
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _PICTURE = '<|vision_start|><|image_pad|><|vision_end|>'
-_MESSAGE = '<|im_start|>{role}\n{content}<|im_end|>\n'
+_START, _END = '<|im_start|>', '<|im_end|>'
 _MESSAGE_TOKENS = 8
 """At most, around one message's content."""
 
@@ -81,9 +83,10 @@ class LengthChecker:
             messages: role and content, one `<image>` per picture.
             sizes: width and height of the pictures, px, in order.
         """
-        text = ''.join(_MESSAGE.format(**message) for message in messages).removesuffix('\n')
-        encoded = self._tokenizer.encode(text.replace(IMAGE_TAG, _PICTURE), add_special_tokens=False)
-        return len(encoded.ids) + sum(self.picture_tokens(*size) - 1 for size in sizes)
+        encode = self._tokenizer.encode
+        pieces = (piece.replace(IMAGE_TAG, _PICTURE) for piece in _pieces(messages))
+        length = sum(len(encode(piece, add_special_tokens=False).ids) for piece in pieces)
+        return length + sum(self.picture_tokens(*size) - 1 for size in sizes)
 
     def check(self, messages: Sequence[dict[str, str]], sizes: Sequence[tuple[int, int]]) -> int | None:
         """Refuses a row that costs more than the budget.
@@ -103,6 +106,22 @@ class LengthChecker:
         if length > self._budget.max_length_tokens:
             raise RowRejected(Reason.OVER_LONG, f'{length} tokens, at most {self._budget.max_length_tokens}')
         return length
+
+
+def _pieces(messages: Sequence[dict[str, str]]) -> Iterator[str]:
+    """A conversation in the pieces that are tokenized apart: sandbox outputs, and what is between them."""
+    text = ''
+    for message in messages:
+        text += f'{_START}{message["role"]}\n'
+        for part in parts(message['content']):
+            if part.kind is SegmentKind.SANDBOX and message['role'] == 'assistant':
+                yield text
+                yield part.text
+                text = ''
+            else:
+                text += part.text
+        text += f'{_END}\n'
+    yield text
 
 
 def resized(height_px: int, width_px: int, factor_px: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
@@ -127,7 +146,7 @@ def _load_tokenizer(model: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(_model_file(model, 'tokenizer.json')))
-    missing = [token for token in ('<|im_start|>', '<|image_pad|>') if tokenizer.token_to_id(token) is None]
+    missing = [token for token in (_START, '<|image_pad|>') if tokenizer.token_to_id(token) is None]
     if missing:
         raise ConfigError(
             f'--model {model} cannot count rows: its tokenizer has no {missing}; expected a Qwen2-VL, Qwen2.5-VL or '

@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import DataError
-from ..protocol import prompt_image_sizes, prompt_paths, segments
+from ..protocol import prompt_image_sizes, prompt_paths
 from ..types import SegmentKind
+from .checks import parts
 from .rows import Fix, Reason, RowRejected
 
 PROCESSED_DIR = '/mnt/data/temp_processed_images'
@@ -28,8 +29,9 @@ PROCESSED_DIR = '/mnt/data/temp_processed_images'
 
 _HANDLE = re.compile(r'\$IMAGE_(\d+)(_STEM)?')
 _SUFFIX = r'\.(?:jpe?g|png|webp|bmp|gif|tiff?)'
-_DIR_PART = r'[^\s"\'`“”<>()\[\]{}|,;*]'
-_PROCESSED = re.compile(r'(?:[A-Za-z]:)?[/\\]?(?:' + _DIR_PART + r'*[/\\])?temp_processed_images(?!\w)')
+_STOPS = frozenset(' \t\n\r\u00a0"\'`“”<>()[]{}|,;*')
+"""Where a path that is not quoted ends on its left."""
+_PROCESSED_NAME = 'temp_processed_images'
 _LITERAL = re.compile(r'(?P<quote>["\'])(?P<path>[^"\'\n{}]*' + _SUFFIX + r')(?P=quote)', re.IGNORECASE)
 _READ_CONTEXT = re.compile(
     r'(?:imread|open|load_img|load_image|read_image)\(\s*r?\Z|'
@@ -120,8 +122,9 @@ def _convert_response(text: str, foreign: Mapping[str, int], pictures: int) -> t
     return text, fixes
 
 
-def _spellings(path: str) -> set[str]:
-    forms = {unicodedata.normalize(form, path) for form in ('NFC', 'NFD')} | {path}
+def _spellings(path: str) -> list[str]:
+    """The ways in which code and prose write a name, longest first."""
+    forms = {path, unicodedata.normalize('NFC', path), unicodedata.normalize('NFD', path)}
     for form in tuple(forms):
         forms |= {
             quote(form),
@@ -130,7 +133,7 @@ def _spellings(path: str) -> set[str]:
             form.replace("'", "\\'"),
             form.encode('ascii', 'backslashreplace').decode('ascii'),
         }
-    return {form for form in forms if form}
+    return sorted(filter(None, forms), key=len, reverse=True)
 
 
 def _name(path: str) -> str:
@@ -141,31 +144,73 @@ def _replace_known(text: str, foreign: Mapping[str, int]) -> tuple[str, bool]:
     """Replaces the given paths, and their file names below any directory or none."""
     before = text
     for path, index in foreign.items():
-        names = '|'.join(map(re.escape, sorted(_spellings(_name(path)), key=len, reverse=True)))
-        if not names:
-            continue
-        whole = '|'.join(map(re.escape, sorted(_spellings(path), key=len, reverse=True)))
-        end = r'(?![\w-]|\.\w)'
-        pattern = re.compile(
-            f'(?:{whole}){end}'
-            + rf'|(?<=["\'`“])(?:[A-Za-z]:)?[./\\~][^"\'`“”\n]*[/\\](?:{names})(?=["\'`”])'
-            + rf'|(?<![\w.$/\\-])(?:{_DIR_PART}*[/\\])?(?:{names}){end}'
-        )
-        text = pattern.sub(lambda _, i=index: handle(i), text)  # type: ignore[misc]
+        for spelling in _spellings(path):
+            text = _replace_path(text, spelling, handle(index))
+        for spelling in _spellings(_name(path)):
+            text = _replace_path(text, spelling, handle(index))
     return text, text != before
 
 
+def _replace_path(text: str, ending: str, new: str) -> str:
+    """Replaces every path that ends with `ending`, from its first character."""
+    at = text.find(ending)
+    if at < 0:
+        return text
+    pieces, done = [], 0
+    while at >= 0:
+        end = at + len(ending)
+        start = _path_start(text, at, end, done)
+        if start is not None and not _goes_on(text, end):
+            pieces += [text[done:start], new]
+            done = end
+        at = text.find(ending, end)
+    return ''.join(pieces) + text[done:]
+
+
+def _goes_on(text: str, end: int) -> bool:
+    following = text[end : end + 2]
+    return following[:1].isalnum() or following[:1] in ('_', '-') or (following[:1] == '.' and following[1:].isalnum())
+
+
+def _path_start(text: str, at: int, end: int, done: int) -> int | None:
+    """Where the path starts whose last part begins at `at`; None when a longer name surrounds it."""
+    if text[end : end + 1] in ('"', "'", '`', '”'):
+        line = max(text.rfind('\n', done, at) + 1, done)
+        opening = max(text.rfind(mark, line, at) for mark in '"\'`“')
+        folder = text[opening + 1 : at]
+        rooted = folder[:1] in ('.', '/', '\\', '~') or folder[1:2] == ':'
+        if opening >= 0 and (not folder or (rooted and folder[-1] in '/\\')):
+            return opening + 1
+    if at == done:
+        return at
+    if text[at] in '/\\' or text[at - 1] in '/\\':
+        start = at
+        while start > done and text[start - 1] not in _STOPS:
+            start -= 1
+        return start
+    return None if text[at - 1].isalnum() or text[at - 1] in '_.$-' else at
+
+
 def _replace_processed_dir(text: str) -> tuple[str, bool]:
-    changed = _PROCESSED.sub(
-        lambda m: PROCESSED_DIR if m.group()[:1] in '/\\' or m.group()[1:2] == ':' else m.group(), text
-    )
-    return changed, changed != text
+    if _PROCESSED_NAME not in text:
+        return text, False
+    pieces, done = [], 0
+    at = text.find(_PROCESSED_NAME)
+    while at >= 0:
+        end = at + len(_PROCESSED_NAME)
+        start = _path_start(text, at, end, done)
+        if start is not None and start < at and text[end : end + 1] not in ('_', '-'):
+            pieces += [text[done:start], PROCESSED_DIR]
+            done = end
+        at = text.find(_PROCESSED_NAME, end)
+    new = ''.join(pieces) + text[done:]
+    return new, new != text
 
 
 def _replace_other(text: str) -> tuple[str, list[Fix]]:
     """Maps picture literals in code that neither the prompt nor the sandbox knows, the same one alike everywhere."""
     reads: dict[str, bool] = {}
-    for part in segments(text):
+    for part in parts(text):
         for match in _LITERAL.finditer(part.text) if part.kind is SegmentKind.CODE else ():
             path = match['path']
             if not path.startswith((PROCESSED_DIR, '$')):
@@ -175,27 +220,33 @@ def _replace_other(text: str) -> tuple[str, list[Fix]]:
     written = [path for path, only in reads.items() if not only and re.match(r'[/\\]|[A-Za-z]:', path)]
     for path in sorted(read + written, key=len, reverse=True):
         target = handle(0) if path in read else f'{PROCESSED_DIR}/{_name(path)}'
-        text = re.sub(rf'(?<![\w./\\-]){re.escape(path)}(?![\w-])', lambda _, new=target: new, text)  # type: ignore[misc]
+        text = _replace_path(text, path, target)
     fixes = [Fix.OTHER_PATH_READ] if read else []
     return text, fixes + ([Fix.OTHER_PATH_WRITTEN] if written else [])
 
 
 def _replace_stems(text: str, foreign: Mapping[str, int]) -> tuple[str, bool]:
     """File names derived from a picture's name follow its new name: in code and sandbox text, for distinctive names."""
-    parts = list(segments(text))
     changed = False
     for path, index in foreign.items():
         stem = PurePosixPath(_name(path)).stem
-        if len(stem) < 4 or not re.search(r'\d|_', stem):
+        if len(stem) < 4 or stem not in text or not re.search(r'\d|_', stem):
             continue
-        pattern = re.compile(rf'(?<![A-Za-z0-9.$]){re.escape(stem)}(?=[_.{{-])')
-        for i, part in enumerate(parts):
-            if part.kind is SegmentKind.TEXT:
-                continue
-            new = pattern.sub(lambda _, i=index: f'{handle(i)}_STEM', part.text)  # type: ignore[misc]
-            changed |= new != part.text
-            parts[i] = type(part)(part.kind, new)
-    return ''.join(part.text for part in parts), changed
+        pieces = [
+            part.text if part.kind is SegmentKind.TEXT else _replace_stem(part.text, stem, f'{handle(index)}_STEM')
+            for part in parts(text)
+        ]
+        changed = changed or ''.join(pieces) != text
+        text = ''.join(pieces)
+    return text, changed
+
+
+def _replace_stem(text: str, stem: str, new: str) -> str:
+    head, *tails = text.split(stem)
+    for tail in tails:
+        inside = head[-1:].isalnum() or head[-1:] in ('.', '$') or tail[:1] not in ('_', '.', '{', '-')
+        head += (stem if inside else new) + tail
+    return head
 
 
 def resolve_text(text: str, images: Sequence[str]) -> str:

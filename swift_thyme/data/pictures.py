@@ -14,6 +14,7 @@ import os
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Picture:
     height_px: int
     fixes: tuple[Fix, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Path relative to the set's folder, from the content's hash."""
         digest = hashlib.sha256(self.data).hexdigest()[:NAME_HEX]
@@ -225,9 +226,12 @@ class PictureStore:
             self._made.add(folder)
         self._serial += 1
         partial = f'{target}.{os.getpid()}-{self._serial}.part'
-        with open(partial, 'wb', buffering=0) as file:
+        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
             view = memoryview(picture.data)
             while view:
-                view = view[file.write(view) :]
+                view = view[os.write(file, view) :]
+        finally:
+            os.close(file)
         os.replace(partial, target)
         return name

@@ -63,6 +63,7 @@ class Reason(str, Enum):
     DUPLICATE = 'duplicate'
     CERTIFY_FAILED = 'certify_failed'
     CERTIFY_DIFFERENT = 'certify_different'
+    CERTIFY_OTHER_TEXT = 'certify_other_text'
     CHANGED_IMAGE = 'changed_image'
 
 
@@ -93,6 +94,25 @@ class SystemPolicy(str, Enum):
     """`protocol.SYSTEM_PROMPT` in every row."""
     NONE = 'none'
     """No system message: the template's default applies."""
+
+
+class Verdict(str, Enum):
+    """What certification says of a row."""
+
+    AS_WRITTEN = 'as_written'
+    REPAIRED = 'repaired'
+    OTHER_TEXT = 'other_text'
+    DIFFERENT = 'different'
+    FAILED = 'failed'
+    NO_CODE = 'no_code'
+
+
+DROPPABLE = {
+    Verdict.FAILED: Reason.CERTIFY_FAILED,
+    Verdict.DIFFERENT: Reason.CERTIFY_DIFFERENT,
+    Verdict.OTHER_TEXT: Reason.CERTIFY_OTHER_TEXT,
+}
+"""Verdicts whose rows can be dropped, and the reason they are then rejected for."""
 
 
 class RowRejected(DataError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,12 +25,18 @@ from .convert import LONGEST_PATH, picture_of
 from .rows import PictureSource, Reason, RowRejected, Split
 
 SHARD_BYTES = 512 << 20
-"""A larger file is cut into several shards of about this size."""
+"""A larger parquet file is cut into several shards of about this size."""
+LINES_BYTES = 64 << 20
+"""The same for a jsonl file, whose rows may be small."""
+SHARD_ROWS = 50_000
+"""A shard of small rows ends after about so many: what is known of its rows is held in memory."""
 _SUFFIXES = {'.parquet': 'parquet', '.jsonl': 'jsonl', '.ndjson': 'jsonl'}
 _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
 _PICTURE_COLUMNS = ('image', 'images')
-_BATCH_BYTES = 24 << 20
+_BATCH_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
+_MEMORY_PER_PAGE_BYTE = 1.75
+"""Measured: reading a row group that is one page of 489 MB takes 1.6 times its size."""
 _HINTS = (
     (re.compile(r'(?<![a-z0-9])(?:2|two)[_-]?rounds?(?![a-z0-9])'), Split.TWO_ROUNDS),
     (re.compile(r'single[_-]?round'), Split.SINGLE_ROUND),
@@ -56,6 +63,8 @@ class Shard:
     size_bytes: int
     fingerprint: str
     """Changes when the source's content does."""
+    memory_bytes: int
+    """What reading it may take at a time, estimated: a writer may have put a whole row group into one page."""
     split: Split | None
     """What the file's name says of its rows; COMPUTATION_IMAGES stands for both computation splits."""
 
@@ -115,25 +124,41 @@ def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _cut(index: int, url: str, name: str, info: dict[str, Any]) -> list[Shard]:
     size = int(info.get('size') or 0)
-    mark = _content_mark(info)
-    fingerprint = f'{name}|{size}|{mark}'
+    fingerprint = f'{name}|{size}|{_content_mark(info)}'
     kind = _SUFFIXES[Path(name).suffix]
     hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
-
-    def shard(offset: int, start: int, stop: int, first_row: int, size_bytes: int) -> Shard:
-        part = f'{fingerprint}|{start}-{stop}'
-        return Shard(index + offset, url, name, kind, start, stop, first_row, size_bytes, part, hint)
-
     if kind == 'jsonl':
-        edges = [*range(0, max(size, 1), SHARD_BYTES), size]
-        return [shard(i, a, b, a, b - a) for i, (a, b) in enumerate(pairwise(edges))]
-    if '://' in url or size <= SHARD_BYTES * 3 // 2:
-        return [shard(0, 0, -1, 0, size)]
-    try:
-        groups = _row_groups(url)
-    except (OSError, pa.ArrowException):
-        return [shard(0, 0, -1, 0, size)]
-    return [shard(i, *group) for i, group in enumerate(groups)]
+        edges = [*range(0, max(size, 1), LINES_BYTES), size]
+        runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
+    else:
+        runs = _row_group_runs(url) if '://' not in url else [_Run(0, -1, 0, size, size)]
+    return [
+        Shard(
+            index=index + i,
+            url=url,
+            name=name,
+            kind=kind,
+            start=run.start,
+            stop=run.stop,
+            first_row=run.first_row,
+            size_bytes=run.size_bytes,
+            fingerprint=f'{fingerprint}|{run.start}-{run.stop}',
+            memory_bytes=int(run.page_bytes * _MEMORY_PER_PAGE_BYTE),
+            split=hint,
+        )
+        for i, run in enumerate(runs)
+    ]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A stretch of a file that becomes a shard."""
+
+    start: int
+    stop: int
+    first_row: int
+    size_bytes: int
+    page_bytes: int
 
 
 def _content_mark(info: dict[str, Any]) -> str:
@@ -144,18 +169,23 @@ def _content_mark(info: dict[str, Any]) -> str:
     return ''
 
 
-def _row_groups(path: str) -> list[tuple[int, int, int, int]]:
-    """Runs of row groups of about `SHARD_BYTES`: (first group, end, first row, bytes)."""
-    with pq.ParquetFile(path) as file:
-        runs, start, row, size, rows = [], 0, 0, 0, 0
-        for group in range(file.metadata.num_row_groups):
-            column_bytes = file.metadata.row_group(group)
-            size += sum(column_bytes.column(i).total_compressed_size for i in range(column_bytes.num_columns))
-            rows += column_bytes.num_rows
-            if size >= SHARD_BYTES or group == file.metadata.num_row_groups - 1:
-                runs.append((start, group + 1, row, size))
-                start, row, size, rows = group + 1, row + rows, 0, 0
-        return runs
+def _row_group_runs(path: str) -> list[_Run]:
+    """Runs of row groups of about `SHARD_BYTES`; the whole file where it cannot be read (`read` then says why)."""
+    runs: list[_Run] = []
+    try:
+        with pq.ParquetFile(path) as file:
+            start = first_row = size = rows = page = 0
+            for number in range(file.metadata.num_row_groups):
+                group = file.metadata.row_group(number)
+                columns = [group.column(i).total_compressed_size for i in range(group.num_columns)]
+                size, rows, page = size + sum(columns), rows + group.num_rows, max(page, *columns)
+                full = size >= SHARD_BYTES or rows >= SHARD_ROWS
+                if full or number == file.metadata.num_row_groups - 1:
+                    runs.append(_Run(start, number + 1, first_row, size, page))
+                    start, first_row, size, rows, page = number + 1, first_row + rows, 0, 0, 0
+    except (OSError, pa.ArrowException):
+        return [_Run(0, -1, 0, Path(path).stat().st_size, 0)]
+    return runs
 
 
 def _ignore(size_bytes: int) -> None:
@@ -213,8 +243,8 @@ def _parse_line(line: bytes) -> dict[str, Any] | RowRejected:
 
 def _read_parquet(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any] | RowRejected]]:
     with (
-        fsspec.open(shard.url, 'rb') if '://' in shard.url else open(shard.url, 'rb') as handle,
-        pq.ParquetFile(handle, buffer_size=_READ_BYTES, pre_buffer=False) as file,
+        fsspec.open(shard.url, 'rb') if '://' in shard.url else nullcontext(shard.url) as place,
+        pq.ParquetFile(place, buffer_size=_READ_BYTES, pre_buffer=False) as file,
     ):
         stop = shard.stop if shard.stop >= 0 else file.metadata.num_row_groups
         number = shard.first_row

@@ -42,7 +42,10 @@ class Desk:
 
     def register(self, parts: Sequence[Part]) -> None:
         """Adds what one reward needs."""
-        self._parts.update(parts)
+        with self._lock:
+            if not self._parts.issuperset(parts):
+                self._batch = ()
+            self._parts.update(parts)
 
     def assess(self, reward: str, cases: list[Case], step: int = 0) -> list[Assessment]:
         """The assessments of a batch; computed when the first reward asks, and again when the same one asks twice.

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from ..errors import JudgeError
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -37,7 +39,7 @@ class Sheet:
     """What one rank contributes: its trajectories, or the error that ends the step."""
 
     rows: tuple[Scored, ...] = ()
-    error: str = ''
+    error: JudgeError | None = None
 
 
 def fill_in(own: Sequence[Scored], everybody: Sequence[Scored]) -> list[float]:

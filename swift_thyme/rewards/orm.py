@@ -18,7 +18,7 @@ import torch.distributed as dist
 from swift.rewards import ORM
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings
-from ..errors import ConfigError, JudgeError, JudgeUnavailable
+from ..errors import ConfigError, JudgeError
 from ..record import FOLDER, Recorder
 from .desk import Desk
 from .formula import REWARD_PARTS, reward_value
@@ -86,7 +86,7 @@ class ThymeReward(ORM):  # type: ignore[misc]
 
         Raises:
             DataError: a row has no `solution`, and this reward needs it.
-            JudgeUnavailable: on any rank no judge answered within the limit, and the policy is to stop.
+            JudgeError: on any rank the judge gave no ruling, and the policy is to stop.
         """
         cases = read_cases(completions, columns)
         if NEEDS_SOLUTION.intersection(self.parts):
@@ -95,9 +95,9 @@ class ThymeReward(ORM):  # type: ignore[misc]
             self._require_rounds(cases)
         step = int(getattr(columns.get('trainer_state'), 'global_step', 0) or 0)
         sheets = exchange(self._sheet(cases, step))
-        error = next((s.error for s in sheets if s.error), '')
-        if error:
-            raise JudgeUnavailable(error)
+        error = next((s.error for s in sheets if s.error is not None), None)
+        if error is not None:
+            raise type(error)(str(error)) from error
         own = sheets[dist.get_rank() if len(sheets) > 1 else 0]
         values = fill_in(own.rows, [row for sheet in sheets for row in sheet.rows])
         if self.recorder is not None:
@@ -109,7 +109,7 @@ class ThymeReward(ORM):  # type: ignore[misc]
         try:
             assessments = self.desk.assess(self.reward, cases, step)
         except JudgeError as error:
-            return Sheet(error=str(error))
+            return Sheet(error=error)
         finally:
             if self.desk.latest is not known:
                 self._write(self.desk.latest)

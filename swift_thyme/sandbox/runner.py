@@ -11,12 +11,14 @@ from __future__ import annotations
 import builtins
 import gc
 import io
+import re
 import sys
 import threading
 import traceback
 import types
 from collections.abc import Iterator
 from pathlib import PurePath
+from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
 from typing import Any
 
 from .refusal import Refusal, close_doors
@@ -26,6 +28,8 @@ SNIPPET = '<snippet>'
 """File name under which snippets are compiled."""
 OK, ERROR, REFUSED, MEMORY = b'ok', b'error', b'refused', b'memory'
 """First field of a report."""
+_WORD = re.compile(r'\w+')
+_RETURNED = 'processed_path'
 _MESSAGE_CHARS = 2000
 _REFUSED_ERRNOS = (1, 13, 27, 28, 122)
 """EPERM, EACCES, EFBIG, ENOSPC, EDQUOT."""
@@ -98,6 +102,7 @@ class Runner:
         self._main = types.ModuleType('__main__')
         self.namespace: dict[str, Any] = self._main.__dict__
         self.output = Output(request['limits']['output_bytes'] + 1)
+        self._named: set[str] = set()
         self._recursion_limit = sys.getrecursionlimit()
         sys.modules['__main__'] = self._main
         sys.argv = ['']
@@ -113,7 +118,6 @@ class Runner:
         import math
         import os
         import random
-        import re
         import warnings
 
         import cv2
@@ -148,7 +152,7 @@ class Runner:
             Status, text, number of characters dropped from the text, repairs made, repairs only seen; then one field
             for every path held by a new variable whose name contains `processed_path`.
         """
-        before = _processed(self.namespace)
+        returned = self._returned(code)
         self.output.begin()
         status, text = OK, ''
         try:
@@ -156,24 +160,39 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 (the sandbox boundary: whatever a snippet raises is data)
             status, text = describe(error)
         finally:
-            self._settle()
-        names = [] if status is not OK else _new_paths(before, _processed(self.namespace))
+            self._settle(code)
+        names = self._new_paths(returned) if status is OK else []
         printed = self.output.text() + text if status is OK else text
         fields = [status, _encode(printed), b'%d' % self.output.dropped]
         fields += [_encode(' '.join(names)) for names in (self._layer.log.made, self._layer.log.seen)]
         return fields + [_encode(name) for name in names]
 
-    def _settle(self) -> None:
+    def _returned(self, code: str) -> dict[str, list[str]]:
+        """Values of the variables named like returned pictures that this or an earlier snippet mentions.
+
+        Looks at no other variable: touching an object makes a forked process copy its memory page.
+        """
+        if _RETURNED in code:
+            self._named.update(word for word in _WORD.findall(code) if _RETURNED in word)
+        return {name: list(_paths_in(self.namespace.get(name))) for name in self._named}
+
+    def _new_paths(self, before: dict[str, list[str]]) -> list[str]:
+        after = {name: list(_paths_in(self.namespace.get(name))) for name in self._named}
+        return [path for name, paths in after.items() if before.get(name) != paths for path in paths][:64]
+
+    def _settle(self, code: str) -> None:
         """Takes back what a snippet may have changed of the interpreter and would disturb the next one."""
         sys.setrecursionlimit(self._recursion_limit)
         sys.settrace(None)
         sys.setprofile(None)
         threading.settrace(None)
         threading.setprofile(None)
-        if vars(builtins) != self._builtins:
+        if 'builtins' in code and vars(builtins) != self._builtins:
             vars(builtins).clear()
             vars(builtins).update(self._builtins)
         gc.callbacks.clear()
+        for timer in (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF):
+            setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output
         sys.modules['__main__'] = self._main
 
@@ -202,22 +221,10 @@ def _line(error: BaseException) -> int | None:
     return lines[-1] if lines else None
 
 
-def _processed(namespace: dict[str, Any]) -> dict[str, list[str]]:
-    found = {}
-    for name, value in list(namespace.items()):
-        if isinstance(name, str) and 'processed_path' in name:
-            found[name] = list(_paths_in(value))
-    return found
-
-
 def _paths_in(value: Any) -> Iterator[str]:
     for item in value[:64] if isinstance(value, (list, tuple)) else (value,):
         if isinstance(item, (str, PurePath)):
             yield str(item)
-
-
-def _new_paths(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
-    return [path for name, paths in after.items() if before.get(name) != paths for path in paths][:64]
 
 
 def _encode(text: str) -> bytes:

@@ -32,7 +32,8 @@ def clean(text: str, cap_bytes: int, special_tokens: Iterable[str] = (), *, drop
         The text without protocol tags, special tokens, terminal escapes, control and invisible characters; ending in
         `… truncated` when something was cut.
     """
-    text = text[: cap_bytes + 1]
+    dropped = dropped or len(text) > 4 * cap_bytes
+    text = text[: 4 * cap_bytes]
     text = _UNSEEN.sub('', _ESCAPES.sub('', _LINE_ENDS.sub('\n', text)))
     text = neutralize(text, special_tokens)
     raw = text.encode('utf-8', 'replace')

@@ -13,6 +13,8 @@ import socket
 import sys
 from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek, waitpid
 from os import fsencode as encode_path
+from resource import RUSAGE_SELF, getrusage
+from select import POLLNVAL, poll
 from typing import Any
 
 from . import confine, linux, seccomp, wire
@@ -20,6 +22,10 @@ from .runner import Runner
 
 _raw_fork = ctypes.PyDLL(None).fork
 """fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
+_trim = ctypes.PyDLL(None).malloc_trim
+"""Gives free memory back before a fork, which would otherwise copy it page by page."""
+_MANY_FAULTS = 600
+"""Page faults of a snippet from which on trimming is worth its time."""
 
 
 def main(channel_fd: int, request: dict[str, Any], program: bytes, readable: tuple[str, ...]) -> None:
@@ -44,7 +50,7 @@ def main(channel_fd: int, request: dict[str, Any], program: bytes, readable: tup
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)
-    _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
+    _Loop(channel, runner, encode_path(request['work']), limits['open_files'], request['rollback']).serve()
 
 
 def _claim_descriptors(channel_fd: int) -> socket.socket:
@@ -67,12 +73,16 @@ def _claim_descriptors(channel_fd: int) -> socket.socket:
 class _Loop:
     """Takes commands from the channel and answers them."""
 
-    def __init__(self, channel: socket.socket, runner: Runner, work: bytes, open_files: int) -> None:
-        self._receive, self._send = channel.recv_into, channel.send
+    def __init__(self, channel: socket.socket, runner: Runner, work: bytes, open_files: int, snapshots: bool) -> None:
         self._recvmsg, self._sendmsg = channel.recvmsg, channel.sendmsg
         self._runner = runner
         self._work = work
-        self._open_files = open_files
+        self._snapshots = snapshots
+        self._descriptors = frozenset(range(3, open_files))
+        asked = poll()
+        for fd in self._descriptors:
+            asked.register(fd, 0)
+        self._poll = asked.poll
         self._code = bytearray()
 
     def serve(self) -> None:
@@ -111,8 +121,9 @@ class _Loop:
 
     def _offsets(self) -> list[tuple[int, int]]:
         """Positions in open files: parent and child share them, so a failed snippet's reads must be undone."""
+        closed = {fd for fd, event in self._poll(0) if event & POLLNVAL}
         found = []
-        for fd in range(3, self._open_files):
+        for fd in self._descriptors - closed:
             try:
                 found.append((fd, lseek(fd, 0, SEEK_CUR)))
             except OSError:
@@ -121,7 +132,10 @@ class _Loop:
 
     def _run(self, nonce: bytes, code: bytes) -> None:
         chdir(self._work)
+        faults = getrusage(RUSAGE_SELF).ru_minflt
         fields = self._runner.run(code.decode('utf-8', 'replace'))
+        if self._snapshots and getrusage(RUSAGE_SELF).ru_minflt - faults > _MANY_FAULTS:
+            _trim(0)
         for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
             self._sendmsg([part])
 

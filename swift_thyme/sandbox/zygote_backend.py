@@ -25,6 +25,7 @@ from ..errors import DataError, SessionDead
 from ..types import Outcome, SandboxImage, SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
+from .ledger import Ledger
 from .probe import choose_base_dir, probe
 from .repair import resolve
 
@@ -32,8 +33,8 @@ from .repair import resolve
 class ZygoteSession(Session):
     """See `Session`. `directory` is where its snippets work."""
 
-    def __init__(self, client: Client, ident: str, directory: str, inputs: list[str]) -> None:
-        self._client, self._ident, self._inputs = client, ident, inputs
+    def __init__(self, client: Client, ledger: Ledger, ident: str, directory: str, inputs: list[str]) -> None:
+        self._client, self._ledger, self._ident, self._inputs = client, ledger, ident, inputs
         self.directory = directory
         self._closing: Future[Any] | None = None
         self._finalizer = weakref.finalize(self, _release, client, ident, inputs)
@@ -50,7 +51,7 @@ class ZygoteSession(Session):
             done.set_exception(SessionDead(f'session {self._ident} is closed'))
             return done
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        reply.add_done_callback(lambda reply: _pass_on(reply, done))
+        reply.add_done_callback(lambda reply: _pass_on(reply, done, self._ledger))
         return done
 
     async def close(self) -> None:
@@ -82,24 +83,24 @@ def _remove_files(paths: list[str]) -> None:
             os.unlink(path)
 
 
-def _pass_on(reply: Future[Any], done: Future[SandboxResult]) -> None:
+def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger) -> None:
     error = reply.exception()
     if error is not None:
         done.set_exception(error)
         return
     value = reply.result()
     raw = value['raw_outcome']
-    done.set_result(
-        SandboxResult(
-            outcome=Outcome(value['outcome']),
-            text=value['text'],
-            images=tuple(SandboxImage(**image) for image in value['images']),
-            elapsed_s=value['elapsed_s'],
-            repairs=tuple(value['repairs']),
-            repairs_seen=tuple(value['repairs_seen']),
-            raw_outcome=Outcome(raw) if raw else None,
-        )
+    result = SandboxResult(
+        outcome=Outcome(value['outcome']),
+        text=value['text'],
+        images=tuple(SandboxImage(**image) for image in value['images']),
+        elapsed_s=value['elapsed_s'],
+        repairs=tuple(value['repairs']),
+        repairs_seen=tuple(value['repairs_seen']),
+        raw_outcome=Outcome(raw) if raw else None,
     )
+    ledger.add(result)
+    done.set_result(result)
 
 
 class ZygoteSandbox(Sandbox):
@@ -116,6 +117,8 @@ class ZygoteSandbox(Sandbox):
         """
         self._settings = settings or SandboxSettings.from_env()
         self._tokens = tuple(special_tokens)
+        self.ledger = Ledger()
+        """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
@@ -161,11 +164,12 @@ class ZygoteSandbox(Sandbox):
         return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
 
     def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
+        looks = [_look_at(image) for image in images]
         client = self.connect()
         run_dir = client.hello.result()['run_dir']
         made: list[str] = []
         try:
-            inputs = [_input(image, run_dir, made) for image in images]
+            inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
                 os.makedirs(directory, exist_ok=True)
@@ -173,7 +177,7 @@ class ZygoteSandbox(Sandbox):
         except BaseException:
             _remove_files(made)
             raise
-        return ZygoteSession(client, reply['session'], reply['dir'], made)
+        return ZygoteSession(client, self.ledger, reply['session'], reply['dir'], made)
 
     def connect(self) -> Client:
         """The connection to the supervisor, started when there is none that lives.
@@ -189,6 +193,7 @@ class ZygoteSandbox(Sandbox):
                     'tier': probe().require(settings.allow_tier_c).value,
                     'rollback': settings.rollback,
                     'repairs': resolve(settings.repairs),
+                    'font_cache': os.path.expanduser('~/.cache/matplotlib'),
                 }
                 self._client = Client(setup)
                 if self._tokens:
@@ -234,32 +239,36 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
         sandbox.close()
 
 
-def _input(image: InputImage, run_dir: str, made: list[str]) -> dict[str, Any]:
-    """Checks one input picture; bytes become a file outside the session's reach."""
+def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, made: list[str]) -> dict[str, Any]:
+    """What the supervisor is told of one input picture; bytes become a file outside the session's reach."""
+    suffix, size = look
     if isinstance(image.source, bytes):
-        what = f'the picture given as {len(image.source)} bytes'
-        suffix, size = _look_at(io.BytesIO(image.source), what)
         fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
         made.append(path)
         with open(fd, 'wb') as file:
             file.write(image.source)
     else:
         path = os.path.abspath(image.source)
-        size = _look_at(path, f'the picture {path}')[1]
     return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
 
 
-def _look_at(source: str | io.BytesIO, what: str) -> tuple[str, tuple[int, int]]:
-    """Suffix and size of a picture, from its header.
+def _look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
+    """Suffix and size (width, height in px) of an input picture, from its header.
 
     Raises:
         DataError: it is not there, or not a picture.
     """
     from PIL import Image
 
+    source: str | io.BytesIO
+    if isinstance(image.source, bytes):
+        what, source = f'the picture given as {len(image.source)} bytes', io.BytesIO(image.source)
+    else:
+        source = os.path.abspath(image.source)
+        what = f'the picture {source}'
     try:
-        with Image.open(source) as image:
-            return f'.{(image.format or "img").lower()}', image.size
+        with Image.open(source) as opened:
+            return f'.{(opened.format or "img").lower()}', opened.size
     except FileNotFoundError as error:
         raise DataError(f'{what} does not exist; give a path that this machine can read') from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

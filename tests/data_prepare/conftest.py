@@ -30,6 +30,12 @@ class Nobody:
         self.rows += rows
         self.bytes += size_bytes
 
+    def begin_certifying(self, rows: int) -> None:
+        self.to_certify = rows
+
+    def certified(self, rows: int) -> None:
+        self.rows_certified = getattr(self, 'rows_certified', 0) + rows
+
 
 @dataclass
 class PreparedSet:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -124,11 +131,103 @@ def run_environment(script: Path, judge: str, batches: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope='session')
-def grpo_run(tiny: Path, judge_address: str, script_file: Path, tmp_path_factory: pytest.TempPathFactory) -> GrpoRun:
-    """Two steps of GRPO on the transformers engine."""
-    folder = tmp_path_factory.mktemp('grpo')
+def vllm_works() -> bool:
+    """Whether vLLM and a GPU are here: the two vLLM ways of generating need both."""
+    import importlib.util
+
+    import torch
+
+    return importlib.util.find_spec('vllm') is not None and torch.cuda.is_available()
+
+
+NEEDS_VLLM = pytest.mark.skipif(
+    not vllm_works(), reason='needs vLLM and a GPU: pip install "swift-thyme[vllm]" on a GPU machine'
+)
+NEEDS_TWO_GPUS = pytest.mark.skipif(
+    not vllm_works() or __import__('torch').cuda.device_count() < 2,
+    reason='server mode needs vLLM and two GPUs: NCCL does not sync weights between two processes on one',
+)
+ENGINE_KWARGS = '{"attention_backend": "TRITON_ATTN"}'
+VLLM_FLAGS = {
+    'vllm_gpu_memory_utilization': 0.3,
+    'vllm_max_model_len': 4096,
+    'vllm_enforce_eager': 'true',
+    'vllm_limit_mm_per_prompt': '{"image": 10}',
+    'vllm_engine_kwargs': ENGINE_KWARGS,
+}
+
+
+@contextmanager
+def rollout_server(model: Path, script: Path, log: Path, port: int) -> Iterator[None]:
+    """`swift rollout` with the scripted template on the second GPU, stopped with everything it started."""
+    flags = {
+        'model': model,
+        'model_type': 'qwen2_5_vl',
+        'external_plugins': Path(__file__).parents[1] / 'plugins' / 'scripted_plugin.py',
+        'template': 'thyme_scripted',
+        'torch_dtype': 'bfloat16',
+        'vllm_use_async_engine': 'true',
+        'multi_turn_scheduler': 'thyme',
+        'max_turns': 4,
+        'port': port,
+        **VLLM_FLAGS,
+    }
+    words = HostCommand('rollout', flags).words
+    env = {**os.environ, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': '1'}
+    with log.open('w') as file:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'swift.cli.rollout', *words[2:]],
+            env=env,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + 240
+            while not _healthy(port):
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]
+                time.sleep(1)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _healthy(port: int) -> bool:
+    try:
+        return httpx.get(f'http://127.0.0.1:{port}/health/', timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(
+    scope='session',
+    params=[
+        'transformers',
+        pytest.param('colocate', marks=NEEDS_VLLM),
+        pytest.param('server', marks=NEEDS_TWO_GPUS),
+    ],
+)
+def grpo_run(
+    request: pytest.FixtureRequest,
+    tiny: Path,
+    judge_address: str,
+    script_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> GrpoRun:
+    """Two steps of GRPO, on each engine that can run here."""
+    folder = tmp_path_factory.mktemp(f'grpo-{request.param}')
     flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out')
     env = run_environment(script_file, judge_address, folder / 'batches')
-    run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
+    if request.param != 'transformers':
+        flags |= {'use_vllm': 'true', 'vllm_mode': request.param, 'torch_dtype': 'bfloat16'}
+        env['CUDA_VISIBLE_DEVICES'] = '0'
+    with ExitStack() as stack:
+        if request.param == 'colocate':
+            flags |= {**VLLM_FLAGS, 'sleep_level': 0, 'log_rollout_offpolicy_metrics': 'true'}
+        elif request.param == 'server':
+            port = 18123
+            stack.enter_context(rollout_server(tiny, script_file, folder / 'server.log', port))
+            flags |= {'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
+        run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
     return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))

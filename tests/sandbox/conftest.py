@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
 from swift_thyme.sandbox.conformance import World
+
+settings.register_profile('sandbox', max_examples=40, deadline=None)
+settings.load_profile('sandbox')
 
 
 @pytest.fixture(scope='session')

@@ -6,15 +6,19 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from ..lengths import LengthBudget
-from ..rows import Kind, Split, SystemPolicy
+from ..rows import DROPPABLE, Kind, Split, SystemPolicy, Verdict
 from .options import Options, RowFormat
 from .report import REPORT_HTML
 from .run import Prepared, prepare
 from .state import restart
+
+if TYPE_CHECKING:
+    from .certification import Certificate
 
 _MAX_PIXELS = {Kind.SFT: 3_211_264, Kind.RL: 2_408_448}
 
@@ -27,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', required=True, type=Path, help='folder of the prepared set')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='worker processes (default: cores)')
+    parser.add_argument(
+        '--memory-gib', type=float, default=1.0, help='for all processes together; fewer workers run where it is short'
+    )
     parser.add_argument('--format', choices=[f.value for f in RowFormat], default='parquet', help='of the row files')
     parser.add_argument('--keep-paths', action='store_true', help='absolute picture paths: loads without the plugin')
     parser.add_argument(
@@ -42,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--max-pixels',
         type=int,
         help='with --model: pixel budget of a picture (default 3211264 for sft, 2408448 for rl)',
+    )
+    parser.add_argument('--certify', action='store_true', help='run the code of every row in the sandbox (sft)')
+    parser.add_argument(
+        '--drop',
+        nargs='+',
+        default=[],
+        choices=[verdict.value for verdict in DROPPABLE],
+        help='with --certify: do not keep rows with these verdicts (default: keep all)',
     )
     parser.add_argument('--shards', type=int, metavar='N', help='take the first N shards only, to try things out')
     parser.add_argument('--restart', action='store_true', help='throw away what an earlier run left in --out')
@@ -67,6 +82,9 @@ def options_of(args: argparse.Namespace) -> Options:
         decode=args.decode,
         lengths=lengths,
         workers=max(1, args.workers),
+        memory_bytes=int(args.memory_gib * (1 << 30)),
+        certify=args.certify,
+        drop=frozenset(map(Verdict, args.drop)),
         shards=args.shards,
     )
 
@@ -95,6 +113,16 @@ class Bar:
         elapsed = self._bar.format_dict['elapsed']
         self._bar.set_postfix_str(f'{self._rows:,} rows, {self._rows / max(elapsed, 1e-3):,.0f} rows/s', refresh=False)
         self._bar.update(size_bytes)
+
+    def begin_certifying(self, rows: int) -> None:
+        """See `run.Watcher`."""
+        self.close()
+        self._bar = tqdm(total=rows, unit=' rows', desc='certify', mininterval=0.5)
+
+    def certified(self, rows: int) -> None:
+        """See `run.Watcher`."""
+        if self._bar is not None:
+            self._bar.update(rows)
 
     def close(self) -> None:
         """Leaves the last state on the terminal."""
@@ -129,6 +157,23 @@ def _say(options: Options, done: Prepared) -> None:
             print(f'  {name:<20} {count:>10,}')
     if options.lengths is None:
         print('over-long rows were not looked for: give --model to count tokens')
+    if done.certificate is not None:
+        _say_certificate(done.certificate)
     print(f'report: {options.out / REPORT_HTML}')
     for name, error in done.failed.items():
         print(f'not read: {name}: {error}', file=sys.stderr)
+
+
+def _say_certificate(certificate: Certificate) -> None:
+    print(f'certified: {certificate.rows:,} rows, {certificate.blocks:,} code blocks')
+    for title, counts in (
+        ('', certificate.verdicts),
+        ('repairs that changed a block, by rows:', certificate.repairs),
+        ('why code failed, by rows:', certificate.failures),
+    ):
+        if title and counts:
+            print(title)
+        for name, count in counts.most_common(12):
+            print(f'  {name:<20} {count:>10,}')
+    if certificate.sandbox_failures:
+        print(f'{certificate.sandbox_failures:,} rows have no verdict: the sandbox failed; run the same command again')

@@ -7,8 +7,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ...errors import ConfigError
 from ..lengths import LengthBudget
-from ..rows import Kind, SystemPolicy
+from ..rows import Kind, SystemPolicy, Verdict
 
 FORMAT_VERSION = 1
 """Of the prepared set on disk. Raised when sets of before can no longer be read or resumed."""
@@ -36,8 +37,19 @@ class Options:
     """Decode every picture instead of trusting a whole structure."""
     lengths: LengthBudget | None = None
     workers: int = 2
+    """At most; fewer run where their memory would not fit."""
+    memory_bytes: int = 1 << 30
+    """For all processes together. Files whose row groups are larger than it allows are still read, one at a time."""
+    certify: bool = False
+    """Run the code of every row in the sandbox."""
+    drop: frozenset[Verdict] = frozenset()
+    """Verdicts whose rows are not kept."""
     shards: int | None = None
     """Take the first shards only."""
+
+    def __post_init__(self) -> None:
+        if self.drop and not self.certify:
+            raise ConfigError('--drop needs verdicts: got no --certify; give both')
 
     def meaning(self) -> dict[str, Any]:
         """The settings that decide what the rows are: a run resumes only under the same ones."""

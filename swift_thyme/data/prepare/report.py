@@ -6,6 +6,7 @@ The page is one file without scripts or outside resources; sample pictures are e
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -97,6 +98,7 @@ def write_report(
             histograms=[(TITLES[name], _histogram(name, tally.histograms[name])) for name in _shown(options, tally)],
             samples=_samples(options.out, markers),
             refused=_refused(markers),
+            verdicts=_bars(certified['verdicts'], certified['meaning']) if certified else [],
             train=_train_flags(options, tally),
             lengths=options.lengths,
         )
@@ -212,7 +214,7 @@ def _refused(markers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _train_flags(options: Options, tally: Tally) -> list[tuple[str, str]]:
     if options.kind is Kind.RL:
-        return [('GRPO', f'--dataset {options.out / Split.RL.folder}')]
+        return [('GRPO', shlex.join(['--dataset', str(options.out / Split.RL.folder)]))]
     stages = []
     for title, splits in (
         ('Stage 1', (Split.SINGLE_ROUND, Split.TWO_ROUNDS)),
@@ -220,5 +222,5 @@ def _train_flags(options: Options, tally: Tally) -> list[tuple[str, str]]:
         ('Stage 2, without pictures', (Split.COMPUTATION_TEXT,)),
     ):
         folders = [str(options.out / split.folder) for split in splits if tally.kept[split.value]]
-        stages += [(title, f'--dataset {" ".join(folders)}')] if folders else []
+        stages += [(title, shlex.join(['--dataset', *folders]))] if folders else []
     return stages

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import DataError, ThymeError
 from ..manifest import MANIFEST
@@ -25,13 +25,18 @@ from ..sources import Shard, plan
 from .options import FORMAT_VERSION, Options
 from .report import write_report
 from .state import State, publish, write_json
-from .tally import Tally, total
-from .worker import REJECTED, RowFact, ShardResult, describe, process_shard, start_worker
+from .tally import Tally, tally_of, total
+from .worker import REJECTED, ShardResult, describe, process_shard, start_worker
 from .writer import read_rows, rewrite
+
+if TYPE_CHECKING:
+    from .certification import Certificate
 
 _POLL_S = 0.05
 _AHEAD = 2
 """Shards per worker that may be in work or wait for their turn to be committed."""
+_PARENT_BYTES, _WORKER_BYTES = 110 << 20, 180 << 20
+"""What a process takes beside the pages it reads. Measured: 75 MB idle, the rest for batches and freed memory."""
 
 
 class Watcher(Protocol):
@@ -43,6 +48,12 @@ class Watcher(Protocol):
     def advance(self, rows: int, size_bytes: int) -> None:
         """So many more rows and source bytes are done."""
 
+    def begin_certifying(self, rows: int) -> None:
+        """The rows are prepared; so many are certified next."""
+
+    def certified(self, rows: int) -> None:
+        """So many more rows are certified."""
+
 
 @dataclass
 class Prepared:
@@ -52,8 +63,8 @@ class Prepared:
     shards: int
     failed: dict[str, str] = field(default_factory=dict)
     """Source files that could not be read, and why. The set is not complete while there are any."""
-    markers: list[dict[str, Any]] = field(default_factory=list)
-    """Of the finished shards, with their samples."""
+    certificate: Certificate | None = None
+    """What certification found, where it was asked for."""
 
 
 def prepare(options: Options, watcher: Watcher) -> Prepared:
@@ -65,6 +76,7 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
     Raises:
         ConfigError: other settings or another source than the run that began the set.
         DataError: no source holds data.
+        SandboxUnavailable: rows are to be certified, and this machine cannot run the sandbox.
     """
     check_root(options.out)
     shards = plan(options.sources, options.shards)
@@ -72,10 +84,11 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
     state = State(options.out)
     try:
         state.check_settings(options)
+        state.check_shards(len(shards))
         markers = {shard.index: marker for shard in shards if (marker := state.finished(shard)) is not None}
         todo = [shard for shard in shards if shard.index not in markers]
         watcher.begin(len(shards), len(markers), sum(shard.size_bytes for shard in todo))
-        if todo:
+        if todo or options.drop:
             write_manifest(options, total(map(_tally, markers.values())), complete=False)
         failed = {}
         for shard, outcome in _work(options, state, todo, watcher):
@@ -83,13 +96,29 @@ def prepare(options: Options, watcher: Watcher) -> Prepared:
                 failed[shard.name] = str(outcome)
             else:
                 markers[shard.index] = _commit(options, state, shard, outcome)
+        certificate = _certificate(options, state, markers, watcher)
         ordered = [markers[index] for index in sorted(markers)]
-        done = Prepared(total(map(_tally, ordered)), len(shards), failed, ordered)
+        done = Prepared(total(map(_tally, ordered)), len(shards), failed, certificate)
         write_manifest(options, done.tally, complete=not failed)
-        write_report(options, done.tally, ordered, failed)
+        write_report(options, done.tally, ordered, failed, certificate.as_json() if certificate else None)
         return done
     finally:
         state.close()
+
+
+def _certificate(
+    options: Options, state: State, markers: dict[int, dict[str, Any]], watcher: Watcher
+) -> Certificate | None:
+    """What certification finds now, or found in an earlier run; None where there was none."""
+    if not options.certify and not any('certified' in marker for marker in markers.values()):
+        return None
+    from ...sandbox import local_sandbox
+    from .certification import certify_set, known_certificate
+
+    if not options.certify:
+        return known_certificate(markers)
+    watcher.begin_certifying(total(map(_tally, markers.values())).rows_kept)
+    return certify_set(options, state, markers, local_sandbox(), watcher.certified)
 
 
 def _tally(marker: dict[str, Any]) -> Tally:
@@ -110,6 +139,13 @@ def write_manifest(options: Options, tally: Tally, *, complete: bool) -> None:
     write_json(options.out / MANIFEST, manifest)
 
 
+def workers_for(options: Options, shards: Sequence[Shard]) -> int:
+    """How many workers fit into the memory that was given; at least one."""
+    largest = max((shard.memory_bytes for shard in shards), default=0)
+    fitting = (options.memory_bytes - _PARENT_BYTES) // (_WORKER_BYTES + largest)
+    return int(max(1, min(options.workers, len(shards), fitting)))
+
+
 def _work(
     options: Options, state: State, todo: list[Shard], watcher: Watcher
 ) -> Iterator[tuple[Shard, ShardResult | ThymeError]]:
@@ -118,7 +154,7 @@ def _work(
         return
     context = multiprocessing.get_context('spawn')
     progress = context.Queue()
-    workers = min(options.workers, len(todo))
+    workers = workers_for(options, todo)
     waiting: dict[int, Future[ShardResult]] = {}
     ahead = iter(todo)
     with ProcessPoolExecutor(workers, context, start_worker, (options, progress)) as pool:
@@ -180,10 +216,11 @@ def _commit(options: Options, state: State, shard: Shard, result: ShardResult) -
     else:
         refused.unlink(missing_ok=True)
     marker = {
-        'tally': _count(result).as_json(),
+        'tally': tally_of(result.facts, result.rows, result.rejected, result.seconds).as_json(),
         'samples': result.samples,
         'rejected_samples': result.rejected_samples,
     }
+    state.save_facts(shard.index, result.facts)
     state.finish(shard, marker)
     return {**marker, 'fingerprint': shard.fingerprint, 'name': shard.name}
 
@@ -214,23 +251,3 @@ def _duplicate_line(row: dict[str, Any]) -> str:
         'row': describe({key: value for key, value in row.items() if key not in ('id', 'source')}),
     }
     return json.dumps(line, ensure_ascii=False) + '\n'
-
-
-def _count(result: ShardResult) -> Tally:
-    tally = Tally(rows=result.rows, rejected=result.rejected, seconds=result.seconds)
-    for fact in result.facts:
-        _count_row(tally, fact)
-    return tally
-
-
-def _count_row(tally: Tally, fact: RowFact) -> None:
-    tally.kept[fact.split.value] += 1
-    tally.fixes.update(fact.fixes)
-    tally.pictures += len(fact.pictures)
-    tally.observe('pictures', len(fact.pictures))
-    tally.observe('rounds', fact.rounds)
-    tally.observe('characters', fact.chars)
-    for width_px, height_px in fact.pictures:
-        tally.observe('megapixels', width_px * height_px / 1e6)
-    if fact.pictures:
-        tally.observe('picture_kib', fact.picture_bytes / len(fact.pictures) / 1024)

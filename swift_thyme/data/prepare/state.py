@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..manifest import MANIFEST
 from ..seen import SeenIds
 from ..sources import Shard
 from .options import Options
+from .tally import RowFact
 
 STATE = '.thyme'
 
@@ -101,6 +103,19 @@ class State:
                 'on; use another --out, or --restart to begin again'
             )
 
+    def check_shards(self, planned: int) -> None:
+        """Sees that every shard that is there is planned again: the folders hold the rows of all of them.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        there = [int(path.stem) + 1 for path in (self._folder / 'shards').glob('*.json')]
+        if max(there, default=0) > planned:
+            raise ConfigError(
+                f'{self._folder.parent} holds {max(there)} shards, but this run names {planned}; expected the same '
+                'sources, or more behind them; name them all, or begin again with --restart'
+            )
+
     def finished(self, shard: Shard) -> dict[str, Any] | None:
         """The marker of a finished shard, or None.
 
@@ -122,6 +137,18 @@ class State:
     def update(self, index: int, marker: dict[str, Any]) -> None:
         """Replaces a finished shard's marker."""
         write_json(self._marker(index), marker)
+
+    def notes(self, index: int) -> Path:
+        """Where a shard's certification writes what it knows so far."""
+        return self._folder / 'certified' / f'{index:05d}.jsonl'
+
+    def save_facts(self, index: int, facts: Sequence[RowFact]) -> None:
+        """Keeps what is known of a shard's rows, for counting again when some are dropped."""
+        write_json(self._folder / 'facts' / f'{index:05d}.json', [fact.as_json() for fact in facts])
+
+    def read_facts(self, index: int) -> list[RowFact]:
+        """What `save_facts` kept."""
+        return [RowFact.from_json(value) for value in read_json(self._folder / 'facts' / f'{index:05d}.json') or ()]
 
     def _marker(self, index: int) -> Path:
         return self._folder / 'shards' / f'{index:05d}.json'

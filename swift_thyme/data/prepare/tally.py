@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..rows import Split
 
 EDGES: dict[str, tuple[float, ...]] = {
     'pictures': (0, 1, 2, 3, 4, 6, 11),
@@ -25,6 +27,30 @@ TITLES = {
     'rounds': 'Code blocks in a response',
     'characters': 'Characters of a conversation',
 }
+
+
+@dataclass(frozen=True)
+class RowFact:
+    """What the report needs of one kept row."""
+
+    id: str
+    split: Split
+    pictures: tuple[tuple[int, int], ...]
+    picture_bytes: int
+    chars: int
+    rounds: int
+    fixes: tuple[str, ...]
+
+    def as_json(self) -> list[Any]:
+        """Few bytes, for the state's folder."""
+        return [self.id, self.split.value, self.pictures, self.picture_bytes, self.chars, self.rounds, self.fixes]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> RowFact:
+        """The inverse of `as_json`."""
+        key, split, pictures, size_bytes, chars, rounds, fixes = value
+        sizes = tuple((int(width), int(height)) for width, height in pictures)
+        return cls(key, Split(split), sizes, size_bytes, chars, rounds, tuple(fixes))
 
 
 @dataclass
@@ -101,3 +127,20 @@ def total(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         everything.add(tally)
     return everything
+
+
+def tally_of(facts: Sequence[RowFact], rows: int, rejected: Counter[str], seconds: float) -> Tally:
+    """The tally of a shard, from the facts of the rows it keeps."""
+    tally = Tally(rows=rows, rejected=rejected, seconds=seconds)
+    for fact in facts:
+        tally.kept[fact.split.value] += 1
+        tally.fixes.update(fact.fixes)
+        tally.pictures += len(fact.pictures)
+        tally.observe('pictures', len(fact.pictures))
+        tally.observe('rounds', fact.rounds)
+        tally.observe('characters', fact.chars)
+        for width_px, height_px in fact.pictures:
+            tally.observe('megapixels', width_px * height_px / 1e6)
+        if fact.pictures:
+            tally.observe('picture_kib', fact.picture_bytes / len(fact.pictures) / 1024)
+    return tally

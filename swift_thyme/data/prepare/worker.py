@@ -24,6 +24,7 @@ from ..pictures import PictureStore
 from ..rows import PictureSource, PreparedRow, Reason, RowRejected, Split
 from ..sources import Shard, read
 from .options import Options
+from .tally import RowFact
 from .writer import RowWriter, as_columns
 
 REJECTED = 'rejected.jsonl'
@@ -31,19 +32,6 @@ _TICK_S = 0.25
 _SAMPLES = 2
 """Sample rows that a shard offers the report, per split."""
 _EXCERPT_CHARS = 4000
-
-
-@dataclass(frozen=True)
-class RowFact:
-    """What the report needs of one kept row."""
-
-    id: str
-    split: Split
-    pictures: tuple[tuple[int, int], ...]
-    picture_bytes: int
-    chars: int
-    rounds: int
-    fixes: tuple[str, ...]
 
 
 @dataclass
@@ -70,7 +58,6 @@ class _Process:
 
 def start_worker(options: Options, progress: Queue[tuple[int, int]]) -> None:
     """Makes this process ready; given to the pool as its initializer."""
-    pa.set_memory_pool(pa.system_memory_pool())
     pa.set_cpu_count(1)
     _end_with_parent()
     _Process.options = options

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from ...errors import ConfigError
 
+KEPT = 1_000_000
+"""Verdicts held in memory; the oldest go first. The files keep all."""
 REFRESH_S = 5.0
 """Least time between two looks at the other processes' files."""
 
@@ -59,7 +61,7 @@ class VerdictCache:
         with self._lock:
             if key in self._known:
                 return
-            self._known[key] = scores
+            self._remember(key, scores)
             if self._folder is None:
                 return
             if self._own is None or str(os.getpid()) not in self._own.name:
@@ -86,9 +88,14 @@ class VerdictCache:
             for line in data[:whole].splitlines():
                 self._take(line)
 
+    def _remember(self, key: str, scores: tuple[int, ...]) -> None:
+        self._known[key] = scores
+        while len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+
     def _take(self, line: bytes) -> None:
         try:
             key, scores = json.loads(line)
-            self._known[str(key)] = tuple(int(s) for s in scores)
+            self._remember(str(key), tuple(int(s) for s in scores))
         except (ValueError, TypeError):
             return

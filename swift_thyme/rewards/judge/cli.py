@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import signal
 
 from ...config import JudgeSettings
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--wait', type=float, default=10, help='check: seconds to wait for an address that does not answer'
     )
-    parser.add_argument('extra', nargs=argparse.REMAINDER, help='after --: further arguments for the model server')
+    parser.add_argument('--server-args', default='', help='further arguments for the model server, in one string')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def _serve_rules(host: str, port: int) -> int:
 
 def _serve_model(args: argparse.Namespace) -> int:
     port = args.port or free_port(args.host)
-    extra = tuple(args.extra[1:] if args.extra[:1] == ['--'] else args.extra)
+    extra = tuple(shlex.split(args.server_args))
     launch = Launch(args.model, args.host, port, args.backend, args.gpus, args.max_length, extra)
     signal.signal(signal.SIGTERM, _interrupt)
     server = Server(launch)

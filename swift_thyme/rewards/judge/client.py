@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...config import JudgeSettings
-from ...errors import JudgeError, JudgeUnavailable, JudgeUnparsable
+from ...errors import JudgeUnavailable, JudgeUnparsable
 from ..metrics import Metrics
 from ..prompts import SCALES, Task, fill, version
 from .cache import VerdictCache, key_of
@@ -28,8 +28,8 @@ from .transport import EndpointFault, QuestionRefused, SchemaRefused, Transport
 HEDGE_FACTOR = 4.0
 """A request that takes this many times the usual latency is sent to a second address as well."""
 HEDGE_FLOOR_S = 0.1
-FIRST_PATIENCE_S = 0.25
-"""The same while the usual latency is not known yet."""
+FIRST_LOOK_S = 0.25
+"""When a request is looked at first, and again while the usual latency is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,11 @@ class JudgeClient:
         """
         started = time.monotonic()
         tasks: dict[asyncio.Future[Any], Endpoint] = {asyncio.ensure_future(self._measured(endpoint, send)): endpoint}
-        hedge_at = self._patience_s() if len(self.endpoints.all) > 1 else float('inf')
+        look_at = self._patience_s() or FIRST_LOOK_S if len(self.endpoints.all) > 1 else float('inf')
         try:
             while True:
                 waited = time.monotonic() - started
-                left = min(self.settings.timeout_s, hedge_at) - waited
+                left = min(self.settings.timeout_s, look_at) - waited
                 done, _ = await asyncio.wait(tasks, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
                 good = [task for task in done if task.exception() is None]
                 if good:
@@ -206,17 +206,19 @@ class JudgeClient:
                 waited = time.monotonic() - started
                 if waited >= self.settings.timeout_s:
                     raise self._timed_out(tasks.values(), started)
-                if waited >= hedge_at:
-                    sent = self._add_hedge(endpoint, send, tasks, waited)
-                    hedge_at = float('inf') if sent else waited + HEDGE_FLOOR_S
+                if waited >= look_at:
+                    patience_s = self._patience_s()
+                    slow = 0 < patience_s <= waited
+                    sent = slow and self._add_hedge(endpoint, send, tasks, waited)
+                    look_at = float('inf') if sent else max(patience_s, waited + HEDGE_FLOOR_S)
         finally:
             for task in tasks:
                 task.cancel()
 
     def _patience_s(self) -> float:
-        """How long a reply may take before a second address is asked."""
+        """How long a reply may take before a second address is asked; 0 while the usual latency is not known."""
         usual = self.endpoints.usual_latency_s
-        return max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual) if usual else FIRST_PATIENCE_S
+        return max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual) if usual else 0.0
 
     def _add_hedge(
         self, slow: Endpoint, send: Any, tasks: dict[asyncio.Future[Any], Endpoint], waited_s: float
@@ -287,22 +289,3 @@ class JudgeClient:
             replies = await self._transport.chat(endpoint.url, body)
             endpoint.takes_schema = False
             return replies
-
-
-async def ask_all(client: JudgeClient, questions: list[Question]) -> list[Ruling | JudgeError]:
-    """Asks all questions at once; what no ruling was had for is returned as its error, in place.
-
-    Other exceptions end all and are raised.
-    """
-    tasks = [asyncio.ensure_future(client.ask(question)) for question in questions]
-    try:
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    finally:
-        for task in tasks:
-            task.cancel()
-    found: list[Ruling | JudgeError] = []
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, JudgeError):
-            raise result
-        found.append(result)
-    return found

@@ -68,7 +68,7 @@ def _score(value: object, scale: Scale) -> int | None:
 
 
 def _from_lines(text: str, scale: Scale) -> set[tuple[int, ...]]:
-    columns = [re.findall(rf'\b{key}\b["*\s]*[:=]\s*["*]*(\d+)\b', text, re.IGNORECASE) for key in scale.keys]
+    columns = [re.findall(rf'\b{key}\b["*\s]*[:=]\s*["*]*(\d+)(?![\d.]*\d)', text, re.IGNORECASE) for key in scale.keys]
     if any(len(c) != len(columns[0]) for c in columns):
         return set()
     rows = [tuple(_score(v, scale) for v in row) for row in zip(*columns, strict=True)]

@@ -14,16 +14,12 @@ from .quantity import Bound, Quantity, parse_quantity
 from .solver import equal, proportional
 from .text import compact, normal, unwrap
 from .verdict import RuleVerdict, match, mismatch, undecided
+from .words import FORM_ASKED
 
-_FORM_ASKED = re.compile(
-    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|'
-    r'as a (?:decimal|fraction|percentage|'
-    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|'
-    r'decimal places?|significant (?:figures|digits)|'
-    r'standard form|round\w*)\b|化简|因式分解|展开|最简',
-    re.IGNORECASE,
-)
 _POINT_ASKED = re.compile(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点', re.IGNORECASE)
+_INTERVAL_ASKED = re.compile(
+    r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域', re.IGNORECASE
+)
 _COMMAND = re.compile(
     r'\\(?:frac|dfrac|tfrac|sqrt|pi|cdot|times|div|pm|mp|infty|cup|cap|in|le|ge|leq|geq|neq|lt|gt|alpha|beta|gamma|theta|phi|lambda|mu|'
     r'sigma|omega|Delta|sin|cos|tan|cot|sec|csc|log|ln|exp|arcsin|arccos|arctan|begin|end|left|right|lfloor|rfloor|overline|'
@@ -33,6 +29,10 @@ _COMMAND = re.compile(
 _FUNCTION = re.compile(r'\b(?:sqrt|sin|cos|tan|log|ln|exp|pi|inf|infinity|or|and|union|abs)\b', re.IGNORECASE)
 _BRACKETS = re.compile(r'(?P<open>[\[(])(?P<body>[^\[\]]+)(?P<close>[\])])\Z')
 _MATRIX = re.compile(r'\\(begin|end)\{[bpvB]?matrix\}')
+
+
+LONGEST_CHARS = 400
+"""Longer texts are left to the judge."""
 
 
 class Kind(str, Enum):
@@ -78,6 +78,8 @@ def is_mathematics(text: str) -> bool:
 def decide_math(question: str, reference: str, answer: str) -> RuleVerdict | None:
     """Compares mathematics; None when the reference is not mathematics (a plain number may meet an expression)."""
     wanted, given = unwrap(reference), unwrap(answer)
+    if max(len(wanted), len(given)) > LONGEST_CHARS:
+        return undecided('long mathematics') if is_mathematics(wanted[:LONGEST_CHARS]) else None
     plain_reference, plain_answer = parse_quantity(wanted), parse_quantity(given)
     if not is_mathematics(wanted) and not (_plain(plain_reference) and is_mathematics(given)):
         return None
@@ -89,7 +91,7 @@ def decide_math(question: str, reference: str, answer: str) -> RuleVerdict | Non
     verdict = _compare(question, left, right)
     if verdict.verdict.value != 'match':
         return verdict
-    if _FORM_ASKED.search(question):
+    if FORM_ASKED.search(question):
         return undecided('form asked for')
     return undecided('restates the task') if _restates(question, wanted, given) else verdict
 
@@ -145,7 +147,8 @@ def _values(text: str) -> Structure:
             names.add(re.sub(r'_.*', '', named.group(1)))
             values.append(named.group(2).strip())
         elif re.search(r'[=<>]|\\(?:le|ge|lt|gt|leq|geq|neq)(?![A-Za-z])', part):
-            return Structure(Kind.RELATION, tuple(parts))
+            interval = _interval(part) if len(parts) == 1 else None
+            return interval or Structure(Kind.RELATION, tuple(parts))
         else:
             values.append(part)
     if len(names) > 1:
@@ -154,6 +157,28 @@ def _values(text: str) -> Structure:
     if free:
         return Structure(Kind.RELATION, tuple(parts))
     return Structure(Kind.VALUES, _expand(tuple(values)), variable=''.join(names))
+
+
+_LESS, _GREATER = r'<|\\lt|\\leq?(?![A-Za-z])', r'>|\\gt|\\geq?(?![A-Za-z])'
+_ONE_SIDED = re.compile(rf'(?P<left>[^<>]+?)\s*(?P<sign>{_LESS}|{_GREATER})\s*(?P<right>[^<>]+)')
+_TWO_SIDED = re.compile(rf'(?P<low>[^<>]+?)\s*(?P<first>{_LESS})\s*[a-z]\s*(?P<second>{_LESS})\s*(?P<high>[^<>]+)')
+
+
+def _interval(text: str) -> Structure | None:
+    """An inequality in one letter as the interval it stands for."""
+    two = _TWO_SIDED.fullmatch(text)
+    if two:
+        brackets = ('[' if 'e' in two['first'] else '(') + (']' if 'e' in two['second'] else ')')
+        return Structure(Kind.BRACKETED, (two['low'], two['high']), brackets)
+    one = _ONE_SIDED.fullmatch(text)
+    if one is None or (re.fullmatch('[a-z]', one['left']) is None) == (re.fullmatch('[a-z]', one['right']) is None):
+        return None
+    letter_first = re.fullmatch('[a-z]', one['left']) is not None
+    closed, less = 'e' in one['sign'], re.match(_LESS, one['sign']) is not None
+    bound = one['right'] if letter_first else one['left']
+    if less is letter_first:
+        return Structure(Kind.BRACKETED, ('-\\infty', bound), '(' + (']' if closed else ')'))
+    return Structure(Kind.BRACKETED, (bound, '\\infty'), ('[' if closed else '(') + ')')
 
 
 def _expand(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -284,7 +309,8 @@ def _bracketed(question: str, left: Structure, right: Structure) -> RuleVerdict:
         return match('items')
     mixed = {'[)', '(]'} & {left.brackets, right.brackets}
     interval = len(left.items) == 2 and not _POINT_ASKED.search(question)
-    return mismatch('brackets') if interval and (mixed or 'infty' in str(left.items)) else undecided('brackets')
+    asked = _INTERVAL_ASKED.search(question) or mixed or 'infty' in str(left.items)
+    return mismatch('brackets') if interval and asked else undecided('brackets')
 
 
 def _relations(left: str, right: str) -> RuleVerdict:

@@ -21,11 +21,14 @@ _SHARE = re.compile(
 )
 _PERCENT_ASKED = re.compile(r'\bpercent\w*|\bper cent\b|%|百分')
 _MONEY_ASKED = re.compile(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
-_DATE_ASKED = re.compile(r'\bdates?\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
+_DATE_ASKED = re.compile(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
 _ZERO = frozenset({'none', 'no', 'zero', 'nothing', 'nobody'})
 _IDENTIFIER = re.compile(
-    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|号码|编号)\b'
+    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter)\b|'
+    r'号码|编号|版本'
 )
+_RATIO_ASKED = re.compile(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
+_DECIMAL = r'\d+(?:\.\d+)?'
 
 
 def decide_moment(question: str, reference: str, answer: str) -> RuleVerdict | None:
@@ -56,6 +59,8 @@ def decide_number(question: str, reference: str, answer: str) -> RuleVerdict | N
     asked = normal(question).casefold()
     if _DATE_ASKED.search(asked) and re.fullmatch(r'\d{1,2} ?[/.] ?\d{1,2}', normal(reference)):
         return _printed_date(reference, answer)
+    if _RATIO_ASKED.search(asked) and (ratio := _ratio(reference)):
+        return _against_ratio(ratio, _ratio(answer))
     wanted_range = parse_range(reference)
     if wanted_range:
         return _against_range(wanted_range, answer)
@@ -76,6 +81,19 @@ def _printed_date(reference: str, answer: str) -> RuleVerdict:
     if not re.fullmatch(r'\s*\d{1,2} ?[/.] ?\d{1,2}\s*', normal(answer)):
         return undecided('date')
     return match('date') if a == b else undecided('date') if sorted(a) == sorted(b) else mismatch('date')
+
+
+def _ratio(text: str) -> tuple[Fraction, Fraction] | None:
+    found = re.fullmatch(rf'({_DECIMAL})\s*(?::|to|比)\s*({_DECIMAL})', normal(text).casefold().strip(' .'))
+    return (Fraction(found[1]), Fraction(found[2])) if found else None
+
+
+def _against_ratio(wanted: tuple[Fraction, Fraction], given: tuple[Fraction, Fraction] | None) -> RuleVerdict:
+    if given is None:
+        return undecided('ratio')
+    if wanted == given:
+        return match('ratio')
+    return undecided('ratio') if wanted[0] * given[1] == wanted[1] * given[0] else mismatch('ratio')
 
 
 def _against_range(wanted: tuple[Quantity, Quantity], answer: str) -> RuleVerdict:
@@ -117,8 +135,11 @@ def _compare(asked: str, wanted: Quantity, given: Quantity, reference: str, answ
     verdict = _with_units(asked, wanted, given)
     if verdict.verdict.value == 'match' and not nouns:
         return undecided('number with other words')
-    if verdict.verdict.value == 'match' and _identifier_differs(wanted, given):
-        return undecided('leading zeros')
+    if verdict.verdict.value == 'match' and wanted.digits != given.digits:
+        if _identifier_differs(wanted, given) or _IDENTIFIER.search(asked):
+            return undecided('printed number')
+        if lists.FORM_ASKED.search(asked):
+            return undecided('form asked for')
     if verdict.verdict.value == 'mismatch' and _layout_ambiguous(reference, answer):
         return undecided('separators')
     if verdict.verdict.value == 'mismatch' and _rounds_to(wanted, given, asked):
@@ -199,6 +220,8 @@ def _layout_ambiguous(reference: str, answer: str) -> bool:
     if len(a) != 1 or len(b) != 1:
         return False
     left, right = a[0].strip(" .,'"), b[0].strip(" .,'")
+    if left == right:
+        return False
     swapped = left.replace(',', '\0').replace('.', ',').replace('\0', '.') == right
     grouped = bool(re.fullmatch(r"\d{1,3}(?:[.,' ]\d{3})+", right) or re.fullmatch(r"\d{1,3}(?:[.,' ]\d{3})+", left))
     return swapped or (grouped and re.sub(r'\D', '', left) == re.sub(r'\D', '', right))

@@ -19,13 +19,17 @@ _ORDERED = re.compile(
     r'first to last|clockwise|chronological\w*|alphabetical\w*|steps?|ranking)\b|从左到右|从上到下|顺序|依次',
     re.IGNORECASE,
 )
+_PRINTED_ASKED = re.compile(
+    r'\b(?:say|says|read|reads|written|printed|text|words?|sign|title|label|letters)\b|写着|文字', re.IGNORECASE
+)
 _SEPARATOR = re.compile(r'\s*(?:[,;&\n]|/|\band\b|\bplus\b|和|与|以及|及)\s*', re.IGNORECASE)
 
 
 def decide_polarity(reference: str, answer: str) -> RuleVerdict | None:
     """Yes/no questions; None when the reference is neither yes nor no."""
-    wanted = _polarity(unwrap(reference).casefold())
-    if wanted is None:
+    bare = unwrap(reference).casefold()
+    wanted = _polarity(bare)
+    if wanted is None or bare in lists.OTHER_MEANINGS:
         return None
     text = unwrap(answer).casefold()
     whole = _polarity(text)
@@ -85,7 +89,8 @@ def decide_phrase(question: str, reference: str, answer: str) -> RuleVerdict:
     if _excluded(wanted, given):
         return mismatch('another of its class')
     if _is_code(wanted) and _is_code(given):
-        return mismatch('printed code')
+        same = re.sub(r'\W', '', wanted) == re.sub(r'\W', '', given)
+        return undecided('printed code') if same else mismatch('printed code')
     return match('sentence') if _says(question, wanted, given) else undecided('text')
 
 
@@ -194,6 +199,8 @@ def _says(question: str, wanted: str, given: str) -> bool:
         return False
     asked = set(lists.spelled(words(question)))
     before = rest[:position] if position is not None else rest
+    if _PRINTED_ASKED.search(question) and rest and (len(before) < len(rest) or not lists.REPORTING & set(before)):
+        return False
     adjective = before and before[-1] not in lists.FILLER
     if adjective and before[-1] not in asked:
         return False

@@ -68,6 +68,10 @@ _PREPOSITION = re.compile(
     r'\A(?:in|on|at|by|the year|year|no\.?|number|exactly|only|just|a total of|'
     r'共|一共|共有|有)\s+|\A(?:一共有?|共有?|有|第)'
 )
+_PARTS = frozenset(
+    {'and', 'half', 'halves', 'third', 'thirds', 'quarter', 'quarters', 'fifth', 'tenth', 'dozen', 'times', '半'}
+)
+"""Words behind a number that change its value."""
 _PERCENT = re.compile(r'\A(?:%|percent\b|per cent\b|pct\b|个?百分点)\s*')
 
 
@@ -150,7 +154,7 @@ def _with_tail(quantity: Quantity, after: str) -> Quantity | None:
     first, _, rest = after.partition(' ')
     head = unit_of(first)
     tail = words(rest if head and quantity.unit is None and len(first) > 1 else after)
-    if re.search(r'\d|[=<>+*/^\\,;:]', after) or lists.HEDGE.intersection(tail) or len(tail) > 8:
+    if re.search(r'\d|[=<>+*/^\\,;:]', after) or (lists.HEDGE | _PARTS).intersection(tail) or len(tail) > 8:
         return None
     if not re.fullmatch(r"[\w\s'’-]*[.!]?", after):
         return None
@@ -246,6 +250,8 @@ def parse_range(text: str) -> tuple[Quantity, Quantity] | None:
         return None
     low, high = parse_quantity(match['low']), parse_quantity(match['high'])
     if not low or not high or low.nouns or high.nouns:
+        return None
+    if any(re.match(r'0\d', side.digits) for side in (low, high)):
         return None
     return replace(low, unit=low.unit or high.unit, percent=low.percent or high.percent), high
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import logging
 import os
 import select
 import subprocess
@@ -19,9 +20,11 @@ from functools import lru_cache
 from pathlib import Path
 
 WORKER = Path(__file__).with_name('math_worker')
+logger = logging.getLogger(__name__)
+
 START_S = 120.0
 """The child imports sympy, which takes seconds on a busy machine."""
-LIMIT_S = 5.0
+LIMIT_S = 10.0
 """One comparison."""
 
 
@@ -33,6 +36,7 @@ class Solver:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
+        self._complained = False
         self.restarts = 0
         """How often a worker had to be replaced."""
 
@@ -68,6 +72,11 @@ class Solver:
         )
         self._owner = os.getpid()
         if self._read_line(self._process, START_S) is None:
+            if not self._complained:
+                logger.warning(
+                    'the math worker did not start: mathematics is left to the judge; is math-verify installed?'
+                )
+            self._complained = True
             raise OSError('the math worker did not start')
         return self._process
 

@@ -47,7 +47,17 @@ _BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
 _FENCE = re.compile(r'\A```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z', re.DOTALL)
 _HTML = re.compile(r'</?(?:b|i|u|p|em|strong|span|code|sub|sup|br|div)\s*/?>', re.IGNORECASE)
 _ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'option', 'prediction')
-_PAIRS = (('"', '"'), ("'", "'"), ('`', '`'), ('**', '**'), ('__', '__'), ('*', '*'), ('$$', '$$'), ('$', '$'))
+_PAIRS = (
+    ('"', '"'),
+    ("'", "'"),
+    ('`', '`'),
+    ('<', '>'),
+    ('**', '**'),
+    ('__', '__'),
+    ('*', '*'),
+    ('$$', '$$'),
+    ('$', '$'),
+)
 _MATH_PAIRS = (('\\(', '\\)'), ('\\[', '\\]'))
 _LEAD = re.compile(
     r'\A(?:(?:so|thus|hence|therefore|finally|then|ok|okay|sure|well)\b[,:]?\s+)*'
@@ -155,14 +165,14 @@ def is_empty(text: str) -> bool:
 def compact(text: str) -> str:
     """The text without spaces and punctuation, case folded: equal for spellings that differ in layout only.
 
-    Signs that carry a value stay: `+ - . , / : %` between or before digits, currency and other symbols.
+    What carries a value stays: `+ - . , / : %` and spaces between digits, currency and other symbols.
     """
-    text = re.sub(r'\s+', '', normal(text).casefold())
+    text = re.sub(r'(?<!\d)\s+|\s+(?!\d)', '', normal(text).casefold())
     kept = []
     for i, c in enumerate(text):
         before, after = text[i - 1 : i] if i else '', text[i + 1 : i + 2]
         valued = c in '+-.,/:' and after.isdigit() and (before.isdigit() or (c in '+-.' and not before))
-        if c.isalnum() or unicodedata.category(c)[0] == 'S' or c == '%' or valued:
+        if c.isalnum() or c == ' ' or unicodedata.category(c)[0] == 'S' or c == '%' or valued:
             kept.append(c)
     return ''.join(kept)
 

@@ -6,6 +6,8 @@ mismatch because two different members were given.
 
 from __future__ import annotations
 
+import re
+
 
 def _list(text: str) -> list[str]:
     return text.split()
@@ -18,6 +20,8 @@ def _set(text: str) -> frozenset[str]:
 YES = frozenset({'yes', 'yeah', 'yep', 'yup', 'true', 'correct', 'right', '是', '是的', '对', '对的', '有', '有的'})
 NO = frozenset({'no', 'nope', 'nah', 'false', 'incorrect', 'wrong', '否', '不是', '不', '不对', '没有', '没', '不是的'})
 
+OTHER_MEANINGS = frozenset({'right', 'wrong', 'correct', 'incorrect'})
+"""Words that say yes or no as an answer, but mean something else as a reference (a side, a rating)."""
 NEGATION = _set(
     "not no never none neither nor without except isn't aren't wasn't doesn't don't didn't can't cannot couldn't won't "
     "wouldn't shouldn't hardly wrong incorrect false unlike instead rather fewer less than 不 没 非 无 否 别"
@@ -32,8 +36,10 @@ FILLER = _set(
     'of to from with by for as and i we you can see seen shown shows show showing visible appears appear seems seem '
     'reads read says say said written displayed displays indicated indicates has have had so therefore thus total '
     'altogether exactly picture image photo photograph figure text sign label side located placed clearly just '
-    'only which who whose what where when how colour color colored coloured answer value number'
+    'which who whose what where when how colour color colored coloured answer value number'
 )
+REPORTING = _set('is are reads read says say said shows show displays written')
+"""Words that announce what is printed."""
 NUMBER_FILLER = _set(
     'a an the it its is are was were there here in of on at to total altogether exactly only just visible shown '
     'present picture image photo we i can see have has'
@@ -136,3 +142,14 @@ CHINESE_MEASURES = '个只人条辆张位本把头匹艘架台棵朵颗块支根
 def spelled(tokens: list[str]) -> list[str]:
     """The words in the spelling that is compared; dropped ones left out."""
     return [s for s in (SPELLINGS.get(t, t) for t in tokens) if s]
+
+
+FORM_ASKED = re.compile(
+    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|'
+    r'as a (?:decimal|fraction|percentage|'
+    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|'
+    r'decimal places?|significant (?:figures|digits)|'
+    r'standard form|round\w*)\b|化简|因式分解|展开|最简',
+    re.IGNORECASE,
+)
+"""Questions that want the answer in a certain form: equal value is then not enough for a rule."""

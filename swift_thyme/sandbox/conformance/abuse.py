@@ -138,6 +138,35 @@ SPACE = (
         ),
         hides='HELD',
     ),
+    Case(
+        'deleted files that stay mapped without a descriptor',
+        (
+            'import ctypes, os\n'
+            'l = ctypes.CDLL(None)\n'
+            'l.mmap.restype = ctypes.c_void_p\n'
+            'for i in range(60):\n'
+            "    f = open('g', 'w+b', 0); f.write(b'x' * (50 << 20))\n"
+            '    l.mmap(None, ctypes.c_size_t(50 << 20), 1, 2, f.fileno(), 0)\n'
+            "    f.close(); os.unlink('g')\n"
+            "print('HELD')"
+        ),
+        hides='HELD',
+    ),
+    Case(
+        'memory of snapshot and child together',
+        "big[:] = 2\nimport time\ntime.sleep(0.5)\nprint('HELD')",
+        before="big = np.ones(300 << 20, 'u1')",
+        then="print('kept', big[0])",
+        then_shows='kept 1',
+        limits=Limits(memory_bytes=512 * MIB),
+        hides='HELD',
+    ),
+    Case(
+        'files opened in a tight loop',
+        "while True: open('same', 'w').close()",
+        outcome=_TIMEOUT,
+    ),
+    Case('a megabyte of code', 'x = 1\n' + '# ' + 'y' * 1_200_000 + "\nprint('v', x)", shows='v 1'),
     Case('100 MB printed', "print('z' * 100_000_000)", outcome=Outcome.OK, shows='truncated'),
     Case('endless printing', "while True: print('spam ' * 200)", outcome=_TIMEOUT),
     Case(

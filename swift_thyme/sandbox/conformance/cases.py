@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from .abuse import ABUSE
+from .machinery import MACHINERY
 from .ordinary import ORDINARY
 from .pictures import PICTURES
 from .reach import REACH
 from .repairs import REPAIRS
 from .suite import Case
 
-CASES: tuple[Case, ...] = (*ABUSE, *REACH, *PICTURES, *ORDINARY, *REPAIRS)
+CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS)
 """Every case, each with a name of its own."""

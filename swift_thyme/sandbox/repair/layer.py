@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from types import CodeType
 from typing import Any
 
@@ -13,6 +15,9 @@ from .paths import Paths
 from .runtime import Crops, wrap_readers
 from .source import reindent
 from .transform import BOX_VARIABLE, CUT_ARRAY, CUT_PICTURE, Transformer
+
+_MAYBE = re.compile(r'/|\.crop\b|\bcv[34]?\b|box|coord|path|file|\df\}', re.IGNORECASE)
+"""Code without any of this needs no look at its syntax tree."""
 
 
 class Layer:
@@ -45,11 +50,14 @@ class Layer:
             ValueError: it holds a NUL.
         """
         self.log.begin()
+        slices = '[' in code and ':' in code and ',' in code
+        if not slices and not _MAYBE.search(code):
+            with suppress(IndentationError):
+                return compile(code, file_name, 'exec', dont_inherit=True)
         tree = self._parse(code, file_name)
         names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         names |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-        bound = {*namespace, *names}
-        tree = Transformer(self.log, self._paths, bound, resizes='resize' in code).visit(tree)
+        tree = Transformer(self.log, self._paths, names, namespace, resizes='resize' in code).visit(tree)
         return compile(tree, file_name, 'exec', dont_inherit=True)
 
     def _parse(self, code: str, file_name: str) -> ast.Module:

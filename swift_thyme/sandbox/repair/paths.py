@@ -8,13 +8,12 @@ from os import close
 from os import open as open_file
 from typing import Any
 
+from ..naming import SAVING
 from .log import Log
 from .modes import Repair
 
 PICTURE = re.compile(r'\.(?:jpe?g|png|bmp|gif|webp|tiff?)$', re.IGNORECASE)
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK
-_SAVING = re.compile(r'^(?:/[^\n]*?)?/temp_processed_images(?=/|$)')
-"""Where released data and models save, under whatever root (`/mnt/data/temp_processed_images` in the paper's)."""
 
 
 class Paths:
@@ -36,10 +35,15 @@ class Paths:
         """The real picture that the prompt calls `text`; None when the prompt does not."""
         return self._alias.get(text)
 
+    def saving_literal(self, text: str) -> str:
+        """As `saving`, for text in the source; a directory that also holds an input is left for run time to tell."""
+        inside = text.rstrip('/') + '/'
+        return text if any(known.startswith(inside) for known in self._alias) else self.saving(text)
+
     def saving(self, text: str) -> str:
         """A path or beginning of one; one beneath the released saving directory is moved to the session's."""
         if text.startswith('/') and text not in self._alias:
-            match = _SAVING.match(text)
+            match = SAVING.match(text)
             if match and not text.startswith(self._work) and self._log.wants(Repair.TEMP_DIR):
                 return self._work + text[match.end() :]
         return text
@@ -53,7 +57,7 @@ class Paths:
             return text
         if _readable(text):
             return text
-        match = _SAVING.match(text)
+        match = SAVING.match(text)
         if match:
             moved = self._work + text[match.end() :]
             if _readable(moved):

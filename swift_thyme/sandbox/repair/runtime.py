@@ -114,6 +114,8 @@ def wrap_readers(paths: Paths) -> None:
     cv2.imwrite = _reading(cv2.imwrite, paths.saving)
     Image.open = _reading(Image.open, paths.reading)
     Image.Image.save = _saving(Image.Image.save, paths)  # type: ignore[method-assign]
+    os.makedirs = _reading(os.makedirs, paths.saving)
+    os.mkdir = _reading(os.mkdir, paths.saving)
     os.path.exists = _reading(os.path.exists, lambda text: paths.alias(text) or text)
     os.path.isfile = _reading(os.path.isfile, lambda text: paths.alias(text) or text)
     builtins.open = io.open = _opening(builtins.open, paths)
@@ -125,7 +127,7 @@ def _reading(function: Callable[..., Any], resolve: Callable[[str], str]) -> Cal
     def call(*args: Any, **kwargs: Any) -> Any:
         if args:
             args = (_resolved(args[0], resolve), *args[1:])
-        for name in ('filename', 'fp', 'file', 'path'):
+        for name in ('filename', 'fp', 'file', 'path', 'name'):
             if name in kwargs:
                 kwargs[name] = _resolved(kwargs[name], resolve)
         return function(*args, **kwargs)

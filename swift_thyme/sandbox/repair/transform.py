@@ -24,22 +24,26 @@ _FLOAT_SPEC = re.compile(r'^(.*)\.\d+f$')
 class Transformer(ast.NodeTransformer):
     """One pass over one snippet."""
 
-    def __init__(self, log: Log, paths: Paths, bound: Container[str], *, resizes: bool) -> None:
+    def __init__(
+        self, log: Log, paths: Paths, bound: Container[str], namespace: Container[str], *, resizes: bool
+    ) -> None:
         """
         Args:
             log: where repairs are noted.
             paths: resolves path literals.
-            bound: names that the snippet or its session already has.
+            bound: names that the snippet assigns or imports.
+            namespace: names that its session has.
             resizes: the snippet changes sizes, so that boxes may refer to another size than the input's.
         """
-        self._log, self._paths, self._bound, self._resizes = log, paths, bound, resizes
+        self._log, self._paths, self._resizes = log, paths, resizes
+        self._bound, self._namespace = bound, namespace
         self._crops = log.enabled(Repair.CLAMP) or log.enabled(Repair.MIN_CROP)
         self._is_crop = False
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Path literals: the prompt's name of the input, and the released saving directory."""
-        if isinstance(node.value, str) and '/' in node.value:
-            text = self._paths.alias(node.value) or self._paths.saving(node.value)
+        if isinstance(node.value, str):
+            text = self._paths.alias(node.value) or self._paths.saving_literal(node.value)
             if text != node.value:
                 return ast.copy_location(ast.Constant(text), node)
         return node
@@ -53,8 +57,9 @@ class Transformer(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """`cv.` and the like, where nothing has that name."""
-        unknown = node.id in _CV_NAMES and isinstance(node.ctx, ast.Load) and node.id not in self._bound
-        if unknown and self._log.wants(Repair.CV_ALIAS):
+        wrong = node.id in _CV_NAMES and isinstance(node.ctx, ast.Load)
+        wrong = wrong and node.id not in self._bound and node.id not in self._namespace
+        if wrong and self._log.wants(Repair.CV_ALIAS):
             return ast.copy_location(ast.Name('cv2', node.ctx), node)
         return node
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base import Limits
+from ..naming import Mention
 from . import tree
-from .naming import Mention
 from .zygote import ZygoteProcess
 
 DECODE_TIMEOUT_S = 5.0

@@ -12,16 +12,24 @@ import os
 import select
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from .. import wire
+from .. import seccomp, wire
+from ..syscalls import numbers
 from . import notify
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
 """CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD: what fork() of the C library passes."""
 _REPORT_SLACK_BYTES = 1 << 20
+_MOST_MESSAGES = 4000
+"""Datagrams of one turn; an honest process sends a handful."""
+_AT_ONCE = 32
+_FREE_CALLS, _CALL_PAUSE_S = 2000, 0.002
+"""Calls of one turn that are answered at once; further ones are slowed down, so that no session floods the rest."""
+_RECVMSG = str(numbers().get('recvmsg', -1)).encode()
 
 Event = tuple[bytes, bytes]
 """Kind (as in `wire`, or one of the two below) and payload."""
@@ -45,11 +53,14 @@ class Process:
         self.group = self.pid = pid
         self.holder = 0
         """The process that waits as snapshot, if any."""
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: deque[Event] = deque()
+        self._waiter: asyncio.Future[None] | None = None
         self.lost = False
         self.room_for_files: Callable[[], int] = lambda: 1 << 30
         """Counts how many files and directories the session may still make; asked rarely, when it may be few."""
-        self._files_left = 0
+        self.files_made = 0
+        """Files and directories the session asked to make so far."""
+        self._files_left = self._messages = self._calls = 0
         self.exit_status: dict[int, int] = {}
         self._listener = -1
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
@@ -69,17 +80,17 @@ class Process:
         """
         self._nonce, self._forks_allowed = nonce, int(may_fork)
         self._report.clear()
-        self._files_left = 0
-        while not self.events.empty():
-            self.events.get_nowait()
+        self._files_left = self._messages = self._calls = 0
+        self._events.clear()
         if self.lost:
-            self.events.put_nowait((LOST, b''))
+            self.happen((LOST, b''))
 
-    async def send(self, parts: list[bytes]) -> None:
-        """Sends datagrams to whoever waits on the channel, and wakes it."""
+    async def send(self, parts: list[bytes], timeout_s: float) -> None:
+        """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
+        deadline = self._loop.time() + timeout_s
         self.signal(self.pid, signal.SIGCONT)
         for part in parts:
-            while not self.lost:
+            while not self.lost and self._loop.time() < deadline:
                 try:
                     self._channel.send(part)
                     break
@@ -90,10 +101,24 @@ class Process:
 
     async def next_event(self, timeout_s: float) -> Event | None:
         """The next thing that happens in this turn; None when nothing does in time."""
-        try:
-            return await asyncio.wait_for(self.events.get(), timeout_s)
-        except asyncio.TimeoutError:
-            return None
+        if not self._events:
+            self._waiter = self._loop.create_future()
+            timer = self._loop.call_later(timeout_s, self._stop_waiting)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        return self._events.popleft() if self._events else None
+
+    def happen(self, event: Event) -> None:
+        """Adds an event to the turn."""
+        self._events.append(event)
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def adopt(self, payload: bytes) -> bool:
         """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
@@ -117,6 +142,21 @@ class Process:
         if not self.lost and self.owns(pid):
             with suppress(OSError):
                 os.kill(pid, number)
+
+    async def is_idle(self, timeout_s: float) -> bool:
+        """Whether the running process has come back to waiting on the channel (a forged report comes too early)."""
+        wanted = _RECVMSG + b' ' + hex(seccomp.CHANNEL_FD).encode()
+        deadline = self._loop.time() + timeout_s
+        while True:
+            try:
+                with open(f'/proc/{self.pid}/syscall', 'rb') as file:
+                    if file.read(64).startswith(wanted):
+                        return True
+            except OSError:
+                return not self.lost
+            if self._loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.0002)
 
     async def freeze(self) -> int:
         """Stops the running process; returns its number of threads, once none of them can run."""
@@ -148,7 +188,9 @@ class Process:
     # -- channel ------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        while not self.lost:
+        for _ in range(_AT_ONCE):
+            if self.lost:
+                return
             try:
                 data, fds, _, _ = socket.recv_fds(self._channel, wire.CHUNK_BYTES + 64, 1)
             except BlockingIOError:
@@ -161,11 +203,15 @@ class Process:
             self._take(data, fds)
 
     def _take(self, data: bytes, fds: list[int]) -> None:
+        self._messages += 1
+        if self._messages == _MOST_MESSAGES:
+            self._nonce = b''
+            self.happen((OVER, b'too many messages'))
         kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
         if kind == wire.READY and fds and self._listener < 0:
             self._listener = fds.pop()
             self._loop.add_reader(self._listener, self._answer_call)
-            self.events.put_nowait((wire.READY, b''))
+            self.happen((wire.READY, b''))
         elif self._nonce and nonce == self._nonce:
             self._count(kind, payload)
         for fd in fds:
@@ -173,14 +219,14 @@ class Process:
 
     def _count(self, kind: bytes, payload: bytes) -> None:
         if kind not in (wire.REPORT, wire.REPORT_MORE):
-            self.events.put_nowait((kind, payload))
+            self.happen((kind, payload))
             return
         self._report += payload
         if len(self._report) > self._most_report_bytes:
             self._nonce = b''
-            self.events.put_nowait((OVER, b'the report is too long'))
+            self.happen((OVER, b'the report is too long'))
         elif kind == wire.REPORT:
-            self.events.put_nowait((wire.REPORT, bytes(self._report)))
+            self.happen((wire.REPORT, bytes(self._report)))
             self._report.clear()
 
     def _end(self) -> None:
@@ -190,7 +236,7 @@ class Process:
         self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         self._drop_listener()
-        self.events.put_nowait((LOST, b''))
+        self.happen((LOST, b''))
 
     def _drop_listener(self) -> None:
         if self._listener >= 0:
@@ -207,9 +253,17 @@ class Process:
         if not ready or not ready[0][1] & select.POLLIN:
             self._drop_listener()
             return
+        self._calls += 1
+        if self._calls > _FREE_CALLS:
+            self._loop.remove_reader(self._listener)
+            self._loop.call_later(_CALL_PAUSE_S, self._listen_again)
         call = notify.receive(self._listener)
         if call is not None:
             notify.answer(self._listener, call, self._judge(call))
+
+    def _listen_again(self) -> None:
+        if self._listener >= 0:
+            self._loop.add_reader(self._listener, self._answer_call)
 
     def _judge(self, call: notify.Call) -> int:
         """0 to let a call go on, or the errno it fails with."""
@@ -221,6 +275,7 @@ class Process:
             self._forks_allowed -= 1
             return 0
         if call.name:
+            self.files_made += 1
             if self._files_left <= 0:
                 self._files_left = self.room_for_files()
             self._files_left -= 1

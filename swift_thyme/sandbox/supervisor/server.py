@@ -32,6 +32,7 @@ class Setup:
     tier: str
     rollback: bool
     repairs: dict[str, str]
+    font_cache: str
 
 
 class Server:
@@ -47,7 +48,7 @@ class Server:
         self._setup = setup
         self._policy = Policy(setup.tier, setup.rollback)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
-        self._zygote = ZygoteProcess(self._run_dir.path, self._note_exit)
+        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache, self._note_exit)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
@@ -133,6 +134,7 @@ class Server:
             'readable': [*(entry['path'] for entry in message['inputs']), self._run_dir.path + '/matplotlib'],
             'limits': limits,
             'repairs': self._setup.repairs,
+            'rollback': self._setup.rollback,
             'hidden': self._hidden,
         }
         if self._setup.tier == confine.Tier.B.value:

@@ -14,15 +14,16 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
+from ..naming import Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
-from .naming import Namer
 from .pictures import Decoders, Gallery
 from .process import LOST, OVER, Event, Process, read_state
 from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
+_IDLE_TIMEOUT_S = 1.0
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
@@ -174,7 +175,8 @@ class Session:
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=snapshot)
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
-        await process.send(wire.chunks(nonce, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace')))
+        parts = wire.chunks(nonce, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
+        await process.send(parts, timeout_s)
         kind, payload = await self._outcome(process, snapshot, timeout_s)
         if kind == wire.REPORT:
             result, keep = await self._judge(process, payload, policy)
@@ -224,7 +226,7 @@ class Session:
                     break
                 await asyncio.sleep(0.005)
             payload = str(process.exit_status.get(process.pid, 0)).encode()
-        status = int(payload) if payload.isdigit() else 0
+        status = _number(payload)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             raise Killed('SIGKILL')
         return LOST, payload
@@ -235,7 +237,7 @@ class Session:
         if kind == OVER:
             outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
             return _result(outcome, f'LimitError: {payload.decode()}')
-        status = int(payload) if payload.isdigit() else 0
+        status = _number(payload)
         how = 'exited'
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -244,8 +246,11 @@ class Session:
 
     async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
         """Turns a report into a result; says whether its effects are kept."""
+        idle = await process.is_idle(_IDLE_TIMEOUT_S)
         await process.freeze()
         try:
+            if not idle:
+                raise ValueError('the report came before the end')
             status, text, dropped, made, seen, *names = (
                 f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload)
             )
@@ -257,14 +262,14 @@ class Session:
             over, files = self._usage()
             if over:
                 return _result(Outcome.REFUSED, f'LimitError: {over}'), False
-            accepted = await self._gallery.accept(self._namer.mentions(text, names, files))
+            accepted = await self._gallery.accept(self._namer.mentions(text, names[:64], files))
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
         text = texts.hide_paths(text, self._as_prompted)
         if outcome is not Outcome.OK:
             text = texts.hide_paths(text, self._hidden)
-        cut = dropped.isdigit() and int(dropped) > 0
+        cut = dropped.strip('0') != ''
         result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
         result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
@@ -295,7 +300,7 @@ class Session:
         old = process.pid
         fresh = os.urandom(wire.NONCE_BYTES)
         process.begin(fresh, may_fork=True)
-        await process.send([wire.COMMAND_SHED + fresh])
+        await process.send([wire.COMMAND_SHED + fresh], _SETTLE_TIMEOUT_S)
         event = await process.next_event(_SETTLE_TIMEOUT_S)
         if event is None or event[0] != wire.SHED or not process.adopt(event[1]):
             await self._start_anew(process)
@@ -346,6 +351,8 @@ class Session:
             return self.limits.files - len(tree.scan(self._place.work, self.limits.files))
         except tree.TooManyFiles:
             return 0
+        except OSError:
+            return 1  # it changes while it is looked at; asked again at the next file
 
     def note_exit(self, pid: int, status: int) -> None:
         """Learns how one of the session's processes ended."""
@@ -368,3 +375,8 @@ def _discard(task: asyncio.Task[Process]) -> None:
     """Ends a process that came too late."""
     if not task.cancelled() and task.exception() is None:
         task.result().kill()
+
+
+def _number(payload: bytes) -> int:
+    """A wait status that a session's process sent; 0 when it is none."""
+    return int(payload) if payload.isdigit() and len(payload) < 8 else 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,13 +43,14 @@ def clean_environment(run_dir: str) -> dict[str, str]:
 class ZygoteProcess:
     """One zygote at a time; the next one is started when it is needed."""
 
-    def __init__(self, run_dir: str, on_ended: Callable[[int, int], None]) -> None:
+    def __init__(self, run_dir: str, font_cache: str, on_ended: Callable[[int, int], None]) -> None:
         """
         Args:
             run_dir: the supervisor's directory.
+            font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
             on_ended: called with pid and wait status of every process that ended beneath the zygote.
         """
-        self._run_dir = run_dir
+        self._run_dir, self._font_cache = run_dir, font_cache
         self._on_ended = on_ended
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
@@ -81,7 +84,11 @@ class ZygoteProcess:
                 ) from error
 
     def _spawn(self, control_fd: int) -> int:
-        os.makedirs(os.path.join(self._run_dir, 'matplotlib'), mode=0o755, exist_ok=True)
+        fonts = os.path.join(self._run_dir, 'matplotlib')
+        os.makedirs(fonts, mode=0o755, exist_ok=True)
+        for path in glob.glob(os.path.join(self._font_cache, 'fontlist-*.json')):
+            with suppress(OSError):
+                shutil.copy(path, fonts)
         hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
         stack = _STACK_BYTES if hard < 0 else min(_STACK_BYTES, hard)
         previous = resource.getrlimit(resource.RLIMIT_STACK)

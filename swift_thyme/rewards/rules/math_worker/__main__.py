@@ -25,7 +25,7 @@ def equal(left: str, right: str) -> bool | None:
     a, b = _parsed(left), _parsed(right)
     if a is None or b is None:
         return None
-    if verify([a], [b], float_rounding=9, timeout_seconds=2):
+    if verify([a], [b], float_rounding=9, timeout_seconds=4):
         return True
     return None if not _differ(a, b) else False
 
@@ -48,7 +48,7 @@ def _parsed(text: str) -> Any:
     """The sympy object of a LaTeX expression; None where it cannot be read."""
     from math_verify import LatexExtractionConfig, parse
 
-    found = parse(f'${text}$', extraction_config=[LatexExtractionConfig()], parsing_timeout=2)
+    found = parse(f'${text}$', extraction_config=[LatexExtractionConfig()], parsing_timeout=4)
     return found[0] if found and not isinstance(found[0], str) else None
 
 

@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 _EXTENSION = re.compile(r'\.(?:jpe?g|jpe|png|bmp|dib|gif|webp|tiff?)(?![A-Za-z0-9_])', re.IGNORECASE)
+SAVING = re.compile(r'^(?:/[^\n]*?)?/temp_processed_images(?=/|$)')
+"""Where released data and models save, under whatever root (`/mnt/data/temp_processed_images` in the paper's)."""
+
 _BOUNDARY = re.compile(r'(?:^|(?<=[\s\'"`(\[{<=:,;|>]))(?=\S)')
 _MOST_MENTIONS, _MOST_STARTS, _LONGEST = 200, 24, 4096
 
@@ -57,22 +60,26 @@ class Namer:
 
     def _printed(self, text: str, files: Collection[str]) -> Iterator[Mention]:
         count = 0
+        ends = tuple({posixpath.basename(path) for path in (*files, *self._known)})
         for line in text.splitlines():
             begin = 0
             for match in _EXTENSION.finditer(line):
                 count += 1
                 if count > _MOST_MENTIONS:
                     return
-                mention = self._ending_at(line, begin, match.end(), files)
+                mention = self._ending_at(line, begin, match.end(), files, ends)
                 if mention is not None:
                     begin = match.end()
                     yield mention
 
-    def _ending_at(self, line: str, begin: int, end: int, files: Collection[str]) -> Mention | None:
+    def _ending_at(
+        self, line: str, begin: int, end: int, files: Collection[str], ends: tuple[str, ...]
+    ) -> Mention | None:
         """The longest name that ends here and is a file of the session; else an absolute path, which is a mistake."""
         begin = max(begin, end - _LONGEST)
         starts = [m.start() for m in _BOUNDARY.finditer(line, begin, end)]
-        for start in starts[:_MOST_STARTS] + starts[_MOST_STARTS:][-_MOST_STARTS:]:
+        tried = starts[:_MOST_STARTS] + starts[_MOST_STARTS:][-_MOST_STARTS:]
+        for start in tried if line.endswith(ends, begin, end) else ():
             written = line[start:end]
             path = self._resolve(written, files)
             if path is not None:
@@ -86,4 +93,7 @@ class Namer:
         path = posixpath.normpath(posixpath.join(self._root, written))
         prefix = self._root + '/'
         relative = path[len(prefix) :] if path.startswith(prefix) else ''
+        released = SAVING.match(path)
+        if not relative and released:
+            relative = path[released.end() + 1 :]
         return relative if relative in files else None

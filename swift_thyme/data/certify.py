@@ -1,0 +1,135 @@
+"""Certification of one SFT row: its code is run in the sandbox, block by block, and compared with what the row says.
+
+What the row's code does is a verdict; what the sandbox itself fails at is an exception and never one. Not here: which
+rows, in what order, and what becomes of them (`prepare.certification`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..protocol import IMAGE_TAG, SANDBOX_CLOSE, SANDBOX_OPEN, code_blocks
+from ..sandbox.base import InputImage, Sandbox, Session
+from ..types import Outcome, SandboxResult, SegmentKind
+from .checks import parts
+from .likeness import alike
+from .rows import Verdict
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """What became of one code block."""
+
+    outcome: Outcome
+    repairs: tuple[str, ...]
+    elapsed_s: float
+    error: str
+    """First line of the error, or empty."""
+    distances: tuple[int, ...]
+    """Of returned pictures from the stored ones, bits of 64."""
+    same_pictures: bool
+    same_text: bool
+
+
+@dataclass(frozen=True)
+class RowReport:
+    """What became of one row."""
+
+    verdict: Verdict
+    blocks: tuple[BlockReport, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for files."""
+        return {
+            'verdict': self.verdict.value,
+            'blocks': [
+                {
+                    'outcome': block.outcome.value,
+                    'repairs': list(block.repairs),
+                    'elapsed_s': round(block.elapsed_s, 4),
+                    'error': block.error,
+                    'distances': list(block.distances),
+                    'same_pictures': block.same_pictures,
+                    'same_text': block.same_text,
+                }
+                for block in self.blocks
+            ],
+        }
+
+
+async def certify_row(row: Mapping[str, Any], sandbox: Sandbox) -> RowReport:
+    """Runs every code block of a resolved SFT row in one session.
+
+    Args:
+        row: `messages` and `images` with real paths (see `paths.resolve`).
+        sandbox: any backend.
+
+    Raises:
+        SandboxError: the sandbox failed; nothing is known of the row.
+        DataError: a picture of the row cannot be read.
+    """
+    by_role = {message['role']: message['content'] for message in row['messages']}
+    response = by_role['assistant']
+    blocks = code_blocks(response)
+    if not blocks:
+        return RowReport(Verdict.NO_CODE, ())
+    in_prompt = by_role['user'].count(IMAGE_TAG)
+    images = [str(path) for path in row['images']]
+    expected = _expected(response, images[in_prompt:])
+    inputs = [InputImage(path, prompt_path=path) for path in images[:in_prompt]]
+    reports = []
+    session = await sandbox.open(inputs)
+    try:
+        for code, (text, stored) in zip(blocks, expected, strict=False):
+            reports.append(await _certify_block(session, code, text, stored))
+            if reports[-1].outcome is not Outcome.OK:
+                break
+    finally:
+        await session.close()
+    return RowReport(_verdict(reports), tuple(reports))
+
+
+def _expected(response: str, pictures: Sequence[str]) -> Iterator[tuple[str, list[Path]]]:
+    """Text and pictures of each sandbox output, in order."""
+    at = 0
+    for part in parts(response):
+        if part.kind is SegmentKind.SANDBOX:
+            inside = part.text[len(SANDBOX_OPEN) : -len(SANDBOX_CLOSE)]
+            count = inside.count(IMAGE_TAG)
+            yield inside, [Path(path) for path in pictures[at : at + count]]
+            at += count
+
+
+async def _certify_block(session: Session, code: str, text: str, stored: list[Path]) -> BlockReport:
+    result = await session.run(code)
+    ran = result.outcome is Outcome.OK
+    same, distances = True, list[int]()
+    if ran:
+        same, distances = alike([Path(image.path) for image in result.images], stored)
+    return BlockReport(
+        outcome=result.outcome,
+        repairs=result.repairs,
+        elapsed_s=result.elapsed_s,
+        error='' if ran else _first_line(result),
+        distances=tuple(distances),
+        same_pictures=same,
+        same_text=not ran or bool(stored) or bool(result.images) or text.split() == result.text.split(),
+    )
+
+
+def _first_line(result: SandboxResult) -> str:
+    lines = result.text.strip().splitlines()
+    return lines[0][:200] if lines else ''
+
+
+def _verdict(blocks: Sequence[BlockReport]) -> Verdict:
+    if any(block.outcome is not Outcome.OK for block in blocks):
+        return Verdict.FAILED
+    if not all(block.same_pictures for block in blocks):
+        return Verdict.DIFFERENT
+    if not all(block.same_text for block in blocks):
+        return Verdict.OTHER_TEXT
+    return Verdict.REPAIRED if any(block.repairs for block in blocks) else Verdict.AS_WRITTEN

@@ -1,0 +1,281 @@
+"""The zygote backend's own promises: loops, threads, pictures that outlive a session, special tokens, the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+
+from swift_thyme.config import SandboxSettings
+from swift_thyme.errors import ConfigError, DataError, SessionDead
+from swift_thyme.sandbox import BlockingSandbox, InputImage, Limits, ZygoteSandbox, local_sandbox
+from swift_thyme.types import Outcome
+
+SAVE = "p = Image.new('RGB', (90, 60), 'red'); p.save('a.png'); print('a.png')"
+
+
+def test_a_session_is_usable_from_one_event_loop_after_another(sandbox, picture):
+    session = asyncio.run(sandbox.open([InputImage(picture)]))
+    results = [asyncio.run(session.run(code)) for code in ('x = 20', 'x += 1', 'print(x * 2)')]
+    asyncio.run(session.close())
+    assert results[-1].text == '42\n'
+
+
+def test_sessions_are_usable_from_many_threads(sandbox):
+    def trajectory(number):
+        async def turns():
+            async with await sandbox.open() as session:
+                await session.run(f'x = {number}')
+                return (await session.run('print(x)')).text
+
+        return asyncio.run(turns())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(trajectory, range(24))) == [f'{number}\n' for number in range(24)]
+
+
+def test_a_second_call_waits_for_the_first(sandbox):
+    async def both():
+        async with await sandbox.open() as session:
+            slow = session.run("import time\ntime.sleep(0.2)\nx = 'slow'")
+            fast = session.run('print(x)')
+            return (await asyncio.gather(slow, fast))[1].text
+
+    assert asyncio.run(both()) == 'slow\n'
+
+
+def test_the_event_loop_is_not_blocked_while_64_snippets_run(sandbox):
+    async def measure():
+        sessions = await asyncio.gather(*(sandbox.open() for _ in range(64)))
+        work = asyncio.gather(*(s.run('sum(i * i for i in range(300_000))') for s in sessions))
+        lags = []
+        while not work.done():
+            begin = time.perf_counter()
+            await asyncio.sleep(0.002)
+            lags.append(time.perf_counter() - begin - 0.002)
+        await asyncio.gather(*(s.close() for s in sessions))
+        assert all(result.outcome is Outcome.OK for result in await work)
+        return sorted(lags)
+
+    lags = asyncio.run(measure())
+    assert lags[int(len(lags) * 0.95)] < 0.02
+
+
+def test_closing_twice_and_from_sync_code_is_fine(sandbox):
+    session = asyncio.run(sandbox.open())
+    session.close_soon()
+    asyncio.run(session.close())
+    with pytest.raises(SessionDead):
+        asyncio.run(session.run('pass'))
+
+
+def test_a_forgotten_session_is_closed(sandbox):
+    session = asyncio.run(sandbox.open())
+    directory = session.directory
+    del session
+    gc.collect()
+    wait_for(lambda: not os.path.exists(directory))
+    assert not os.path.exists(directory)
+
+
+def test_close_leaves_no_file_and_no_process(sandbox):
+    session = asyncio.run(sandbox.open())
+    asyncio.run(session.run("open('a', 'w').write('x')"))
+    pids = sandbox.stats()['sessions'][session._ident]
+    asyncio.run(session.close())
+    assert not os.path.exists(os.path.dirname(session.directory))
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_pictures_in_output_dir_outlive_the_session_and_do_not_change(sandbox, tmp_path):
+    async def turns():
+        async with await sandbox.open(output_dir=tmp_path / 'kept') as session:
+            first = (await session.run(SAVE)).images[0]
+            await session.run("Image.new('RGB', (90, 60), 'blue').save('a.png')")
+            return first
+
+    image = asyncio.run(turns())
+    with open(image.path, 'rb') as file:
+        assert hashlib.sha256(file.read()).hexdigest() == image.sha256
+    assert Image.open(image.path).getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_pictures_without_output_dir_live_as_long_as_the_session(sandbox):
+    async def turns():
+        async with await sandbox.open() as session:
+            image = (await session.run(SAVE)).images[0]
+            assert os.path.exists(image.path)
+            return image
+
+    assert not os.path.exists(asyncio.run(turns()).path)
+
+
+def test_two_sessions_share_an_output_dir(sandbox, tmp_path):
+    async def turns():
+        async with await sandbox.open(output_dir=tmp_path) as a, await sandbox.open(output_dir=tmp_path) as b:
+            return [(await s.run(SAVE)).images[0].path for s in (a, b)]
+
+    assert len(set(asyncio.run(turns()))) == 2
+
+
+@pytest.mark.parametrize(
+    'code',
+    [
+        "img = cv2.imread('{prompt}'); print(img.shape)",
+        "import os\nimg = cv2.imread(os.path.join('{folder}', '{name}')); print(img.shape)",
+        "p = '/'.join('{prompt}'.split('/')); print(np.array(Image.open(p)).shape)",
+        "image_path = '{prompt}'\nimport os\nassert os.path.exists(image_path)\nprint(cv2.imread(image_path).shape)",
+        "d = open('{prompt}', 'rb').read(); print(cv2.imdecode(np.frombuffer(d, 'u1'), 1).shape)",
+        'print(cv2.imread(image_path).shape)',
+    ],
+)
+@pytest.mark.parametrize('prompt', ['/mllm/data/temp_processed_images/x_1.jpg', '/etc/hostname', 'photo.jpg'])
+def test_the_prompts_path_gives_the_real_picture_without_a_repair(sandbox, picture, prompt, code):
+    async def turn():
+        async with await sandbox.open([InputImage(picture, prompt)]) as session:
+            code_here = code.format(prompt=prompt, folder=os.path.dirname(prompt), name=os.path.basename(prompt))
+            return await session.run(code_here)
+
+    result = asyncio.run(turn())
+    assert (result.text, result.repairs) == ('(480, 640, 3)\n', ())
+
+
+def test_the_prompts_path_is_what_the_model_sees(sandbox, picture):
+    async def turn():
+        async with await sandbox.open([InputImage(picture, '/data/photo.jpg')]) as session:
+            return await session.run('print(image_path)')
+
+    assert asyncio.run(turn()).text == '/data/photo.jpg\n'
+
+
+def test_a_picture_given_as_bytes_is_read_and_removed(sandbox, picture):
+    async def turn():
+        async with await sandbox.open(
+            [InputImage(picture.read_bytes(), '/data/a.jpg'), InputImage(picture)]
+        ) as session:
+            result = await session.run("print(len(image_paths), cv2.imread('/data/a.jpg').shape)")
+            return result, session._inputs
+
+    result, inputs = asyncio.run(turn())
+    assert result.text == '2 (480, 640, 3)\n'
+    wait_for(lambda: not os.path.exists(inputs[0]))
+    assert not os.path.exists(inputs[0])
+
+
+@pytest.mark.parametrize('source', ['/no/such/picture.jpg', b'not a picture', __file__])
+def test_an_unreadable_input_names_itself(sandbox, source):
+    with pytest.raises(DataError, match='picture'):
+        asyncio.run(sandbox.open([InputImage(source)]))
+
+
+def test_special_tokens_may_be_set_later(sandbox):
+    async def turn(session):
+        return (await session.run("print('[IMG] <s>')")).text
+
+    session = asyncio.run(sandbox.open())
+    before = asyncio.run(turn(session))
+    sandbox.special_tokens = ['[IMG]', '<s>']
+    after = asyncio.run(turn(session))
+    sandbox.special_tokens = []
+    asyncio.run(session.close())
+    assert before == '[IMG] <s>\n'
+    assert '[IMG]' not in after and '<s>' not in after
+
+
+def test_the_ledger_tells_raw_success_from_repaired(picture):
+    with BlockingSandbox(ZygoteSandbox(SandboxSettings(repairs={'clamp': 'report'}))) as sandbox:
+        with sandbox.open([InputImage(picture)]) as session:
+            session.run('  x = 1')
+            session.run('y = cv2.imread(image_path)[-5:100, -5:100]')
+            session.run('1/0')
+        state = sandbox.sandbox.ledger.state()
+    assert (state.snippets, state.succeeded, state.succeeded_raw) == (3, 2, 1)
+    assert (state.repairs, state.helped, state.seen) == ({'indentation': 1}, {'indentation': 1}, {'clamp': 1})
+
+
+def test_repairs_can_be_switched_off(picture):
+    settings = SandboxSettings(repairs=dict.fromkeys(('indentation', 'image_path', 'cv_alias'), 'off'))
+    with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open([InputImage(picture)]) as session:
+        outcomes = [session.run(code).outcome for code in ('  x = 1', "open('/no/a.jpg')", 'cv.imread(image_path)')]
+    assert outcomes == [Outcome.CODE_ERROR] * 3
+
+
+def test_an_unknown_repair_is_a_config_error():
+    with pytest.raises(ConfigError, match='THYME_REPAIRS'):
+        ZygoteSandbox(SandboxSettings(repairs={'spelling': 'on'})).connect()
+
+
+def test_without_rollback_an_error_keeps_what_was_done(picture):
+    with BlockingSandbox(ZygoteSandbox(SandboxSettings(rollback=False))) as sandbox, sandbox.open() as session:
+        session.run('x = 1')
+        session.run('x = 2\n1/0')
+        assert session.run('print(x)').text == '2\n'
+        assert session.run('while True: pass', timeout_s=0.3).outcome is Outcome.TIMEOUT
+        assert session.run("print('x' in globals())").text == 'False\n'
+
+
+def test_limits_of_a_session_win(sandbox):
+    async def turn():
+        async with await sandbox.open(limits=Limits(timeout_s=0.2, output_bytes=100)) as session:
+            return await session.run("print('y' * 1000)"), await session.run('while True: pass')
+
+    printed, endless = asyncio.run(turn())
+    assert len(printed.text.encode()) <= 100 and printed.text.endswith('truncated')
+    assert endless.outcome is Outcome.TIMEOUT
+
+
+def test_local_sandbox_is_one_per_process():
+    with ThreadPoolExecutor(8) as pool:
+        assert len({id(made) for made in pool.map(lambda _: local_sandbox(), range(16))}) == 1
+
+
+def test_a_closed_sandbox_starts_again():
+    sandbox = ZygoteSandbox(SandboxSettings())
+
+    async def turn():
+        async with await sandbox.open() as session:
+            return (await session.run('print(1)')).text
+
+    assert asyncio.run(turn()) == '1\n'
+    sandbox.close()
+    assert asyncio.run(turn()) == '1\n'
+    sandbox.close()
+
+
+def test_a_fork_of_the_trainer_leaves_the_sandbox_to_its_parent(sandbox):
+    session = asyncio.run(sandbox.open())
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if sandbox._client is None else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert asyncio.run(session.run('print(1)')).text == '1\n'
+    asyncio.run(session.close())
+
+
+def test_the_client_has_one_thread(sandbox):
+    asyncio.run(sandbox.open()).close_soon()
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count('thyme-sandbox') == sum(name == 'thyme-sandbox' for name in names) >= 1
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        with open(f'/proc/{pid}/stat') as file:
+            return file.read().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
+def wait_for(condition, timeout_s: float = 10.0) -> None:
+    """Waits until a condition holds."""
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)

@@ -1,0 +1,281 @@
+"""What happens when processes are killed at any moment: only who is concerned fails, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from swift_thyme.config import SandboxSettings
+from swift_thyme.errors import SandboxError, SessionDead
+from swift_thyme.sandbox import ZygoteSandbox
+from swift_thyme.sandbox.supervisor import janitor
+from swift_thyme.types import Outcome
+
+from .test_backend import alive, wait_for
+
+
+@pytest.fixture
+def own():
+    made = ZygoteSandbox(SandboxSettings())
+    yield made
+    made.close()
+
+
+def run(session, code, timeout_s=5.0):
+    return asyncio.run(session.run(code, timeout_s=timeout_s))
+
+
+def test_a_killed_session_is_dead_and_the_others_go_on(own):
+    victim, other = asyncio.run(own.open()), asyncio.run(own.open())
+    run(victim, 'x = 1')
+    run(other, 'x = 2')
+    for pid in own.stats()['sessions'][victim._ident]:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(SessionDead, match='outside'):
+        run(victim, 'print(x)')
+    with pytest.raises(SessionDead):
+        run(victim, 'print(x)')
+    assert run(other, 'print(x)').text == '2\n'
+
+
+def test_a_session_killed_while_it_runs_is_dead(own):
+    async def turn():
+        session = await own.open()
+        await session.run('x = 1')
+        work = asyncio.ensure_future(session.run('while True: pass', timeout_s=10))
+        await asyncio.sleep(0.3)
+        for pid in (await asyncio.to_thread(own.stats))['sessions'][session._ident]:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(SessionDead):
+            await work
+
+    begin = time.monotonic()
+    asyncio.run(turn())
+    assert time.monotonic() - begin < 8
+
+
+def test_sessions_survive_the_zygote_and_new_ones_get_another(own):
+    session = asyncio.run(own.open())
+    run(session, 'x = 1')
+    before = own.stats()['zygote_pid']
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: not alive(before))
+    assert run(session, 'print(x)').text == '1\n'
+    assert run(session, '1/0').outcome is Outcome.CODE_ERROR
+    assert run(session, 'print(x)').text == '1\n'
+    fresh = asyncio.run(own.open())
+    assert run(fresh, 'print(2)').text == '2\n'
+    assert own.stats()['zygote_pid'] != before
+
+
+def test_a_lost_supervisor_fails_its_sessions_and_is_replaced(own):
+    session = asyncio.run(own.open())
+    stats = own.stats()
+    os.kill(stats['pid'], signal.SIGKILL)
+    with pytest.raises(SandboxError):
+        run(session, 'pass')
+    pids = [stats['zygote_pid'], *(pid for pids in stats['sessions'].values() for pid in pids)]
+    wait_for(lambda: not any(alive(pid) for pid in pids))
+    assert not any(alive(pid) for pid in pids)
+    fresh = asyncio.run(own.open())
+    assert run(fresh, 'print(2)').text == '2\n'
+    assert not os.path.exists(stats['run_dir'])
+
+
+TRAINER = """
+import asyncio, json, sys
+from swift_thyme.config import SandboxSettings
+from swift_thyme.sandbox import ZygoteSandbox
+sandbox = ZygoteSandbox(SandboxSettings())
+async def main():
+    sessions = [await sandbox.open() for _ in range(3)]
+    await asyncio.gather(*(s.run('x = 1') for s in sessions))
+    work = [asyncio.ensure_future(s.run(code, timeout_s=600)) for s, code in zip(sessions, (
+        'while True: pass',
+        'import time; time.sleep(600)',
+        'import threading; threading.Thread(target=print).start()\\nwhile True: pass'))]
+    await asyncio.sleep(0.3)
+    print(json.dumps(await asyncio.to_thread(sandbox.stats)), flush=True)
+    await asyncio.gather(*work)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize('also', ['nothing', 'supervisor', 'zygote'])
+def test_nothing_outlives_a_killed_trainer(also):
+    import json
+
+    trainer = subprocess.Popen([sys.executable, '-c', TRAINER], stdout=subprocess.PIPE, text=True, env=environment())
+    stats = json.loads(trainer.stdout.readline())
+    pids = [stats['pid'], stats['zygote_pid'], *(pid for pids in stats['sessions'].values() for pid in pids)]
+    assert all(alive(pid) for pid in pids)
+    if also != 'nothing':
+        os.kill(stats['pid' if also == 'supervisor' else 'zygote_pid'], signal.SIGKILL)
+    trainer.kill()
+    trainer.wait()
+    trainer.stdout.close()
+    wait_for(lambda: not any(alive(pid) for pid in pids))
+    assert not any(alive(pid) for pid in pids)
+    if also == 'supervisor':
+        janitor.sweep(os.path.dirname(stats['run_dir']))
+    wait_for(lambda: not os.path.exists(stats['run_dir']))
+    assert not os.path.exists(stats['run_dir'])
+
+
+def test_the_janitor_removes_only_abandoned_directories(tmp_path):
+    mine = janitor.claim(str(tmp_path), others_may_pass=False)
+    abandoned = janitor.claim(str(tmp_path), others_may_pass=False)
+    os.close(abandoned.lock_fd)
+    (tmp_path / 'thyme-sandbox-other').mkdir()
+    assert janitor.sweep(str(tmp_path)) == [abandoned.path]
+    assert os.path.exists(mine.path)
+    mine.remove()
+    assert not os.path.exists(mine.path)
+
+
+def test_joining_a_thread_and_forking_never_stalls(own):
+    """A fork between `Thread.join` and the real end of a thread once left OpenCV's lock held in the child."""
+    code = textwrap.dedent("""
+        import threading
+        def work():
+            cv2.resize(np.zeros((64, 64, 3), 'u1'), None, fx=2, fy=2)
+        for _ in range(4):
+            t = threading.Thread(target=work); t.start(); t.join()
+        cv2.resize(np.zeros((64, 64, 3), 'u1'), None, fx=2, fy=2)
+    """)
+
+    async def trajectory():
+        async with await own.open() as session:
+            return [(await session.run(code, timeout_s=20)).outcome for _ in range(25)]
+
+    async def all_of_them():
+        return await asyncio.gather(*(trajectory() for _ in range(4)))
+
+    assert {outcome for outcomes in asyncio.run(all_of_them()) for outcome in outcomes} == {Outcome.OK}
+
+
+async def _soak(own, sessions, turns, seed=0):
+    """Runs sessions with hostile snippets among ordinary ones; every result must be its own session's."""
+    hostile = [
+        'import os; os._exit(1)',
+        'import ctypes; ctypes.string_at(1)',
+        '1/0',
+        'import os\nos.closerange(0, 2000)',
+    ]
+    hostile += [
+        "open('x.png', 'w').write('x'); print('x.png')",
+        'import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n1/0',
+    ]
+    rng = random.Random(seed)
+    wrong = []
+
+    async def trajectory(number):
+        async with await own.open() as session:
+            value = 0
+            for turn in range(turns):
+                if rng.random() < 0.05:
+                    await session.run(rng.choice(hostile), timeout_s=5)
+                result = await session.run(
+                    f'x = {number} * 1000 + {turn}\nprint(x)' if turn % 2 == 0 else 'print(x)', timeout_s=20
+                )
+                value = number * 1000 + turn - turn % 2
+                if result.text != f'{value}\n':
+                    wrong.append((number, turn, result))
+
+    for start in range(0, sessions, 16):
+        await asyncio.gather(*(trajectory(n) for n in range(start, min(start + 16, sessions))))
+    return wrong
+
+
+def usage(own):
+    """Processes, descriptors and resident memory of supervisor and zygote."""
+    stats = own.stats()
+    resident = 0
+    for pid in (stats['pid'], stats['zygote_pid']):
+        with open(f'/proc/{pid}/statm') as file:
+            resident += int(file.read().split()[1]) * 4096
+    return stats['descriptors'], len(stats['sessions']), resident, len(os.listdir(stats['run_dir']))
+
+
+def soak(own, sessions, turns):
+    asyncio.run(_soak(own, 32, 3))
+    before = usage(own)
+    wrong = asyncio.run(_soak(own, sessions, turns, seed=1))
+    after = usage(own)
+    assert wrong == []
+    assert after[0] <= before[0] + 4 and after[1] == 0 and after[3] == before[3]
+    assert after[2] - before[2] < (16 << 20)
+
+
+def test_soak_short(own):
+    soak(own, 48, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_soak_long(own):
+    soak(own, 5000, 20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize('seed', range(3))
+def test_random_kills_during_a_thousand_snippets(own, seed):
+    random_kills(own, 100, 10, seed)
+
+
+def test_random_kills_short(own):
+    random_kills(own, 24, 5, 0)
+
+
+def random_kills(own, sessions, turns, seed):
+    """Kills a session's process or the zygote now and then; every other session must give its own results."""
+    rng = random.Random(seed)
+    killed, wrong, finished = set(), [], 0
+
+    async def trajectory(number):
+        nonlocal finished
+        session = await own.open()
+        try:
+            await session.run(f'x = {number}', timeout_s=20)
+            for _ in range(turns):
+                if rng.random() < 0.03:
+                    stats = await asyncio.to_thread(own.stats)
+                    if rng.random() < 0.3:
+                        os.kill(stats['zygote_pid'], signal.SIGKILL)
+                    elif stats['sessions'].get(session._ident):
+                        killed.add(number)
+                        os.kill(stats['sessions'][session._ident][0], signal.SIGKILL)
+                result = await session.run('print(x)', timeout_s=20)
+                if result.text != f'{number}\n':
+                    wrong.append((number, result))
+            finished += 1
+        except SessionDead as error:
+            if number not in killed:
+                wrong.append((number, error))
+        except ProcessLookupError:
+            finished += 1
+        finally:
+            await session.close()
+
+    async def all_of_them():
+        for start in range(0, sessions, 8):
+            await asyncio.gather(*(trajectory(n) for n in range(start, min(start + 8, sessions))))
+
+    asyncio.run(all_of_them())
+    assert wrong == []
+    assert finished + len(killed) >= sessions
+    assert own.stats()['sessions'] == {}
+
+
+def environment():
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return {**os.environ, 'PYTHONPATH': root}
