@@ -53,7 +53,7 @@ def font_path(face: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=96)
 def font(face: str, size_px: int) -> ImageFont.FreeTypeFont:
     """A face at an em size in pixels, with the layout engine every Pillow has."""
     return ImageFont.truetype(str(font_path(face)), max(4, size_px), layout_engine=ImageFont.Layout.BASIC)

@@ -61,7 +61,7 @@ def _original(file: str) -> Image.Image:
     return loaded
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def photo(file: str, size: tuple[int, int]) -> Image.Image:
     """A picture scaled and cropped to a size in pixels; treat it as read-only."""
     fitted: Image.Image = ImageOps.fit(_original(file), size, Image.Resampling.BICUBIC)

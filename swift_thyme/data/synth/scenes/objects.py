@@ -73,7 +73,7 @@ PAINTERS: dict[str, tuple[str, Painter]] = {
 """Shape → plural noun and how it is drawn."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def object_sprite(shape: str, color: str, side_px: int) -> Image.Image:
     """One object with a transparent ground, `side_px` square."""
     painter = PAINTERS[shape][1]
