@@ -19,8 +19,9 @@ from ..protocol import (
     SANDBOX_OPEN,
     THINK_CLOSE,
     THINK_OPEN,
+    PromptPath,
     answer_of,
-    prompt_image_paths,
+    prompt_paths,
     segments,
 )
 from ..types import Segment, SegmentKind
@@ -40,6 +41,12 @@ _HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio)>')
 def parts(text: str) -> tuple[Segment, ...]:
     """`protocol.segments`, remembered for the text at hand: one row asks several times."""
     return segments(text)
+
+
+@lru_cache(maxsize=4)
+def paths_in(text: str) -> tuple[PromptPath, ...]:
+    """`protocol.prompt_paths`, remembered likewise."""
+    return prompt_paths(text)
 
 
 def check_picture_count(texts: list[str], pictures: int) -> None:
@@ -71,9 +78,9 @@ def check_user(text: str) -> None:
     Raises:
         RowRejected: PATH_WITHOUT_PICTURE or SANDBOX_FOREIGN.
     """
-    paths = prompt_image_paths(text)
+    paths = paths_in(text)
     if paths and IMAGE_TAG not in text:
-        raise RowRejected(Reason.PATH_WITHOUT_PICTURE, f'the prompt names {paths[0]!r}, but has no picture')
+        raise RowRejected(Reason.PATH_WITHOUT_PICTURE, f'the prompt names {paths[0].path!r}, but has no picture')
     for part in parts(text) if SANDBOX_OPEN in text else ():
         if part.kind is SegmentKind.SANDBOX and part.text[len(SANDBOX_OPEN) : -len(SANDBOX_CLOSE)].strip():
             raise RowRejected(Reason.SANDBOX_FOREIGN, 'a sandbox output stands in the question')

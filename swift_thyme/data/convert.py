@@ -18,11 +18,10 @@ from ..protocol import (
     IMAGE_TAG,
     SYSTEM_PROMPT,
     PromptImage,
-    prompt_paths,
     render_user_prompt,
 )
 from ..types import SegmentKind
-from .checks import check_host_tokens, check_picture_count, check_response, check_user, parts
+from .checks import check_host_tokens, check_picture_count, check_response, check_user, parts, paths_in
 from .lengths import LengthChecker
 from .paths import handle, resolve, to_handles
 from .pictures import PictureStore, check_picture, read_source
@@ -66,7 +65,7 @@ class Converter:
             RowRejected: with the first reason found.
         """
         parsed = parse_form(row, self.kind)
-        rendered = ANSWER_OPEN not in parsed.user and not prompt_paths(parsed.user)
+        rendered = ANSWER_OPEN not in parsed.user and not paths_in(parsed.user)
         bare = rendered and IMAGE_TAG not in f'{parsed.user}{parsed.response}'
         fixes = list(check_texts(parsed, self.kind, count_tags=not bare))
         pictures = [check_picture(read_source(p, base), decode=self.decode) for p in parsed.pictures]

@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import DataError
-from ..protocol import prompt_image_sizes, prompt_paths
+from ..protocol import prompt_image_sizes
 from ..types import SegmentKind
-from .checks import parts
+from .checks import parts, paths_in
 from .rows import Fix, Reason, RowRejected
 
 PROCESSED_DIR = '/mnt/data/temp_processed_images'
@@ -73,7 +73,7 @@ def to_handles(user: str, response: str | None, sizes: Sequence[tuple[int, int]]
             raise RowRejected(
                 Reason.SPECIAL_TOKEN, 'the text holds $IMAGE_…, which prepared sets use for picture paths'
             )
-    spans = prompt_paths(user) if user_pictures else ()
+    spans = paths_in(user) if user_pictures else ()
     known = _number([span.path for span in spans], user_pictures)
     fixes: list[Fix] = [Fix.PROMPT_PATH] if spans else []
     for span, index in reversed(list(zip(spans, known, strict=True))):
