@@ -15,7 +15,6 @@ from . import protocol
 from .errors import DataError
 from .picture import is_file
 
-
 _ENDINGS = frozenset({'.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff'})
 
 
