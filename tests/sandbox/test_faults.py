@@ -134,7 +134,7 @@ def test_the_janitor_removes_only_abandoned_directories(tmp_path):
     mine = janitor.claim(str(tmp_path), others_may_pass=False)
     abandoned = janitor.claim(str(tmp_path), others_may_pass=False)
     os.close(abandoned.lock_fd)
-    (tmp_path / 'thyme-sandbox-other').mkdir()
+    (tmp_path / 'another-directory').mkdir()
     assert janitor.sweep(str(tmp_path)) == [abandoned.path]
     assert os.path.exists(mine.path)
     mine.remove()

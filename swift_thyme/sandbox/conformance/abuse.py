@@ -154,7 +154,7 @@ SPACE = (
     ),
     Case(
         'memory of snapshot and child together',
-        "big[:] = 2\nimport time\ntime.sleep(0.5)\nprint('HELD')",
+        "big[:] = 2\nimport time\ntime.sleep(2)\nprint('HELD')",
         before="big = np.ones(300 << 20, 'u1')",
         then="print('kept', big[0])",
         then_shows='kept 1',

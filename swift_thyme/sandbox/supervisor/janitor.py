@@ -70,6 +70,8 @@ def sweep(base: str) -> list[str]:
 def _is_abandoned(path: str) -> bool:
     try:
         fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True  # a directory gets its name only after its lock
     except OSError:
         return False
     try:

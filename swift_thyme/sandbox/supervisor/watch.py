@@ -29,7 +29,7 @@ async def watch(running: Callable[[], Iterable[Session]]) -> None:
     pause = _INTERVAL_S
     while True:
         await asyncio.sleep(pause)
-        begun = time.monotonic()
+        begun = time.thread_time()
         for session in list(running()):
             process = session.running
             if process is None or process.lost:
@@ -37,7 +37,7 @@ async def watch(running: Callable[[], Iterable[Session]]) -> None:
             problem = exceeded(session, process)
             if problem:
                 process.happen((OVER, problem.encode()))
-        pause = max(_INTERVAL_S, (time.monotonic() - begun) / _MOST_SHARE)
+        pause = max(_INTERVAL_S, (time.thread_time() - begun) / _MOST_SHARE)
 
 
 def exceeded(session: Session, process: Process) -> str:
