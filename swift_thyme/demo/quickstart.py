@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import protocol
 from ..data.synth import Kind, SetSpec, generate
 from ..errors import ThymeError
 from .host_command import HostCommand, logged, run
@@ -67,9 +68,9 @@ class Quickstart:
         with self._timed('data'):
             self._make_data()
         with self._timed('SFT stage 1'):
-            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=3e-3, steps=96)
+            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=4e-3, steps=120)
         with self._timed('SFT stage 2'):
-            self._sft('sft-2', 'sft-1', 'sft2', loss_scale='thyme', lr=1e-3, steps=36)
+            self._sft('sft-2', 'sft-1', 'sft*', loss_scale='thyme', lr=1.5e-3, steps=44)
         with self._timed('GRPO-ATS'), judge(self._folders.logs / 'judge.log') as address:
             self._grpo(address)
         with self._timed('answer'):
@@ -95,6 +96,8 @@ class Quickstart:
     def _make_data(self) -> None:
         for name, spec in SETS.items():
             generate(spec, self._folders.data / name)
+        keep_easy_rows(self._folders.data / 'sft1' / 'rows.jsonl')
+        ask_again(self._folders.data / 'sft1' / 'rows.jsonl', self._folders.data / 'rl' / 'rows.jsonl')
 
     def _sft(self, name: str, start: str, data: str, *, loss_scale: str, lr: float, steps: int) -> None:
         command = HostCommand(
@@ -106,6 +109,7 @@ class Quickstart:
                 'max_steps': steps,
                 'save_steps': steps,
                 'warmup_ratio': 0.05,
+                'adam_beta2': 0.95,
                 'gradient_accumulation_steps': 1,
             },
         )
@@ -198,28 +202,60 @@ class Quickstart:
         return found[-1]
 
     def _answer(self) -> dict[str, Any]:
-        os.environ['MAX_PIXELS'] = str(MAX_PIXELS)
-        from ..infer import InferSettings, Thinker
-        from ..record import trajectory_json
-
-        row = json.loads((self._folders.data / 'eval' / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
-        thinker = Thinker.load(self.checkpoint('grpo'), template=TEMPLATE, settings=InferSettings(max_tokens=400))
-        images = row['images']
-        trajectory = thinker.ask(row['question'], images, output_dir=self._folders.answer / 'images')
-        record = trajectory_json(trajectory, question=row['question'], images=images)
-        self._folders.answer.mkdir(parents=True, exist_ok=True)
-        path = self._folders.answer / 'trajectory.json'
-        path.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding='utf-8')
-        return record
+        """One question of stage 1 through `thyme infer`, run where the picture has the path that the model was taught."""
+        row = json.loads((self._folders.data / 'rl' / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
+        folder = self._folders.data / 'sft1'
+        argv = [sys.executable, '-m', 'swift_thyme.cli', 'infer', '--model', str(self.checkpoint('grpo'))]
+        argv += ['--template', TEMPLATE, '--image', str(Path(row['images'][0]).relative_to(folder))]
+        argv += ['--question', row['question'], '--max-tokens', '400', '--save', str(self._folders.answer)]
+        log = self._folders.logs / 'infer.log'
+        env = {**os.environ, 'MAX_PIXELS': str(MAX_PIXELS)}
+        with log.open('w', encoding='utf-8') as file:
+            subprocess.run(argv, cwd=folder, env=env, stdout=file, stderr=subprocess.STDOUT, check=False)
+        record = self._folders.answer / 'trajectory.json'
+        if not record.is_file():
+            raise ThymeError(f'`thyme infer` gave no trajectory; see {log}')
+        trajectory: dict[str, Any] = json.loads(record.read_text(encoding='utf-8'))
+        return trajectory
 
 
 SETS = {
-    'sft1': SetSpec(task='find_read', n=12, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
-    'sft2-pictures': SetSpec(task='compute_image', n=6, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
-    'sft2-text': SetSpec(task='compute', n=6, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
-    'rl': SetSpec(task='find_read', n=8, seed=3, kind=Kind.RL, canvas='2k', difficulty=(0.3, 0.5)),
-    'eval': SetSpec(task='find_read', n=2, seed=4, kind=Kind.EVAL, canvas='2k', difficulty=(0.3, 0.5)),
+    'sft1': SetSpec(task='find_read', n=16, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
+    'sft2-pictures': SetSpec(task='compute_image', n=2, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
+    'sft2-text': SetSpec(task='compute', n=3, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
 }
+
+
+def keep_easy_rows(path: Path, *, one_round: int = 3, two_rounds: int = 1) -> int:
+    """Leaves the rows a tiny model can learn in a minute: a few, most of them with one round of code.
+
+    With `thyme_last_round` a row of several rounds trains its end only; from such rows alone no model learns to begin.
+
+    Returns:
+        The number of rows kept; the others stay in `canonical.jsonl` beside it.
+    """
+    left = {1: one_round, 2: two_rounds}
+    kept = []
+    for line in path.read_text(encoding='utf-8').splitlines(keepends=True):
+        rounds = len(protocol.code_blocks(json.loads(line)['messages'][-1]['content']))
+        if left.get(rounds, 0):
+            left[rounds] -= 1
+            kept.append(line)
+    path.write_text(''.join(kept), encoding='utf-8')
+    return len(kept)
+
+
+def ask_again(sft_rows: Path, rl_rows: Path) -> None:
+    """Makes RL rows of SFT rows: the same questions, with the solution and without the response.
+
+    A model that has seen a handful of rows can answer no others; a real run has RL questions of its own.
+    """
+    rl_rows.parent.mkdir(parents=True, exist_ok=True)
+    with rl_rows.open('w', encoding='utf-8') as file:
+        for line in sft_rows.read_text(encoding='utf-8').splitlines():
+            row = json.loads(line)
+            asked = {'messages': row['messages'][:-1], 'images': row['images'][:1]}
+            file.write(json.dumps({**asked, 'solution': row['solution'], 'question': row['question']}) + '\n')
 
 
 @contextmanager
