@@ -146,7 +146,7 @@ class Quickstart:
             'model_type': 'qwen2_5_vl',
             'external_plugins': self._plugin(),
             'template': TEMPLATE,
-            'dataset': sorted(self._folders.data.glob(f'{data}*/rows*.jsonl')),
+            'dataset': sorted(self._folders.data.glob(f'{data}/rows*.jsonl')),
             'output_dir': self._folders.models / name,
             'add_version': 'false',
             'check_model': 'false',
@@ -202,7 +202,7 @@ class Quickstart:
         return found[-1]
 
     def _answer(self) -> dict[str, Any]:
-        """One question of stage 1 through `thyme infer`, run where the picture has the path that the model was taught."""
+        """One question of stage 1 through `thyme infer`, run where the picture has the path the model was taught."""
         row = json.loads((self._folders.data / 'rl' / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
         folder = self._folders.data / 'sft1'
         argv = [sys.executable, '-m', 'swift_thyme.cli', 'infer', '--model', str(self.checkpoint('grpo'))]
