@@ -1,14 +1,19 @@
-"""Every conformance case, one test each; the cases run a few at a time, since many of them only wait."""
+"""Every conformance case, one test each; the cases run a few at a time, since many of them only wait.
+
+Limits are in seconds, so a case that fails beside others on a loaded machine is run once more alone, with a warning that
+shows both verdicts. `os._exit` was seen to need that once, on a machine that trained a model at the same time.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import warnings
 
 import pytest
 
 from swift_thyme.sandbox.conformance import CASES, check
 
-AT_A_TIME = 4
+AT_A_TIME = 3
 
 
 def test_names_are_unique():
@@ -32,7 +37,12 @@ def verdicts(request, sandbox, world):
             async with free:
                 return case.name, await check(case, sandbox, world)
 
-        return dict(await asyncio.gather(*(run_one(case) for case in chosen)))
+        found = dict(await asyncio.gather(*(run_one(case) for case in chosen)))
+        for case in chosen:
+            if found[case.name]:
+                first, found[case.name] = found[case.name], await check(case, sandbox, world)
+                warnings.warn(f'case {case.name!r} beside others: {first}; alone: {found[case.name]}', stacklevel=1)
+        return found
 
     return asyncio.run(run_all())
 
