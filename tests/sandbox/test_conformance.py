@@ -1,7 +1,7 @@
 """Every conformance case, one test each; the cases run a few at a time, since many of them only wait.
 
-Limits are in seconds, so a case that fails beside others on a loaded machine is run once more alone, with a warning that
-shows both verdicts. `os._exit` was seen to need that once, on a machine that trained a model at the same time.
+Limits are in seconds: a case that fails beside others on a loaded machine is run once more alone, with a warning that
+shows both verdicts. `os._exit` needed that once, on a machine that trained a model at the same time.
 """
 
 from __future__ import annotations
