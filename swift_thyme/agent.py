@@ -14,7 +14,7 @@ from pathlib import Path
 from . import protocol
 from .errors import SandboxError
 from .sandbox.base import InputImage, Limits, Sandbox, Session
-from .types import Outcome, SandboxResult, StopReason, Trajectory, Turn
+from .types import SandboxResult, StopReason, Trajectory, Turn
 
 
 @dataclass(frozen=True)
@@ -189,11 +189,3 @@ def is_repetitive(text: str, settings: AgentSettings) -> bool:
             seen[1] = start + size
     most = max(count for count, _ in copies.values())
     return most > 1 and most * size > settings.repetition_share * len(text)
-
-
-def count_outcomes(results: Sequence[SandboxResult]) -> dict[Outcome, int]:
-    """How many snippets ended in each outcome; every outcome is present."""
-    counts = dict.fromkeys(Outcome, 0)
-    for result in results:
-        counts[result.outcome] += 1
-    return counts

@@ -68,13 +68,6 @@ class TokenRules:
         return runs
 
 
-def untrained_words(row: TracedRow, tokenizer: Any) -> str:
-    """The decoded assistant turn without its trained tokens: what the mask left out, sandbox output by right."""
-    start = len(row.input_ids) - 1 - row.input_ids[::-1].index(tokenizer.convert_tokens_to_ids(_TURN_START))
-    ids = [i for i, label in zip(row.input_ids[start:], row.labels[start:], strict=True) if label == IGNORED]
-    return str(tokenizer.decode(ids))
-
-
 def trained_ids(row: TracedRow) -> list[int]:
     """The ids that the loss is computed on, in order."""
     return [label for label in row.labels if label != IGNORED]

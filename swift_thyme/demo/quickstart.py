@@ -25,7 +25,7 @@ from typing import Any
 from .. import protocol
 from ..data.synth import Kind, SetSpec, generate
 from ..errors import ThymeError
-from .host_command import HostCommand, logged, run
+from .host_command import HostCommand, run
 
 TEMPLATE = 'thyme_qwen2_5_vl'
 MAX_PIXELS = 50_176
@@ -279,9 +279,3 @@ def judge(log: Path) -> Iterator[str]:
             process.wait(STOP_JUDGE_S)
             if process.stdout is not None:
                 process.stdout.close()
-
-
-def losses(model_dir: Path) -> tuple[float, float]:
-    """First and last training loss of a stage."""
-    values = logged(model_dir, 'loss')
-    return values[0], values[-1]
