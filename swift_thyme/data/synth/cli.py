@@ -73,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
     parser.add_argument('--out', type=Path, required=True, help='folder of the set; made if missing')
+    _add_set_arguments(parser)
+
+
+def _add_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags that look at a finished set instead of making one."""
     parser.add_argument(
         '--readable', action='store_true', help='count what of the set in --out is readable without a tool'
     )
