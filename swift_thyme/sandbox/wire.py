@@ -20,7 +20,8 @@ CHUNK_BYTES = 32_000
 COMMAND_MORE, COMMAND_RUN, COMMAND_SNAPSHOT_RUN, COMMAND_SHED = b'm', b'r', b's', b't'
 """To a session's process: part of a snippet; its last part: run here / fork first; replace yourself by a fork."""
 READY, FORKED, REPORT_MORE, REPORT, ENDED, SHED = b'i', b'f', b'p', b'R', b'x', b'T'
-"""From it: ready; forked (pid); part of a report; its last part; child ended (status); replaced by a fork (pid)."""
+"""From it: ready; I am the fork that runs the snippet; part of a report; its last part; the fork ended, or could not be
+made (status); I am the fork that goes on. The kernel says who sent each."""
 
 HEADER = struct.Struct('<I')
 
@@ -78,5 +79,7 @@ def unpack_fields(data: bytes) -> list[bytes]:
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """A connected pair that keeps message borders."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """A connected pair that keeps message borders; the first end learns who sent each message."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import socket
 import sys
-from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek, waitpid
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, lseek, waitpid
 from os import fsencode as encode_path
 from resource import RUSAGE_SELF, getrusage
 from select import POLLNVAL, poll
@@ -104,12 +104,12 @@ class _Loop:
             self._run(nonce, code)
 
     def _stay_behind(self, nonce: bytes) -> bool:
-        """Forks: False in the child, which runs the snippet; True here once the child failed and is gone."""
+        """Forks: False in the child, which runs the snippet; True here once the child failed, or was never made."""
         offsets = self._offsets()
         pid = _raw_fork()
         if pid == 0:
+            self._sendmsg([wire.FORKED + nonce])
             return False
-        self._sendmsg([wire.FORKED + nonce + str(pid).encode()])
         status = waitpid(pid, 0)[1] if pid > 0 else 0
         for fd, offset in offsets:
             try:
@@ -145,4 +145,4 @@ class _Loop:
             while True:
                 waitpid(-1, 0)
         sys.stdout = sys.stderr = self._runner.output
-        self._sendmsg([wire.SHED + nonce + str(getpid()).encode()])
+        self._sendmsg([wire.SHED + nonce])

@@ -1,17 +1,20 @@
 """One session's processes as the supervisor sees them: the channel, the listener, who is who, stop, kill.
 
 At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its parent, which
-waits for it to end. Both are in one process group that they cannot leave.
+waits for it to end. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
+(`SCM_CREDENTIALS`), so neither can speak for the other.
 """
 
 from __future__ import annotations
 
+import array
 import asyncio
 import errno
 import os
 import select
 import signal
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +35,10 @@ _AT_ONCE = 32
 _FREE_CALLS, _CALL_PAUSE_S = 2000, 0.002
 """Calls of one turn that are answered at once; further ones are slowed down, so that no session floods the rest."""
 _RECVMSG = str(numbers().get('recvmsg', -1)).encode()
+
+_CREDENTIALS = struct.Struct('iII')
+"""`struct ucred`: pid, uid, gid of a message's sender."""
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4)
 
 Event = tuple[bytes, bytes]
 """Kind (as in `wire`, or one of the two below) and payload."""
@@ -63,10 +70,11 @@ class Process:
         self.files_made = 0
         """Files and directories the session asked to make so far."""
         self._files_left = self._messages = self._calls = 0
-        self.exit_status: dict[int, int] = {}
         self._listener = -1
+        self._is_ready = False
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
+        self._awaits_fork = False
         self._forks_allowed = self._forker = 0
         self._report = bytearray()
         self._loop.add_reader(channel.fileno(), self._hear)
@@ -81,6 +89,7 @@ class Process:
             may_fork: one fork is expected; it is allowed until its maker says that it is done.
         """
         self._nonce = nonce
+        self._awaits_fork = may_fork
         self._forks_allowed, self._forker = _FORK_TRIES if may_fork else 0, 0
         self._report.clear()
         self._files_left = self._messages = self._calls = 0
@@ -123,16 +132,13 @@ class Process:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def adopt(self, payload: bytes) -> bool:
-        """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
-        pid = int(payload) if payload.isdigit() and len(payload) < 10 else 0
-        if pid < 2 or (read_state(pid)[1] and not self.owns(pid)):
-            return False
-        self.holder, self.pid = self.pid, pid
-        return True
+    @property
+    def tried_to_fork(self) -> bool:
+        """Whether a fork of this turn was seen to begin."""
+        return self._forker != 0
 
     def owns(self, pid: int) -> bool:
-        """Whether a pid belongs to this session's process group."""
+        """Whether a pid is of this session's process group (one that ended and was not yet waited for is, too)."""
         try:
             return pid > 1 and os.getpgid(pid) == self.group
         except OSError:
@@ -178,8 +184,8 @@ class Process:
             self.holder = 0
 
     def return_to_holder(self) -> None:
-        """The snapshot is the session again."""
-        self.pid, self.holder = self.holder, 0
+        """The snapshot is the session again (or still, when its fork failed)."""
+        self.pid, self.holder = self.holder or self.pid, 0
 
     def kill(self) -> None:
         """Ends all of the session's processes and lets go of the descriptors."""
@@ -196,37 +202,52 @@ class Process:
             if self.lost:
                 return
             try:
-                data, fds, _, _ = socket.recv_fds(self._channel, wire.CHUNK_BYTES + 64, 1)
+                data, ancillary, _, _ = self._channel.recvmsg(wire.CHUNK_BYTES + 64, _ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError:
-                data, fds = b'', []
+                data, ancillary = b'', []
             if not data:
                 self._end()
                 return
-            self._take(data, fds)
+            sender, fds = 0, array.array('i')
+            for _level, kind, content in ancillary:
+                if kind == socket.SCM_CREDENTIALS:
+                    sender = _CREDENTIALS.unpack(content)[0]
+                elif kind == socket.SCM_RIGHTS:
+                    fds.frombytes(content[: len(content) // fds.itemsize * fds.itemsize])
+            self._take(data, fds.tolist(), sender)
 
-    def _take(self, data: bytes, fds: list[int]) -> None:
+    def _take(self, data: bytes, fds: list[int], sender: int) -> None:
         self._messages += 1
         if self._messages == _MOST_MESSAGES:
             self._nonce = b''
             self.happen((OVER, b'too many messages'))
         kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
-        if kind == wire.READY and fds and self._listener < 0:
+        if kind == wire.READY and fds and not self._is_ready:
+            self._is_ready = True
             self._listener = fds.pop()
             self._loop.add_reader(self._listener, self._answer_call)
             self.happen((wire.READY, b''))
         elif self._nonce and nonce == self._nonce:
-            self._count(kind, payload)
+            self._count(kind, payload, sender)
         for fd in fds:
             os.close(fd)
 
-    def _count(self, kind: bytes, payload: bytes) -> None:
+    def _count(self, kind: bytes, payload: bytes, sender: int) -> None:
+        """Takes a message of this turn; one that its sender has no right to say is dropped."""
         if kind in (wire.FORKED, wire.SHED):
-            self._forks_allowed = 0
-        if kind not in (wire.REPORT, wire.REPORT_MORE):
-            self.happen((kind, payload))
-            return
+            if self._awaits_fork and sender != self.pid:
+                self._awaits_fork, self._forks_allowed = False, 0
+                self.holder, self.pid = self.pid, sender
+                self.happen((kind, b''))
+        elif kind == wire.ENDED:
+            if sender == (self.holder or self.pid):
+                self.happen((kind, payload))
+        elif sender == self.pid and not self._awaits_fork and kind in (wire.REPORT, wire.REPORT_MORE):
+            self._add_to_report(kind, payload)
+
+    def _add_to_report(self, kind: bytes, payload: bytes) -> None:
         self._report += payload
         if len(self._report) > self._most_report_bytes:
             self._nonce = b''

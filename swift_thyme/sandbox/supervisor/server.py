@@ -48,7 +48,7 @@ class Server:
         self._setup = setup
         self._policy = Policy(setup.tier, setup.rollback)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
-        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache, self._note_exit)
+        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
@@ -183,11 +183,7 @@ class Server:
                 return
             if not pid:
                 return
-            self._note_exit(pid, status)
-
-    def _note_exit(self, pid: int, status: int) -> None:
-        for session in self._sessions.values():
-            session.note_exit(pid, status)
+            self._zygote.note_exit(pid, status)
 
 
 def serve(channel_fd: int, setup: Setup) -> None:

@@ -24,6 +24,7 @@ from .zygote import ZygoteProcess
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
+_POLL_S = 0.05
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
@@ -199,23 +200,16 @@ class Session:
     async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
         """Waits for what ends the turn: a report, an end, or the time limit."""
         deadline = time.monotonic() + timeout_s
-        report: Event | None = None
         while True:
             event = await process.next_event(max(deadline - time.monotonic(), 0))
             if event is None and snapshot and not process.holder:
                 event = await process.next_event(_SETTLE_TIMEOUT_S)  # late, but who is to be killed must be known
             if event is None:
                 return b'timeout', b''
-            kind, payload = event
-            if kind == wire.FORKED and snapshot and not process.holder:
-                if not process.adopt(payload):
-                    return LOST, b''
-            elif kind == wire.REPORT:
-                report = event
-            elif kind in (wire.ENDED, LOST, OVER):
+            if event[0] == wire.REPORT:
+                return event
+            if event[0] in (wire.ENDED, LOST, OVER):
                 return await self._ended(process, event)
-            if report is not None and (process.holder or not snapshot):
-                return report
 
     async def _ended(self, process: Process, event: Event) -> Event:
         """Adds the wait status to an end, and tells a snippet's own end from a kill by someone else."""
@@ -223,14 +217,12 @@ class Session:
         if kind == OVER:
             return event
         if kind == LOST:
-            for _ in range(100):
-                if process.pid in process.exit_status:
-                    break
-                await asyncio.sleep(0.005)
-            payload = str(process.exit_status.get(process.pid, 0)).encode()
+            payload = str(await self._zygote.exit_status(process.pid)).encode()
         status = _number(payload)
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             raise Killed('SIGKILL')
+        if kind == wire.ENDED and process.tried_to_fork and not process.holder:
+            raise Killed('no snapshot of it could be made')
         return LOST, payload
 
     def _explain(self, kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
@@ -299,32 +291,35 @@ class Session:
 
     async def _shed(self, process: Process, nonce: bytes) -> None:
         """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
-        old = process.pid
         fresh = os.urandom(wire.NONCE_BYTES)
         process.begin(fresh, may_fork=True)
         await process.send([wire.COMMAND_SHED + fresh], _SETTLE_TIMEOUT_S)
         event = await process.next_event(_SETTLE_TIMEOUT_S)
-        if event is None or event[0] != wire.SHED or not process.adopt(event[1]):
+        if event is None or event[0] != wire.SHED:
             await self._start_anew(process)
             return
-        process.holder = 0
-        process.signal(old, signal.SIGKILL)
+        process.release_holder()
         await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
-        if snapshot and process.holder and not process.lost:
-            process.signal(process.pid, signal.SIGKILL)
-            gone = read_state(process.pid)[0] in 'X'
-            while not gone:
-                event = await process.next_event(_SETTLE_TIMEOUT_S)
-                gone = event is not None and event[0] == wire.ENDED
-                if event is None or event[0] == LOST:
-                    break
-            if gone:
-                process.return_to_holder()
-                self._memory.restore()
-                return
+        if snapshot and not process.lost and await self._end_fork(process):
+            process.return_to_holder()
+            self._memory.restore()
+            return
         await self._start_anew(process)
+
+    async def _end_fork(self, process: Process) -> bool:
+        """Ends the process that ran the snippet; whether the one it was forked from is there to go on."""
+        if not process.holder:
+            return False
+        process.signal(process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        while process.owns(process.pid):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or process.lost:
+                return False
+            await process.next_event(min(left_s, _POLL_S))
+        return process.owns(process.holder)
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
@@ -355,11 +350,6 @@ class Session:
             return 0
         except OSError:
             return 1  # it changes while it is looked at; asked again at the next file
-
-    def note_exit(self, pid: int, status: int) -> None:
-        """Learns how one of the session's processes ended."""
-        if self._process is not None and pid in (self._process.pid, self._process.group):
-            self._process.exit_status[pid] = status
 
 
 def _result(outcome: Outcome, text: str) -> dict[str, Any]:

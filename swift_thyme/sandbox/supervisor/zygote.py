@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...errors import SandboxUnavailable
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
 _FORK_TRIES = 5
+_EXITS_KEPT = 1024
 
 
 def clean_environment(run_dir: str) -> dict[str, str]:
@@ -44,15 +45,14 @@ def clean_environment(run_dir: str) -> dict[str, str]:
 class ZygoteProcess:
     """One zygote at a time; the next one is started when it is needed."""
 
-    def __init__(self, run_dir: str, font_cache: str, on_ended: Callable[[int, int], None]) -> None:
+    def __init__(self, run_dir: str, font_cache: str) -> None:
         """
         Args:
             run_dir: the supervisor's directory.
             font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
-            on_ended: called with pid and wait status of every process that ended beneath the zygote.
         """
         self._run_dir, self._font_cache = run_dir, font_cache
-        self._on_ended = on_ended
+        self._exits: OrderedDict[int, int] = OrderedDict()
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
         self._waiting: dict[int, asyncio.Future[int]] = {}
@@ -130,6 +130,7 @@ class ZygoteProcess:
             finally:
                 self._waiting.pop(serial, None)
             if pid:
+                self._exits.pop(pid, None)
                 return pid
         raise SandboxUnavailable(
             f'the zygote was lost {_FORK_TRIES} times while a session was opened; run `thyme doctor`'
@@ -142,6 +143,21 @@ class ZygoteProcess:
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.001)
+
+    def note_exit(self, pid: int, status: int) -> None:
+        """Remembers how a process ended."""
+        self._exits[pid] = status
+        self._exits.move_to_end(pid)
+        if len(self._exits) > _EXITS_KEPT:
+            self._exits.popitem(last=False)
+
+    async def exit_status(self, pid: int) -> int:
+        """Wait status of a process that just ended; 0 when nobody says so in time."""
+        for _ in range(100):
+            if pid in self._exits:
+                break
+            await asyncio.sleep(0.005)
+        return self._exits.pop(pid, 0)
 
     def forget(self, group: int) -> None:
         """Tells the zygote that a process group is gone."""
@@ -162,7 +178,7 @@ class ZygoteProcess:
                 return
             message = json.loads(data)
             if 'ended' in message:
-                self._on_ended(message['ended'], message['status'])
+                self.note_exit(message['ended'], message['status'])
             elif 'forked' in message:
                 future = self._waiting.get(message['forked'])
                 if future is not None and not future.done():
