@@ -42,6 +42,7 @@ def main(channel_fd: int, program: bytes, readable: tuple[str, ...]) -> None:
         if not data:
             os._exit(0)
         request: dict[str, Any] = json.loads(data)
+        os.lseek(fds[0], 0, os.SEEK_SET)
         try:
             reply = examine(fds[0], fds[1], request)
         except Exception as error:  # noqa: BLE001 (a decoder raises anything on hostile bytes; the verdict is 'no')

@@ -18,10 +18,11 @@ CHUNK_BYTES = 32_000
 """Payload of one datagram; below every kernel's default socket buffer."""
 
 COMMAND_MORE, COMMAND_RUN, COMMAND_SNAPSHOT_RUN, COMMAND_SHED = b'm', b'r', b's', b't'
-"""To a session's process: part of a snippet; its last part: run here / fork first; replace yourself by a fork."""
-READY, FORKED, REPORT_MORE, REPORT, ENDED, SHED = b'i', b'f', b'p', b'R', b'x', b'T'
-"""From it: ready; I am the fork that runs the snippet; part of a report; its last part; the fork ended, or could not be
-made (status); I am the fork that goes on. The kernel says who sent each."""
+"""To a session's process: part of a snippet; its last part: run it / leave a snapshot and run it; replace yourself by
+a fork."""
+READY, FORKED, REPORT_MORE, REPORT, SHED = b'i', b'f', b'p', b'R', b'T'
+"""From it: ready; I am the snapshot; part of a report; its last part; I am the fork that goes on. The kernel says who
+sent each."""
 
 HEADER = struct.Struct('<I')
 

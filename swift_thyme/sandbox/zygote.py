@@ -103,12 +103,19 @@ def _warm_plotting() -> None:
         plt.plot([1, 2])
         plt.savefig(io.BytesIO())
         plt.close('all')
+        with contextlib.suppress(AttributeError):  # fonts hold files open, which no session inherits
+            importlib.import_module('matplotlib.font_manager')._get_font.cache_clear()
 
 
 def _pack_memory() -> None:
-    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
+    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little.
+
+    New objects of a fork come one beside another at the end of the heap, not from holes all over it: a page is copied
+    when the first object on it is written.
+    """
     gc.collect()
     gc.freeze()
+    linux.use_up_free_memory()
     huge = 2 << 20
     ranges = []
     with open('/proc/self/maps') as maps:
@@ -125,7 +132,10 @@ class Zygote:
     """Forks on request and reaps; the supervisor holds the other end of `control`."""
 
     def __init__(self, control: socket.socket) -> None:
+        from .runner import Runner
+
         self._control = control
+        self._runner = Runner()
         self._groups: set[int] = set()
         self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
@@ -171,7 +181,7 @@ class Zygote:
         if 'forget' in request:
             self._groups.discard(request['forget'])
             return True
-        pid = os.fork()
+        pid = linux.fork()
         if pid == 0:
             self._become(request, fds[0])
         for fd in fds:
@@ -192,7 +202,7 @@ class Zygote:
             if request['kind'] == 'decoder':
                 decoder.main(channel, self._decoder_filter, self._readable)
             else:
-                worker.main(channel, request, self._session_filter, self._readable)
+                worker.main(channel, request, self._runner, self._session_filter, self._readable)
         finally:
             os._exit(70)
 

@@ -8,15 +8,19 @@ from .modes import Mode, Repair
 
 
 class Log:
-    """Answers whether a repair is to be made, and remembers that it was asked for."""
+    """Answers whether a repair is to be made, and remembers that it was asked for. At first, none is."""
 
-    def __init__(self, modes: Mapping[str, str]) -> None:
-        """
+    def __init__(self) -> None:
+        self._modes = dict.fromkeys(Repair, Mode.OFF)
+        self.begin()
+
+    def choose(self, modes: Mapping[str, str]) -> None:
+        """Sets what is done.
+
         Args:
             modes: repair → mode, complete (`modes.resolve`).
         """
         self._modes = {Repair(name): Mode(mode) for name, mode in modes.items()}
-        self.begin()
 
     def begin(self) -> None:
         """Forgets the snippet before."""

@@ -1,8 +1,8 @@
 """One session's processes as the supervisor sees them: the channel, the listener, who is who, stop, kill.
 
-At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its parent, which
-waits for it to end. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
-(`SCM_CREDENTIALS`), so neither can speak for the other.
+At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its fork, which stands
+still. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
+(`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from contextlib import suppress
 from .. import seccomp, wire
 from ..syscalls import numbers
 from . import notify
+from .exits import Exits
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
@@ -41,18 +42,21 @@ _CREDENTIALS = struct.Struct('iII')
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4)
 
 Event = tuple[bytes, bytes]
-"""Kind (as in `wire`, or one of the two below) and payload."""
-LOST, OVER = b'eof', b'over'
+"""Kind (as in `wire`, or one of the three below) and payload."""
+LOST, OVER, ENDED = b'eof', b'over', b'end'
 
 
 class Process:
     """The processes of one session."""
 
-    def __init__(self, channel: socket.socket, pid: int, most_threads: int, most_report_bytes: int) -> None:
+    def __init__(
+        self, channel: socket.socket, pid: int, exits: Exits, most_threads: int, most_report_bytes: int
+    ) -> None:
         """
         Args:
             channel: our end; becomes non-blocking.
             pid: of the first process, which leads the group.
+            exits: who tells how it ended.
             most_threads: threads a snippet may have at a time.
             most_report_bytes: text a report may carry.
         """
@@ -60,8 +64,9 @@ class Process:
         self._channel = channel
         channel.setblocking(False)
         self.group = self.pid = pid
+        self._exits = exits
         self.holder = 0
-        """The process that waits as snapshot, if any."""
+        """The process that stands still as snapshot, if any."""
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
@@ -78,6 +83,7 @@ class Process:
         self._forks_allowed = self._forker = 0
         self._report = bytearray()
         self._loop.add_reader(channel.fileno(), self._hear)
+        exits.ask(pid, self._note_exit)
 
     # -- turn ---------------------------------------------------------------------------------------------------
 
@@ -168,14 +174,13 @@ class Process:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
 
-    async def freeze(self) -> int:
-        """Stops the running process; returns its number of threads, once none of them can run."""
+    async def freeze(self) -> bool:
+        """Stops the running process; returns, once none of its threads can run, whether it lives."""
         self.signal(self.pid, signal.SIGSTOP)
-        state, threads = read_state(self.pid)
-        while threads > 1 and state not in 'TZX' and not self.lost:
-            await asyncio.sleep(0.0005)
-            state, threads = read_state(self.pid)
-        return threads
+        if read_state(self.pid)[1] > 1:
+            while not (self.lost or all_stand_still(self.pid)):
+                await asyncio.sleep(0.0005)
+        return read_state(self.pid)[0] not in 'ZX'
 
     def release_holder(self) -> None:
         """Commits: the snapshot is not needed any more."""
@@ -184,8 +189,9 @@ class Process:
             self.holder = 0
 
     def return_to_holder(self) -> None:
-        """The snapshot is the session again (or still, when its fork failed)."""
-        self.pid, self.holder = self.holder or self.pid, 0
+        """The snapshot becomes the session."""
+        self._become(self.holder)
+        self.holder = 0
 
     def kill(self) -> None:
         """Ends all of the session's processes and lets go of the descriptors."""
@@ -193,6 +199,7 @@ class Process:
             with suppress(OSError):
                 if self.owns(self.pid) or self.owns(self.holder) or self.owns(self.group):
                     os.killpg(self.group, signal.SIGKILL)
+        self._exits.forget(self.pid)
         self._end()
 
     # -- channel ------------------------------------------------------------------------------------------------
@@ -239,13 +246,26 @@ class Process:
         if kind in (wire.FORKED, wire.SHED):
             if self._awaits_fork and sender != self.pid:
                 self._awaits_fork, self._forks_allowed = False, 0
-                self.holder, self.pid = self.pid, sender
+                self._take_fork(kind, sender)
                 self.happen((kind, b''))
-        elif kind == wire.ENDED:
-            if sender == (self.holder or self.pid):
-                self.happen((kind, payload))
-        elif sender == self.pid and not self._awaits_fork and kind in (wire.REPORT, wire.REPORT_MORE):
+        elif sender == self.pid and kind in (wire.REPORT, wire.REPORT_MORE):
             self._add_to_report(kind, payload)
+
+    def _take_fork(self, kind: bytes, pid: int) -> None:
+        if kind == wire.FORKED:
+            self.holder = pid
+            self.signal(pid, signal.SIGSTOP)
+        else:
+            self.holder = self.pid
+            self._become(pid)
+
+    def _become(self, pid: int) -> None:
+        self._exits.forget(self.pid)
+        self.pid = pid
+        self._exits.ask(pid, self._note_exit)
+
+    def _note_exit(self, status: int) -> None:
+        self.happen((ENDED, str(status).encode()))
 
     def _add_to_report(self, kind: bytes, payload: bytes) -> None:
         self._report += payload
@@ -310,6 +330,21 @@ class Process:
             self._files_left -= 1
             return errno.EDQUOT if self._files_left < 0 else 0
         return errno.EPERM
+
+
+def all_stand_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped or has ended."""
+    try:
+        threads = os.listdir(f'/proc/{pid}/task')
+    except OSError:
+        return True
+    return all(read_state(int(tid))[0] in 'TtZX' for tid in threads)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether none of a process's threads can run any more (it may still be waited for)."""
+    state, threads = read_state(pid)
+    return state in 'ZX' and threads <= 1
 
 
 def read_state(pid: int) -> tuple[str, int]:

@@ -134,7 +134,6 @@ class Server:
             'readable': [*(entry['path'] for entry in message['inputs']), self._run_dir.path + '/matplotlib'],
             'limits': limits,
             'repairs': self._setup.repairs,
-            'rollback': self._setup.rollback,
             'hidden': self._hidden,
         }
         if self._setup.tier == confine.Tier.B.value:
@@ -183,7 +182,7 @@ class Server:
                 return
             if not pid:
                 return
-            self._zygote.note_exit(pid, status)
+            self._zygote.exits.note(pid, status)
 
 
 def serve(channel_fd: int, setup: Setup) -> None:

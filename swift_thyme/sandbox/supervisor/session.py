@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,18 @@ from ..base import Limits
 from ..naming import Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
+from .held import unseen_bytes
 from .pictures import Decoders, Gallery
-from .process import LOST, OVER, Event, Process, read_state
+from .process import ENDED, LOST, OVER, Event, Process, has_ended, read_state
 from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
+_EXIT_TIMEOUT_S = 0.5
 _POLL_S = 0.05
+_FINAL = (wire.REPORT, ENDED, LOST, OVER)
+"""Kinds of events that end a turn."""
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
@@ -199,31 +204,20 @@ class Session:
 
     async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
         """Waits for what ends the turn: a report, an end, or the time limit."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            event = await process.next_event(max(deadline - time.monotonic(), 0))
-            if event is None and snapshot and not process.holder:
-                event = await process.next_event(_SETTLE_TIMEOUT_S)  # late, but who is to be killed must be known
-            if event is None:
-                return b'timeout', b''
-            if event[0] == wire.REPORT:
-                return event
-            if event[0] in (wire.ENDED, LOST, OVER):
-                return await self._ended(process, event)
-
-    async def _ended(self, process: Process, event: Event) -> Event:
-        """Adds the wait status to an end, and tells a snippet's own end from a kill by someone else."""
-        kind, payload = event
-        if kind == OVER:
-            return event
-        if kind == LOST:
-            payload = str(await self._zygote.exit_status(process.pid)).encode()
-        status = _number(payload)
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            raise Killed('SIGKILL')
-        if kind == wire.ENDED and process.tried_to_fork and not process.holder:
-            raise Killed('no snapshot of it could be made')
-        return LOST, payload
+        event = await _wait_for(process, _FINAL, timeout_s) or (b'timeout', b'')
+        if snapshot and not process.holder and event[0] != LOST:
+            # who is to be killed, and who is to go on, must be known
+            late = await _wait_for(process, (wire.FORKED, LOST), _SETTLE_TIMEOUT_S)
+            if not process.holder and process.tried_to_fork:
+                raise Killed('no snapshot of it could be made')
+            event = late if late is not None and late[0] == LOST else event
+        if event[0] in (ENDED, LOST):
+            if event[0] == LOST:
+                event = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S) or (ENDED, b'0')
+            status = int(event[1])
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                raise Killed('SIGKILL')
+        return event
 
     def _explain(self, kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
         if kind == b'timeout':
@@ -231,7 +225,7 @@ class Session:
         if kind == OVER:
             outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
             return _result(outcome, f'LimitError: {payload.decode()}')
-        status = _number(payload)
+        status = int(payload)
         how = 'exited'
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -241,9 +235,9 @@ class Session:
     async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
         """Turns a report into a result; says whether its effects are kept."""
         idle = await process.is_idle(_IDLE_TIMEOUT_S)
-        await process.freeze()
+        alive = await process.freeze()
         try:
-            if not idle:
+            if not (idle and alive):
                 raise ValueError('the report came before the end')
             status, text, dropped, made, seen, *names = (
                 f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload)
@@ -253,7 +247,7 @@ class Session:
             return _result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
         images: list[dict[str, Any]] = []
         if outcome is Outcome.OK:
-            over, files = self._usage()
+            over, files = self._usage(process)
             if over:
                 return _result(Outcome.REFUSED, f'LimitError: {over}'), False
             accepted = await self._gallery.accept(self._namer.mentions(text, names[:64], files))
@@ -271,13 +265,14 @@ class Session:
         result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
 
-    def _usage(self) -> tuple[str, list[str]]:
+    def _usage(self, process: Process) -> tuple[str, list[str]]:
         """What quota is exceeded ('' for none), and the session's regular files."""
         try:
             entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        if sum(entry.used_bytes for entry in entries.values()) > self.limits.disk_bytes:
+        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(process, len(entries))
+        if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]
 
@@ -294,7 +289,7 @@ class Session:
         fresh = os.urandom(wire.NONCE_BYTES)
         process.begin(fresh, may_fork=True)
         await process.send([wire.COMMAND_SHED + fresh], _SETTLE_TIMEOUT_S)
-        event = await process.next_event(_SETTLE_TIMEOUT_S)
+        event = await _wait_for(process, (wire.SHED, ENDED, LOST, OVER), _SETTLE_TIMEOUT_S)
         if event is None or event[0] != wire.SHED:
             await self._start_anew(process)
             return
@@ -302,19 +297,19 @@ class Session:
         await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
-        if snapshot and not process.lost and await self._end_fork(process):
+        if snapshot and not process.lost and await self._end_runner(process):
             process.return_to_holder()
             self._memory.restore()
             return
         await self._start_anew(process)
 
-    async def _end_fork(self, process: Process) -> bool:
-        """Ends the process that ran the snippet; whether the one it was forked from is there to go on."""
+    async def _end_runner(self, process: Process) -> bool:
+        """Ends the process that ran the snippet; whether its snapshot is there to go on."""
         if not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
-        while process.owns(process.pid):
+        while process.owns(process.pid) and not has_ended(process.pid):
             left_s = deadline - time.monotonic()
             if left_s <= 0 or process.lost:
                 return False
@@ -335,7 +330,7 @@ class Session:
         ours, theirs = wire.socket_pair()
         with theirs:
             pid = await self._zygote.fork(self._request, theirs.fileno())
-        process = Process(ours, pid, self.limits.processes, self.limits.output_bytes * 4)
+        process = Process(ours, pid, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
         process.room_for_files = self._room_for_files
         event = await process.next_event(_START_TIMEOUT_S)
         if event is None or event[0] != wire.READY:
@@ -369,6 +364,10 @@ def _discard(task: asyncio.Task[Process]) -> None:
         task.result().kill()
 
 
-def _number(payload: bytes) -> int:
-    """A wait status that a session's process sent; 0 when it is none."""
-    return int(payload) if payload.isdigit() and len(payload) < 8 else 0
+async def _wait_for(process: Process, kinds: Container[bytes], timeout_s: float) -> Event | None:
+    """The first event of one of these kinds; None when none comes in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        event = await process.next_event(max(deadline - time.monotonic(), 0))
+        if event is None or event[0] in kinds:
+            return event

@@ -12,16 +12,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
 from ...errors import SandboxUnavailable
+from .exits import Exits
 
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
 _FORK_TRIES = 5
-_EXITS_KEPT = 1024
 
 
 def clean_environment(run_dir: str) -> dict[str, str]:
@@ -30,6 +29,8 @@ def clean_environment(run_dir: str) -> dict[str, str]:
         'HOME': '/nonexistent',
         'LANG': 'C.UTF-8',
         'MALLOC_ARENA_MAX': '1',
+        'MALLOC_MMAP_THRESHOLD_': str(1 << 30),  # pictures are put where the last ones were, not into fresh pages
+        'MALLOC_TRIM_THRESHOLD_': str(1 << 30),
         'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
         'MPLBACKEND': 'Agg',
         'MPLCONFIGDIR': os.path.join(run_dir, 'matplotlib'),
@@ -51,8 +52,8 @@ class ZygoteProcess:
             run_dir: the supervisor's directory.
             font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
         """
-        self._run_dir, self._font_cache = run_dir, font_cache
-        self._exits: OrderedDict[int, int] = OrderedDict()
+        self.run_dir, self._font_cache = run_dir, font_cache
+        self.exits = Exits()
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
         self._waiting: dict[int, asyncio.Future[int]] = {}
@@ -85,7 +86,7 @@ class ZygoteProcess:
                 ) from error
 
     def _spawn(self, control_fd: int) -> int:
-        fonts = os.path.join(self._run_dir, 'matplotlib')
+        fonts = os.path.join(self.run_dir, 'matplotlib')
         os.makedirs(fonts, mode=0o755, exist_ok=True)
         for path in glob.glob(os.path.join(self._font_cache, 'fontlist-*.json')):
             with suppress(OSError):
@@ -98,7 +99,7 @@ class ZygoteProcess:
             process = subprocess.Popen(
                 [sys.executable, '-m', 'swift_thyme.sandbox.zygote', str(control_fd)],
                 pass_fds=[control_fd],
-                env=clean_environment(self._run_dir),
+                env=clean_environment(self.run_dir),
                 cwd='/',
                 stdin=subprocess.DEVNULL,
             )
@@ -130,7 +131,6 @@ class ZygoteProcess:
             finally:
                 self._waiting.pop(serial, None)
             if pid:
-                self._exits.pop(pid, None)
                 return pid
         raise SandboxUnavailable(
             f'the zygote was lost {_FORK_TRIES} times while a session was opened; run `thyme doctor`'
@@ -143,21 +143,6 @@ class ZygoteProcess:
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-
-    def note_exit(self, pid: int, status: int) -> None:
-        """Remembers how a process ended."""
-        self._exits[pid] = status
-        self._exits.move_to_end(pid)
-        if len(self._exits) > _EXITS_KEPT:
-            self._exits.popitem(last=False)
-
-    async def exit_status(self, pid: int) -> int:
-        """Wait status of a process that just ended; 0 when nobody says so in time."""
-        for _ in range(100):
-            if pid in self._exits:
-                break
-            await asyncio.sleep(0.005)
-        return self._exits.pop(pid, 0)
 
     def forget(self, group: int) -> None:
         """Tells the zygote that a process group is gone."""
@@ -178,7 +163,7 @@ class ZygoteProcess:
                 return
             message = json.loads(data)
             if 'ended' in message:
-                self.note_exit(message['ended'], message['status'])
+                self.exits.note(message['ended'], message['status'])
             elif 'forked' in message:
                 future = self._waiting.get(message['forked'])
                 if future is not None and not future.done():
