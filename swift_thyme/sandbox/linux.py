@@ -11,6 +11,7 @@ import errno
 import os
 import signal
 import struct
+import sys
 from collections.abc import Sequence
 
 from .syscalls import numbers
@@ -83,10 +84,14 @@ def landlock_ruleset(handled_fs: int, handled_net: int, scoped: int, abi: int) -
     return syscall('landlock_create_ruleset', ctypes.byref(attributes), ctypes.c_size_t(size), 0)
 
 
-def landlock_allow(ruleset: int, parent_fd: int, rights: int) -> None:
-    """Grants rights beneath an open path (an `O_PATH` descriptor)."""
-    rule = ctypes.create_string_buffer(struct.pack('=Qi', rights, parent_fd), 12)
-    syscall('landlock_add_rule', ruleset, 1, ctypes.byref(rule), 0)
+def landlock_rule(parent_fd: int, rights: int) -> bytes:
+    """Rights beneath an open path (an `O_PATH` descriptor), as `landlock_allow` takes them."""
+    return struct.pack('=Qi', rights, parent_fd)
+
+
+def landlock_allow(ruleset: int, rule: bytes) -> None:
+    """Grants what a rule says."""
+    syscall('landlock_add_rule', ruleset, 1, rule, 0)
 
 
 def landlock_restrict(ruleset: int) -> None:
@@ -114,6 +119,11 @@ def drop_capabilities() -> None:
     """Gives up every capability of the calling process (they cannot come back without exec)."""
     header = ctypes.create_string_buffer(struct.pack('Ii', 0x20080522, 0), 8)
     syscall('capset', ctypes.byref(header), ctypes.byref(ctypes.create_string_buffer(24)))
+
+
+def ignore_ended_children() -> None:
+    """Makes the kernel reap the calling process's children, past any handler that Python knows."""
+    _libc.signal(int(signal.SIGCHLD), ctypes.c_void_p(1))
 
 
 def watch_children(handler_fd: int) -> None:
@@ -156,8 +166,8 @@ class _HeapState(ctypes.Structure):
 
 
 def free_heap_bytes() -> int:
-    """Memory that the C library holds and nobody uses; 0 where it cannot say (before glibc 2.33)."""
-    return int(_heap_state().free_bytes) if _heap_state is not None else 0
+    """Memory that the C library holds and nobody uses; very much where it cannot say (before glibc 2.33)."""
+    return int(_heap_state().free_bytes) if _heap_state is not None else sys.maxsize
 
 
 _heap_state = getattr(_libc, 'mallinfo2', None)

@@ -16,17 +16,17 @@ import math
 import os
 import random
 import re
-import struct
 import sys
 import threading
 import types
 import warnings
 from collections.abc import Iterator
 from pathlib import PurePath
-from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, SIG_IGN, SIGCHLD, setitimer, signal
+from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
 from traceback import walk_tb
 from typing import Any
 
+from .linux import ignore_ended_children
 from .refusal import Refusal, close_doors, refuse_event
 from .repair.layer import Layer
 
@@ -110,10 +110,12 @@ class Runner:
         import PIL
         import PIL.Image
 
-        self._main = types.ModuleType('__main__')
+        self._replaced = sys.modules.get('__main__')  # kept, since its end would touch all it holds
+        self._main = sys.modules['__main__'] = types.ModuleType('__main__')
         self.namespace: dict[str, Any] = self._main.__dict__
         self._named: set[str] = set()
         self._recursion_limit = sys.getrecursionlimit()
+        warnings.simplefilter('ignore')
         close_doors()
         self._layer = Layer()
         self._layer.install(self.namespace)
@@ -149,12 +151,10 @@ class Runner:
         self.namespace['temp_output_dir'] = request['work']
         self._layer.begin(request['repairs'], request['inputs'], request['work'])
         self.output = Output(request['limits']['output_bytes'] + 1)
-        sys.modules['__main__'] = self._main
         sys.argv = ['']
         sys.stdout = sys.stderr = self.output
-        warnings.simplefilter('ignore')
-        random.seed(os.urandom(32))
-        self._reseed(list(struct.unpack('8I', os.urandom(32))))
+        random.seed(int.from_bytes(os.urandom(16), 'little'))
+        self._reseed(int.from_bytes(os.urandom(4), 'little'))
         sys.addaudithook(refuse_event)
 
     def run(self, code: str) -> list[bytes]:
@@ -207,7 +207,7 @@ class Runner:
             for tool in range(6):
                 sys.monitoring.set_events(tool, 0)  # type: ignore[attr-defined]
         gc.callbacks.clear()
-        signal(SIGCHLD, SIG_IGN)
+        ignore_ended_children()
         for timer in (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF):
             setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output

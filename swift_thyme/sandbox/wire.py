@@ -1,8 +1,8 @@
 """Messages between the processes of the sandbox: framing and field encoding, nothing else.
 
-Two kinds. Trusted ends (trainer, supervisor, zygote, decoder) exchange JSON. The supervisor and a session's process,
-which a snippet may have taken over, exchange datagrams that carry the turn's nonce and plain byte fields: no parser
-that a snippet could have patched, and nothing from an earlier turn is ever taken for the present one.
+Two kinds. Trusted ends (trainer, supervisor, zygote, decoder) exchange JSON and numbers. The supervisor and a session's
+process, which a snippet may have taken over, exchange datagrams that carry the turn's nonce and plain byte fields: no
+parser that a snippet could have patched, and nothing from an earlier turn is ever taken for the present one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ a fork."""
 READY, FORKED, REPORT_MORE, REPORT, SHED = b'i', b'f', b'p', b'R', b'T'
 """From it: ready; I am the snapshot; part of a report; its last part; I am the fork that goes on. The kernel says who
 sent each."""
+
+ZYGOTE = struct.Struct('<cIi')
+"""Begins every message between supervisor and zygote: kind, number, value."""
+ZYGOTE_FORK, ZYGOTE_FORGET = b'f', b'g'
+"""To the zygote: fork (number of the request; a descriptor and JSON follow); a process group (number) is gone."""
+ZYGOTE_READY, ZYGOTE_FORKED, ZYGOTE_ENDED = b'r', b'p', b'e'
+"""From it: ready; forked (number of the request, pid); a process ended (pid, wait status)."""
 
 HEADER = struct.Struct('<I')
 

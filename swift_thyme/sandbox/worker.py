@@ -12,13 +12,15 @@ needs, so that patched modules and builtins do not confuse it.
 from __future__ import annotations
 
 import ctypes
+import os
+import resource
 import socket
 import sys
 from contextlib import suppress
 from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, lseek
 from os import fsencode as encode_path
 from select import POLLNVAL, poll
-from signal import SIG_IGN, SIGCHLD, pause, signal
+from signal import pause
 from typing import Any
 
 from . import confine, linux, seccomp, wire
@@ -31,7 +33,7 @@ _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: bytes, readable: tuple[str, ...]) -> None:
+def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: bytes, paths: confine.Paths) -> None:
     """Confines the calling process and serves one session; returns only when the session is over.
 
     Args:
@@ -39,10 +41,12 @@ def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: byte
         request: directories, pictures, limits and repairs of the session, from the supervisor.
         runner: as the zygote made it.
         program: the seccomp filter.
-        readable: paths every snippet may read.
+        paths: what every snippet may read.
     """
-    channel = _claim_descriptors(channel_fd)
-    signal(SIGCHLD, SIG_IGN)  # the kernel then reaps snapshots
+    confined = request['tier'] == 'A'
+    ruleset = paths.ruleset(request['readable'], [request['work']]) if confined else 2
+    channel = _claim_descriptors(channel_fd, ruleset)
+    linux.ignore_ended_children()  # snapshots, that is
     chdir(request['work'])
     limits = request['limits']
     runner.begin(request)
@@ -50,19 +54,16 @@ def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: byte
         confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
     )
     confine.give_up_privileges(request.get('uid'))
-    if request['tier'] == confine.Tier.A.value:
-        confine.restrict_paths([*readable, *request['readable']], [request['work']])
+    if confined:
+        confine.restrict(ruleset)
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)
     _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
 
 
-def _claim_descriptors(channel_fd: int) -> socket.socket:
-    """Moves the channel to its fixed number and closes everything else; 0, 1 and 2 become /dev/null."""
-    import os
-    import resource
-
+def _claim_descriptors(channel_fd: int, kept: int) -> socket.socket:
+    """Moves the channel to its fixed number and closes all but it and `kept`; 0, 1 and 2 become /dev/null."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft <= seccomp.CHANNEL_FD:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.CHANNEL_FD + 1, hard), hard))
@@ -70,7 +71,8 @@ def _claim_descriptors(channel_fd: int) -> socket.socket:
     null = os.open('/dev/null', os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    os.closerange(3, seccomp.CHANNEL_FD)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, seccomp.CHANNEL_FD)
     os.closerange(seccomp.CHANNEL_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
     return socket.socket(fileno=seccomp.CHANNEL_FD)
 

@@ -151,7 +151,7 @@ LIARS = (
     ),
     Case('200 MB in a returned path', "processed_path = 'x' * 200_000_000", **_KEPT),
     Case('code with surrogates and NUL', "x = '\ud800'\nprint(len(x), '\\x00ok')", **_KEPT),
-    Case('NUL in the source', 'x = 1\x00\nprint(x)', outcome=_ERROR, **_KEPT),
+    Case('NUL in the source, then its state', 'x = 1\x00\nprint(x)', outcome=_ERROR, **_KEPT),
     Case(
         'nesting too deep to parse', 'x = ' + '(' * 5000 + ')' * 5000, outcome=(_ERROR, Outcome.OUT_OF_MEMORY), **_KEPT
     ),

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from .modes import Mode, Repair
 
+_REPAIRS = {repair.value: repair for repair in Repair}
+_MODES = {mode.value: mode for mode in Mode}
+
 
 class Log:
     """Answers whether a repair is to be made, and remembers that it was asked for. At first, none is."""
@@ -20,7 +23,7 @@ class Log:
         Args:
             modes: repair → mode, complete (`modes.resolve`).
         """
-        self._modes = {Repair(name): Mode(mode) for name, mode in modes.items()}
+        self._modes = {_REPAIRS[name]: _MODES[mode] for name, mode in modes.items()}
 
     def begin(self) -> None:
         """Forgets the snippet before."""

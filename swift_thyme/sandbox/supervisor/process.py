@@ -67,6 +67,8 @@ class Process:
         self._exits = exits
         self.holder = 0
         """The process that stands still as snapshot, if any."""
+        self._leaving = 0
+        """One that was killed. Until it has ended it may still take a message from the channel."""
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
@@ -106,6 +108,9 @@ class Process:
     async def send(self, parts: list[bytes], timeout_s: float) -> None:
         """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
         deadline = self._loop.time() + timeout_s
+        while self.owns(self._leaving) and not has_ended(self._leaving) and self._loop.time() < deadline:
+            await asyncio.sleep(0.0005)
+        self._leaving = 0
         self.signal(self.pid, signal.SIGCONT)
         for part in parts:
             while not self.lost and self._loop.time() < deadline:
@@ -185,8 +190,12 @@ class Process:
     def release_holder(self) -> None:
         """Commits: the snapshot is not needed any more."""
         if self.holder:
-            self.signal(self.holder, signal.SIGKILL)
+            self._dismiss(self.holder)
             self.holder = 0
+
+    def _dismiss(self, pid: int) -> None:
+        self.signal(pid, signal.SIGKILL)
+        self._leaving = pid
 
     def return_to_holder(self) -> None:
         """The snapshot becomes the session."""
@@ -256,7 +265,7 @@ class Process:
             self.holder = pid
             self.signal(pid, signal.SIGSTOP)
         else:
-            self.holder = self.pid
+            self._dismiss(self.pid)
             self._become(pid)
 
     def _become(self, pid: int) -> None:

@@ -26,7 +26,7 @@ from .zygote import ZygoteProcess
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
-_EXIT_TIMEOUT_S = 0.5
+_EXIT_TIMEOUT_S = 5.0
 _POLL_S = 0.05
 _FINAL = (wire.REPORT, ENDED, LOST, OVER)
 """Kinds of events that end a turn."""
@@ -188,9 +188,10 @@ class Session:
             result, keep = await self._judge(process, payload, policy)
         else:
             result, keep = self._explain(kind, payload, timeout_s), False
-        if keep:
-            await self._commit(process, nonce)
-        elif policy.rollback or kind != wire.REPORT:
+        if keep and not await self._commit(process):
+            text = 'ProcessDied: a thread that the code left running ended the Python process'
+            result, keep, kind = _result(Outcome.DIED, text), False, ENDED
+        if not keep and (policy.rollback or kind != wire.REPORT):
             await self._roll_back(process, snapshot)
         return result
 
@@ -213,7 +214,9 @@ class Session:
             event = late if late is not None and late[0] == LOST else event
         if event[0] in (ENDED, LOST):
             if event[0] == LOST:
-                event = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S) or (ENDED, b'0')
+                event = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S)
+                if event is None:
+                    raise Killed('how it ended is not known')
             status = int(event[1])
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
                 raise Killed('SIGKILL')
@@ -278,23 +281,21 @@ class Session:
 
     # -- after a turn -------------------------------------------------------------------------------------------
 
-    async def _commit(self, process: Process, nonce: bytes) -> None:
+    async def _commit(self, process: Process) -> bool:
+        """Makes the state after the snippet the session's; False when its threads prevent that."""
+        if read_state(process.pid)[1] > 1 and not await self._shed(process):
+            return False
         self._pristine = False
         process.release_holder()
-        if read_state(process.pid)[1] > 1:
-            await self._shed(process, nonce)
+        return True
 
-    async def _shed(self, process: Process, nonce: bytes) -> None:
+    async def _shed(self, process: Process) -> bool:
         """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
-        fresh = os.urandom(wire.NONCE_BYTES)
-        process.begin(fresh, may_fork=True)
-        await process.send([wire.COMMAND_SHED + fresh], _SETTLE_TIMEOUT_S)
+        nonce = os.urandom(wire.NONCE_BYTES)
+        process.begin(nonce, may_fork=True)
+        await process.send([wire.COMMAND_SHED + nonce], _SETTLE_TIMEOUT_S)
         event = await _wait_for(process, (wire.SHED, ENDED, LOST, OVER), _SETTLE_TIMEOUT_S)
-        if event is None or event[0] != wire.SHED:
-            await self._start_anew(process)
-            return
-        process.release_holder()
-        await process.freeze()
+        return event is not None and event[0] == wire.SHED and await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
         if snapshot and not process.lost and await self._end_runner(process):

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...errors import SandboxUnavailable
+from .. import wire
 from .exits import Exits
 
 _START_TIMEOUT_S = 60.0
@@ -29,7 +30,7 @@ def clean_environment(run_dir: str) -> dict[str, str]:
         'HOME': '/nonexistent',
         'LANG': 'C.UTF-8',
         'MALLOC_ARENA_MAX': '1',
-        'MALLOC_MMAP_THRESHOLD_': str(1 << 30),  # pictures are put where the last ones were, not into fresh pages
+        'MALLOC_MMAP_THRESHOLD_': str(_largest_heap_piece()),  # pictures go where the last ones were
         'MALLOC_TRIM_THRESHOLD_': str(1 << 30),
         'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
         'MPLBACKEND': 'Agg',
@@ -41,6 +42,13 @@ def clean_environment(run_dir: str) -> dict[str, str]:
         'PYTHONMALLOC': 'malloc',
         'PYTHONPATH': os.pathsep.join(p for p in sys.path if p and os.path.isdir(p)),
     }
+
+
+def _largest_heap_piece() -> int:
+    """Bytes up to which the C library can be told to use its heap, not fresh pages of the kernel."""
+    name, _, version = (os.confstr('CS_GNU_LIBC_VERSION') or '').partition(' ')
+    recent = name == 'glibc' and tuple(int(part) for part in version.split('.')[:2]) >= (2, 35)
+    return 1 << 30 if recent else 32 << 20
 
 
 class ZygoteProcess:
@@ -124,7 +132,8 @@ class ZygoteProcess:
             future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._waiting[serial] = future
             try:
-                await self._send(control, json.dumps({**request, 'id': serial}).encode(), fd)
+                data = wire.ZYGOTE.pack(wire.ZYGOTE_FORK, serial, 0) + json.dumps(request).encode()
+                await self._send(control, data, fd)
                 pid = await future
             except OSError:
                 pid = 0
@@ -148,7 +157,7 @@ class ZygoteProcess:
         """Tells the zygote that a process group is gone."""
         if self._control is not None:
             with suppress(OSError):
-                self._control.send(json.dumps({'forget': group}).encode())
+                self._control.send(wire.ZYGOTE.pack(wire.ZYGOTE_FORGET, group, 0))
 
     def _hear(self, control: socket.socket) -> None:
         while True:
@@ -161,15 +170,15 @@ class ZygoteProcess:
             if not data:
                 self.lost()
                 return
-            message = json.loads(data)
-            if 'ended' in message:
-                self.exits.note(message['ended'], message['status'])
-            elif 'forked' in message:
-                future = self._waiting.get(message['forked'])
+            kind, number, value = wire.ZYGOTE.unpack(data)
+            if kind == wire.ZYGOTE_ENDED:
+                self.exits.note(number, value)
+            elif kind == wire.ZYGOTE_FORKED:
+                future = self._waiting.get(number)
                 if future is not None and not future.done():
-                    future.set_result(message['pid'])
+                    future.set_result(value)
             elif self._starting is not None and not self._starting.done():
-                self._starting.set_result(message['ready'])
+                self._starting.set_result(number)
 
     def stop(self) -> None:
         """Ends the zygote and waits for it."""
