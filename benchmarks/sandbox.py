@@ -1,6 +1,6 @@
 """Measures the sandbox beside the physical limit and other ways to run code, in one run on the same snippets.
 
-    python benchmarks/sandbox.py [--quick] [--json FILE] [--parts snippets,start,memory] [--jupyter]
+    python benchmarks/sandbox.py [--quick | --count N] [--json FILE] [--parts snippets,start,memory] [--jupyter]
 
 The snippet reads a 2048x1536 JPEG, crops 700x500, enlarges it twice, writes a JPEG and prints its path. "CPU" is what
 the kernel accounted to this process and all its descendants, supervisor and decoder included, per snippet. The
@@ -334,6 +334,7 @@ def main() -> None:
     """Runs the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='few repetitions')
+    parser.add_argument('--count', type=int, default=360, metavar='N', help='snippets of a row, at least')
     parser.add_argument('--clients', type=lambda text: [int(c) for c in text.split(',')], default=[1, 8, 32, 128])
     parser.add_argument('--parts', default='snippets,start,memory')
     parser.add_argument(
@@ -341,7 +342,7 @@ def main() -> None:
     )
     parser.add_argument('--json', metavar='FILE')
     options = parser.parse_args()
-    options.count = 36 if options.quick else 360
+    options.count = 36 if options.quick else options.count
     report: dict[str, object] = {
         'machine': platform.platform(),
         'cores': os.cpu_count(),

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-NONCE_BYTES = 16
+NONCE_BYTES, PID_BYTES = 16, 4
 CHUNK_BYTES = 32_000
 """Payload of one datagram; below every kernel's default socket buffer."""
 
@@ -59,10 +59,17 @@ class Unframer:
             yield json.loads(body)
 
 
-def chunks(nonce: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:
-    """Datagrams that carry one payload: kind, nonce, part."""
+def chunks(head: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:
+    """Datagrams that carry one payload: kind, head, part."""
     parts = [payload[i : i + CHUNK_BYTES] for i in range(0, len(payload), CHUNK_BYTES)] or [b'']
-    return [more + nonce + part for part in parts[:-1]] + [last + nonce + parts[-1]]
+    return [more + head + part for part in parts[:-1]] + [last + head + parts[-1]]
+
+
+def command_head(nonce: bytes, pid: int) -> bytes:
+    """What follows the kind of a command: the nonce, and whom it is for. A command that its process died before it
+    took waits in the channel; no other process may take it for its own.
+    """
+    return nonce + pid.to_bytes(PID_BYTES, 'little')
 
 
 def pack_fields(fields: list[bytes]) -> bytes:

@@ -17,7 +17,7 @@ import resource
 import socket
 import sys
 from contextlib import suppress
-from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, lseek
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek
 from os import fsencode as encode_path
 from select import POLLNVAL, poll
 from signal import pause
@@ -29,6 +29,9 @@ from .runner import Runner
 _raw_fork = ctypes.PyDLL(None).fork
 """fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
 _trim = ctypes.PyDLL(None).malloc_trim
+_NONCE_END = 1 + wire.NONCE_BYTES
+_HEAD_END = _NONCE_END + wire.PID_BYTES
+_NO_FORK = 71
 _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
@@ -103,7 +106,9 @@ class _Loop:
                 with suppress(OSError):
                     lseek(fd, position, SEEK_SET)
             self._positions = []
-            kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
+            kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
+            if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
+                continue
             if kind == wire.COMMAND_SHED:
                 self._shed(nonce)
                 continue
@@ -116,14 +121,16 @@ class _Loop:
             self._run(nonce, code)
 
     def _leave_snapshot(self, nonce: bytes) -> bool:
-        """Forks: True here, where the snippet is to run; False in the snapshot, and where no fork could be made."""
+        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot."""
         positions = self._offsets()
         pid = _raw_fork()
+        if pid < 0:
+            _exit(_NO_FORK)
         if pid == 0:
             self._positions = positions
             _trim(0)  # so that the other need not copy these pages before it writes them
             self._sendmsg([wire.FORKED + nonce])
-        return pid > 0
+        return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
         """Positions in open files: a process and its snapshot share them, so what a failed snippet read is undone."""

@@ -78,7 +78,7 @@ class Process:
         """Files and directories the session asked to make so far."""
         self._files_left = self._messages = self._calls = 0
         self._listener = -1
-        self._is_ready = False
+        self._is_ready = self._had_threads = False
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
         self._awaits_fork = False
@@ -105,12 +105,19 @@ class Process:
         if self.lost:
             self.happen((LOST, b''))
 
+    async def settle(self, timeout_s: float) -> bool:
+        """Waits until a process that was dismissed has ended; False when it does not."""
+        deadline = self._loop.time() + timeout_s
+        while self.owns(self._leaving) and not has_ended(self._leaving):
+            if self._loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.0005)
+        self._leaving = 0
+        return True
+
     async def send(self, parts: list[bytes], timeout_s: float) -> None:
         """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
         deadline = self._loop.time() + timeout_s
-        while self.owns(self._leaving) and not has_ended(self._leaving) and self._loop.time() < deadline:
-            await asyncio.sleep(0.0005)
-        self._leaving = 0
         self.signal(self.pid, signal.SIGCONT)
         for part in parts:
             while not self.lost and self._loop.time() < deadline:
@@ -182,7 +189,7 @@ class Process:
     async def freeze(self) -> bool:
         """Stops the running process; returns, once none of its threads can run, whether it lives."""
         self.signal(self.pid, signal.SIGSTOP)
-        if read_state(self.pid)[1] > 1:
+        if self._had_threads:  # one of them may run on for a moment, or be about to end the process
             while not (self.lost or all_stand_still(self.pid)):
                 await asyncio.sleep(0.0005)
         return read_state(self.pid)[0] not in 'ZX'
@@ -270,7 +277,7 @@ class Process:
 
     def _become(self, pid: int) -> None:
         self._exits.forget(self.pid)
-        self.pid = pid
+        self.pid, self._had_threads = pid, False
         self._exits.ask(pid, self._note_exit)
 
     def _note_exit(self, status: int) -> None:
@@ -326,6 +333,7 @@ class Process:
         """0 to let a call go on, or the errno it fails with."""
         if call.name == 'clone':
             if call.args[0] & _CLONE_THREAD:
+                self._had_threads = True
                 return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
             if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed:
                 return errno.EPERM

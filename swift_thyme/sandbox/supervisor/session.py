@@ -181,7 +181,8 @@ class Session:
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=snapshot)
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
-        parts = wire.chunks(nonce, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
+        head = wire.command_head(nonce, process.pid)
+        parts = wire.chunks(head, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
         await process.send(parts, timeout_s)
         kind, payload = await self._outcome(process, snapshot, timeout_s)
         if kind == wire.REPORT:
@@ -201,6 +202,8 @@ class Session:
         process = self._process
         if process is None or process.lost:
             raise Killed('its process is gone')
+        if not await process.settle(_SETTLE_TIMEOUT_S):
+            raise Killed('its last snapshot does not end')
         return process
 
     async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
@@ -293,7 +296,7 @@ class Session:
         """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=True)
-        await process.send([wire.COMMAND_SHED + nonce], _SETTLE_TIMEOUT_S)
+        await process.send([wire.COMMAND_SHED + wire.command_head(nonce, process.pid)], _SETTLE_TIMEOUT_S)
         event = await _wait_for(process, (wire.SHED, ENDED, LOST, OVER), _SETTLE_TIMEOUT_S)
         return event is not None and event[0] == wire.SHED and await process.freeze()
 
