@@ -15,7 +15,7 @@ import torch
 from ..errors import ContextFull, DataError, EngineError
 from ..loop import LoopThread
 from .base import Conversation, Engine, Generation, Sampling
-from .host import TextOfIds, generation, host_config, host_request, o3_template
+from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
 
 if TYPE_CHECKING:
     from swift.infer_engine import VllmEngine
@@ -92,10 +92,9 @@ class VllmBackend(Engine):
         try:
             with torch.inference_mode():
                 inputs: dict[str, Any] = self._template.encode(host_request(conversation, self._template), True)
-        except DataError:
-            raise
-        except (OSError, ValueError) as error:
-            raise EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
+        except (DataError, OSError, ValueError) as error:
+            found = prompt_error(error, conversation)
+            raise found or EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
         return inputs
 
 
