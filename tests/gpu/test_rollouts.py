@@ -26,6 +26,7 @@ from ..host.conftest import (  # noqa: F401  (fixtures)
     GrpoRun,
     grpo_flags,
     judge_address,
+    rollout_server,
     run_environment,
     write_rl_rows,
 )
@@ -132,6 +133,39 @@ def test_a_broken_weight_sync_shows_in_log_ppl_diff(
     differences = logged(found.output_dir, 'rollout_correction/log_ppl_diff')
     print('broken' if broken else 'synced', 'log_ppl_diff', differences)
     assert (max(map(abs, differences)) > 0.05) is broken
+
+
+@NEEDS_TWO_GPUS
+@pytest.mark.parametrize('ahead', ['false', 'true'])
+def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
+    shaped: Path,
+    script: Path,
+    judge_address: str,
+    tmp_path: Path,
+    ahead: str,  # noqa: F811
+) -> None:
+    port = 18321
+    with rollout_server(shaped, script, tmp_path / 'server.log', port, vllm_max_model_len=8192):
+        found = train(
+            shaped,
+            tmp_path,
+            script,
+            judge_address,
+            num_generations=8,
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=16,
+            learning_rate=1e-6,
+            gradient_checkpointing='true',
+            vllm_mode='server',
+            vllm_server_host='127.0.0.1',
+            vllm_server_port=port,
+            async_generate=ahead,
+        )
+    assert {t['stop_reason'] for t in found.trajectories} == {'answer'}
+    assert not any(t['quarantined'] for t in found.trajectories)
+    differences = logged(found.output_dir, 'rollout_correction/log_ppl_diff')
+    print(f'server, async_generate {ahead}: {len(found.trajectories)} trajectories, log_ppl_diff', differences)
+    assert differences and max(map(abs, differences)) < 0.02
 
 
 @NEEDS_TWO_GPUS
