@@ -14,7 +14,11 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
-    'infer': ('swift_thyme.infer_cli', 'ask a model one question about a picture'),
+    'sft': ('swift_thyme.launch.cli', "the host's SFT with plug-in, template and mask filled in"),
+    'rlhf': ('swift_thyme.launch.cli', "the host's GRPO with plug-in, template and scheduler filled in"),
+    'rollout': ('swift_thyme.launch.cli', "the host's rollout server, likewise"),
+    'deploy': ('swift_thyme.launch.cli', "the host's OpenAI-compatible server, likewise"),
+    'infer': ('swift_thyme.launch.infer_cli', "ask a model one question about a picture, or the host's infer"),
     'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
