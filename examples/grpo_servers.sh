@@ -25,7 +25,7 @@ export NPROC_PER_NODE="${NPROC_PER_NODE:-8}"
 # --callbacks thyme_rewards  reward figures of every step into SAVE_PATH
 # shellcheck disable=SC2086 # lists
 exec thyme rlhf --O3 true --rlhf_type grpo \
-    --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" --dataset ${DATASET:-prepared} --output_dir "${SAVE_PATH:-output/rl}" \
+    --model "${MODEL:-Qwen/Qwen2.5-VL-7B-Instruct}" --dataset ${DATASET:-prepared/rl} --output_dir "${SAVE_PATH:-output/rl}" \
     --use_vllm true --vllm_mode server --vllm_server_timeout 600 \
     --vllm_server_host ${SERVER_HOSTS:-127.0.0.1} --vllm_server_port ${SERVER_PORTS:-8000} \
     --reward_funcs fmt_orm vqa_orm cst_orm --callbacks thyme_rewards \

@@ -42,7 +42,7 @@ class LaunchSettings:
     """The variables of `SHOWN` that are set, and their values."""
 
     def __post_init__(self) -> None:
-        if self.nnodes < 1 or (self.nproc_per_node or 1) < 1:
+        if self.nnodes < 1 or (self.nproc_per_node is not None and self.nproc_per_node < 1):
             raise ConfigError(
                 f'a job needs a process: got NPROC_PER_NODE={self.nproc_per_node} NNODES={self.nnodes}; set both >= 1'
             )
@@ -54,7 +54,7 @@ class LaunchSettings:
             )
         if self.node_rank is not None and not 0 <= self.node_rank < self.nnodes:
             raise ConfigError(
-                f'NODE_RANK must be below NNODES, got NODE_RANK={self.node_rank} NNODES={self.nnodes}; ranks begin at 0'
+                f'NODE_RANK must be below NNODES, got {self.node_rank} of {self.nnodes}; set NODE_RANK=0, 1, …'
             )
 
     @property

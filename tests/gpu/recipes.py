@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from swift_thyme.demo.quickstart import judge  # noqa: E402
 from swift_thyme.launch.resume import latest_checkpoint  # noqa: E402
+from swift_thyme.record import FOLDER, read_trajectories  # noqa: E402
 from tests.gpu.rows import write_rows  # noqa: E402
 
 SMALL = [
@@ -252,7 +253,9 @@ def sft_stage2(bench: Bench) -> Result:
 def grpo_colocate(bench: Bench) -> Result:
     """`scripts/rl.sh`: zero3, the engine in the trainer."""
     run = bench.train('grpo_zero3', 'scripts/rl.sh', 'rl', small(bench, grpo=True), bench.environment())
-    return finish(bench, 'grpo_zero3', run, steps=2, text=_trajectories(bench.work / 'grpo_zero3'))
+    result = finish(bench, 'grpo_zero3', run, steps=2)
+    result.text += _trajectories(bench.work / 'grpo_zero3')
+    return result
 
 
 def grpo_servers(bench: Bench) -> Result:
@@ -285,8 +288,9 @@ def _wait_for_server(server: Run) -> None:
 
 
 def _trajectories(folder: Path) -> str:
-    found = list(folder.glob('trajectories/**/trajectory.json')) or list(folder.glob('trajectories/**/*.json*'))
-    return f'{len(found)} trajectory files'
+    found = read_trajectories(folder / FOLDER)
+    code = sum(turn.get('outcome') is not None for t in found for turn in t['turns'])
+    return f'{len(found)} trajectories, {code} blocks of code run'
 
 
 def crash(name: str, script: str, dataset: str, *, grpo: bool) -> Callable[[Bench], Result]:
