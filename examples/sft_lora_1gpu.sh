@@ -1,5 +1,5 @@
 #!/bin/sh
-# SFT with LoRA on one GPU (24 GB hold a 7B model at 1,024 visual tokens a picture; `thyme plan` says it for yours).
+# SFT with LoRA on one GPU. `thyme plan --gpus 1 --mem 40` says which picture size fits yours.
 #   DATASET=prepared SAVE_PATH=output/sft-lora bash examples/sft_lora_1gpu.sh [--dry-run] [more flags, which win]
 set -eu
 PATH=${THYME_VENV:-$(dirname "$0")/../.venv}/bin:$PATH

@@ -103,8 +103,8 @@ def test_scripts_keep_the_papers_batch_on_any_number_of_gpus(
         (SCRIPTS[1], {'learning_rate': '1e-6', 'num_train_epochs': '3', 'warmup_ratio': '0.05', 'max_length': '10240',
                       'freeze_vit': 'true', 'deepspeed': 'zero2', 'loss_scale': 'thyme'}),
         (SCRIPTS[2], {'learning_rate': '5e-7', 'num_generations': '4', 'repetition_penalty': '1.05', 'beta': '0.001',
-                      'num_train_epochs': '1', 'temperature': '1.0', 'top_p': '0.9', 'top_k': '50', 'deepspeed': 'zero3',
-                      'multi_turn_scheduler': 'thyme', 'template': 'thyme_qwen2_5_vl'}),
+                      'num_train_epochs': '1', 'temperature': '1.0', 'top_p': '0.9', 'top_k': '50',
+                      'deepspeed': 'zero3', 'multi_turn_scheduler': 'thyme', 'template': 'thyme_qwen2_5_vl'}),
     ],
 )  # fmt: skip
 def test_scripts_have_the_papers_numbers(script: str, expected: dict[str, str], tmp_path: Path) -> None:
