@@ -322,11 +322,43 @@ def crash(name: str, script: str, dataset: str, *, grpo: bool) -> Callable[[Benc
     return case
 
 
+def sft_lora(bench: Bench) -> Result:
+    """`examples/sft_lora_1gpu.sh`."""
+    env = bench.environment([0])
+    flags = small(bench, grpo=False)
+    return finish(bench, 'sft_lora', bench.train('sft_lora', 'examples/sft_lora_1gpu.sh', 'sft', flags, env), steps=2)
+
+
+def grpo_lora(bench: Bench) -> Result:
+    """`examples/grpo_lora_1gpu.sh`."""
+    env = bench.environment([0])
+    run = bench.train('grpo_lora', 'examples/grpo_lora_1gpu.sh', 'rl', small(bench, grpo=True), env)
+    result = finish(bench, 'grpo_lora', run, steps=2)
+    result.text += _trajectories(bench.work / 'grpo_lora')
+    return result
+
+
+def grpo_qwen3_vl(bench: Bench) -> Result:
+    """`examples/grpo_qwen3_vl.sh` with a tiny checkpoint of that family."""
+    model = bench.work / 'tiny-qwen3'
+    words = [sys.executable, '-m', 'swift_thyme.cli', 'tiny', str(model), '--family', 'qwen3_vl']
+    subprocess.run(words, cwd=ROOT, env=bench.environment(), check=True, timeout=bench.case_limit_s)
+    other = Bench(**{**bench.__dict__, 'model': model})
+    flags = [*small(bench, grpo=True), '--model_type', 'qwen3_vl']
+    run = other.train('grpo_qwen3_vl', 'examples/grpo_qwen3_vl.sh', 'rl', flags, bench.environment())
+    result = finish(other, 'grpo_qwen3_vl', run, steps=2)
+    result.text += _trajectories(bench.work / 'grpo_qwen3_vl')
+    return result
+
+
 CASES: dict[str, Callable[[Bench], Result]] = {
     'sft_zero2': sft_stage1,
     'sft_stage2': sft_stage2,
     'grpo_zero3': grpo_colocate,
     'grpo_servers': grpo_servers,
+    'sft_lora': sft_lora,
+    'grpo_lora': grpo_lora,
+    'grpo_qwen3_vl': grpo_qwen3_vl,
     'crash_sft': crash('crash_sft', 'scripts/sft_stage1.sh', 'sft', grpo=False),
     'crash_grpo': crash('crash_grpo', 'scripts/rl.sh', 'rl', grpo=True),
 }
