@@ -62,7 +62,7 @@ class Job:
         if self.options.hostfile is None:
             command = [sys.executable, '-m', 'swift.cli.main', *self.words[1:]]
         else:
-            command = [str(Path(sys.executable).parent / 'deepspeed'), *self.words[1:]]
+            command = [sys.executable, '-m', 'deepspeed.launcher.runner', *self.words[1:]]
         return ['env', *(f'{name}={value}' for name, value in self.env.items()), *command]
 
     def __str__(self) -> str:
@@ -88,9 +88,9 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     options, flags = Options.take(given)
     settings = LaunchSettings.from_env(env, file_env)
     file_env = {name: value for name, value in file_env.items() if not read_env(name, str, '', env)}
-    _require(method, flags)
     translation = translate(method, flags, o3=options.o3)
     flags, notes = translation.flags, list(translation.warnings)
+    _require(method, flags)
     job = Job(method, flags, file_env, settings, options, notes)
     if method.trains:
         _data_sets(job)
@@ -113,7 +113,8 @@ def _require(method: Method, flags: Flags) -> None:
     for name, variable in VARIABLES.items():
         values = flags.get(name)
         empty = values is not None and not any(value.strip() for value in values)
-        if empty or (values is None and method.trains and name != 'output_dir'):
+        optional = not method.trains or name == 'output_dir' or (name == 'dataset' and 'cached_dataset' in flags)
+        if empty or (values is None and not optional):
             raise ConfigError(
                 f'--{name} has no value: got {"an empty one" if empty else "none"}; expected '
                 f'{_EXPECTED[name]}; set {variable} in front of the script, or give --{name}'
@@ -128,6 +129,8 @@ _EXPECTED = {
 
 
 def _data_sets(job: Job) -> None:
+    if 'dataset' not in job.flags:
+        return
     datasets = rows.expand(job.method, job.flags['dataset'], job.options.stage)
     if job.options.stage is Stage.TWO:
         folder = Path(''.join(job.flags.get('output_dir', ('output',)))) / 'separated'
@@ -180,13 +183,16 @@ def _resume(job: Job) -> None:
         job.notes.append(f'training goes on from {found}')
 
 
+_FILES = ('.jsonl', '.json', '.csv', '.py')
+
+
 def _paths(job: Job) -> None:
     """Files that are named as paths must be there; for a dry run it is enough to say so."""
     named = [*job.flags.get('dataset', ()), *job.flags.get('model', ()), *job.flags.get('external_plugins', ())]
     to_write = {str(part) for separation in job.separations for part in separation.parts}
     for name in named:
         path = Path(name.partition('#')[0]).expanduser()
-        looks_local = name.startswith(('/', './', '../', '~')) or path.suffix in ('.jsonl', '.json', '.csv', '.py')
+        looks_local = name.startswith(('/', './', '../', '~')) or name.count('/') > 1 or path.suffix in _FILES
         if looks_local and name not in to_write and not path.exists():
             if job.options.dry_run is None:
                 raise ConfigError(f'no such file or folder: got {name!r}; expected it to exist; correct the path')

@@ -39,7 +39,6 @@ RENAMED = {
     'dtype': 'torch_dtype',
     'batch_size': 'per_device_train_batch_size',
     'eval_batch_size': 'per_device_eval_batch_size',
-    'warmup_steps_ratio': 'warmup_ratio',
 }
 """Old name → today's; the values mean the same."""
 REMOVED = {

@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from swift_thyme.demo.quickstart import judge  # noqa: E402
 from swift_thyme.launch.resume import latest_checkpoint  # noqa: E402
 from swift_thyme.record import FOLDER, read_trajectories  # noqa: E402
-from tests.gpu.rows import write_rows  # noqa: E402
+from tests.gpu.rows import SCRIPT, write_rows  # noqa: E402
 
 SMALL = [
     '--model_type',
@@ -83,7 +83,14 @@ NO_ENGINE = [
     '--torch_dtype',
     'float32',
 ]
-GRPO_BATCH = ['--global_batch_size', '8', '--num_generations', '4', '--max_completion_length', '96', '--max_turns', '3']
+GRPO_BATCH = '--global_batch_size 8 --num_generations 4 --max_completion_length 192 --max_turns 3'.split()
+SCRIPTED = [
+    '--external_plugins',
+    str(ROOT / 'tests' / 'plugins' / 'scripted_plugin.py'),
+    '--template',
+    'thyme_scripted',
+]
+"""A random model writes no code; the script forces what the engine samples, everything else is real."""
 CRASH_STEPS, SAVE_EVERY = 12, 2
 SERVER_PORT = 18200
 
@@ -131,6 +138,7 @@ class Bench:
             'QWEN_API_PORT': port,
             'THYME_JUDGE_CACHE': 'off',
             'VLLM_USE_FLASHINFER_SAMPLER': '0',
+            'THYME_SCRIPT': str(self.work / 'script.json'),
             'HF_HUB_OFFLINE': '1',
         }
         if not self.cpu:
@@ -205,7 +213,7 @@ class Run:
 
 
 def figures(folder: Path) -> tuple[int, float | None, float | None]:
-    """Steps, seconds a step after the first, and GiB, from the host's `logging.jsonl`."""
+    """Steps, mean seconds a step, and GiB, from the host's `logging.jsonl`."""
     path = folder / 'logging.jsonl'
     records = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     steps = [r for r in records if 'global_step/max_steps' in r]
@@ -230,7 +238,7 @@ def small(bench: Bench, *, grpo: bool, steps: int = 2, save: int = 2) -> list[st
     flags = ['--max_steps', str(steps), '--save_steps', str(save)]
     if not grpo:
         return [*flags, '--global_batch_size', '4', *(CPU if bench.cpu else [])]
-    return [*flags, *GRPO_BATCH, *(NO_ENGINE if bench.cpu else ENGINE)]
+    return [*flags, *GRPO_BATCH, *SCRIPTED, *(NO_ENGINE if bench.cpu else ENGINE)]
 
 
 def sft_stage1(bench: Bench) -> Result:
@@ -261,13 +269,22 @@ def grpo_colocate(bench: Bench) -> Result:
 def grpo_servers(bench: Bench) -> Result:
     """`examples/rollout_server.sh` on the last GPU, `examples/grpo_servers.sh` on the others."""
     last = bench.gpus - 1
-    server_flags = ['--model_type', 'qwen2_5_vl', '--max_length', '4096', *ENGINE]
+    server_flags = ['--model_type', 'qwen2_5_vl', '--max_length', '4096', *SCRIPTED, *ENGINE]
     variables = {'MODEL': str(bench.model), 'PORT': str(SERVER_PORT), 'GPUS': '1'}
     env = {k: v for k, v in bench.environment([last]).items() if k not in ('NPROC_PER_NODE', 'MASTER_PORT')}
     server = bench.start('rollout_server', 'examples/rollout_server.sh', server_flags, env, **variables)
     try:
         _wait_for_server(server)
-        flags = ['--max_steps', '2', '--save_steps', '2', *GRPO_BATCH, '--vllm_server_port', str(SERVER_PORT)]
+        flags = [
+            '--max_steps',
+            '2',
+            '--save_steps',
+            '2',
+            *GRPO_BATCH,
+            *SCRIPTED,
+            '--vllm_server_port',
+            str(SERVER_PORT),
+        ]
         run = bench.train('grpo_servers', 'examples/grpo_servers.sh', 'rl', flags, bench.environment(range(last)))
         result = finish(bench, 'grpo_servers', run, steps=2)
         result.text += _trajectories(bench.work / 'grpo_servers')
@@ -344,11 +361,22 @@ def grpo_qwen3_vl(bench: Bench) -> Result:
     words = [sys.executable, '-m', 'swift_thyme.cli', 'tiny', str(model), '--family', 'qwen3_vl']
     subprocess.run(words, cwd=ROOT, env=bench.environment(), check=True, timeout=bench.case_limit_s)
     other = Bench(**{**bench.__dict__, 'model': model})
-    flags = [*small(bench, grpo=True), '--model_type', 'qwen3_vl']
+    flags = [word for word in small(bench, grpo=True) if word not in SCRIPTED]  # the script is for Qwen2.5-VL
+    flags += ['--model_type', 'qwen3_vl', '--max_completion_length', '32']
     run = other.train('grpo_qwen3_vl', 'examples/grpo_qwen3_vl.sh', 'rl', flags, bench.environment())
     result = finish(other, 'grpo_qwen3_vl', run, steps=2)
     result.text += _trajectories(bench.work / 'grpo_qwen3_vl')
     return result
+
+
+def sft_hostfile(bench: Bench) -> Result:
+    """`scripts/sft_stage1.sh` started by DeepSpeed from a hostfile that names this node."""
+    hostfile = bench.work / 'hostfile'
+    hostfile.write_text(f'localhost slots={max(1, bench.gpus)}\n', encoding='utf-8')
+    env = {k: v for k, v in bench.environment().items() if k != 'CUDA_VISIBLE_DEVICES'}
+    env |= {'HOSTFILE': str(hostfile)} | ({'DS_ACCELERATOR': 'cpu'} if bench.cpu else {})
+    run = bench.train('sft_hostfile', 'scripts/sft_stage1.sh', 'sft', small(bench, grpo=False), env)
+    return finish(bench, 'sft_hostfile', run, steps=2)
 
 
 CASES: dict[str, Callable[[Bench], Result]] = {
@@ -356,6 +384,7 @@ CASES: dict[str, Callable[[Bench], Result]] = {
     'sft_stage2': sft_stage2,
     'grpo_zero3': grpo_colocate,
     'grpo_servers': grpo_servers,
+    'sft_hostfile': sft_hostfile,
     'sft_lora': sft_lora,
     'grpo_lora': grpo_lora,
     'grpo_qwen3_vl': grpo_qwen3_vl,
@@ -430,6 +459,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             words = [sys.executable, '-m', 'swift_thyme.cli', 'tiny', str(model)]
             subprocess.run(words, cwd=ROOT, env=bench.environment(), check=True)
         bench.rows = write_rows(work / 'rows')
+        (work / 'script.json').write_text(json.dumps(SCRIPT), encoding='utf-8')
         for name in cases:
             results.append(_guarded(name, bench))
             _write(args.out, work, results, machine)
