@@ -83,7 +83,16 @@ NO_ENGINE = [
     '--torch_dtype',
     'float32',
 ]
-GRPO_BATCH = '--global_batch_size 8 --num_generations 4 --max_completion_length 192 --max_turns 3'.split()
+GRPO_BATCH = [
+    '--global_batch_size',
+    '8',
+    '--num_generations',
+    '4',
+    '--max_completion_length',
+    '192',
+    '--max_turns',
+    '3',
+]
 SCRIPTED = [
     '--external_plugins',
     str(ROOT / 'tests' / 'plugins' / 'scripted_plugin.py'),
