@@ -84,14 +84,8 @@ NO_ENGINE = [
     'float32',
 ]
 GRPO_BATCH = [
-    '--global_batch_size',
-    '8',
-    '--num_generations',
-    '4',
-    '--max_completion_length',
-    '192',
-    '--max_turns',
-    '3',
+    *('--global_batch_size', '8', '--num_generations', '4'),
+    *('--max_completion_length', '192', '--max_turns', '3'),
 ]
 SCRIPTED = [
     '--external_plugins',
