@@ -31,6 +31,13 @@ class Sizes:
     """Of one picture, after scaling."""
     images: int
     """Pictures of a row."""
+    images_with_logits: int = 0
+    """Pictures whose positions get logits. SFT computes them where a token is trained; GRPO for the whole response, the
+    pictures that code returned included."""
+
+    def logit_tokens(self, model: Architecture) -> int:
+        """Positions that get logits, at most."""
+        return self.text_tokens + self.images_with_logits * model.visual_tokens(self.pixels)
 
     def tokens(self, model: Architecture) -> int:
         """Tokens of a row."""
@@ -97,7 +104,7 @@ def activations_bytes(model: Architecture, sizes: Sizes) -> float:
     layer = 2 * tokens * (8 * model.hidden + 2 * model.head_dim * model.kv_heads + 4 * model.intermediate)
     patches = sizes.images * model.visual_tokens(sizes.pixels) * model.merge**2
     vision = 2 * patches * (6 * model.vision_hidden + 3 * model.vision_intermediate)
-    return kept + max(layer, vision, LOGIT_BYTES * sizes.text_tokens * model.vocab)
+    return kept + max(layer, vision, LOGIT_BYTES * sizes.logit_tokens(model) * model.vocab)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def plan_sft(job: Job) -> Plan | None:
 def plan_rl(job: Job) -> Plan | None:
     """GRPO in colocate: trainer, reference model and engine on the same GPUs."""
     per_gpu = _accumulation(job)
-    for sizes in _sizes(job):
+    for sizes in _sizes(job, returned=job.images - 1):
         for tuner, zero, share in _tuners(job, 3):
             full = tuner == 'full'
             need = memory.training(job.model, sizes, zero=zero, gpus=job.gpus, lora_share=share, reference=full)
@@ -103,9 +103,9 @@ def _tuners(job: Job, *stages: int) -> list[tuple[str, int, float]]:
     return [*(('full', stage, 1.0) for stage in stages), ('lora', 0, LORA_SHARE), ('lora', 3, LORA_SHARE)]
 
 
-def _sizes(job: Job) -> list[Sizes]:
+def _sizes(job: Job, returned: int = 0) -> list[Sizes]:
     steps = [job.pixels, *(p for p in PIXEL_STEPS if p < job.pixels)]
-    return [Sizes(TEXT_TOKENS, pixels, job.images) for pixels in steps]
+    return [Sizes(TEXT_TOKENS, pixels, job.images, returned) for pixels in steps]
 
 
 def _accumulation(job: Job) -> int:

@@ -75,7 +75,7 @@ def test_the_papers_setting_fits_eight_gpus_of_80_gb() -> None:
 
 
 def test_what_does_not_fit_gets_smaller_pictures_before_it_is_given_up() -> None:
-    small = plan_sft(job('7b', 1, 20.5, 3_211_264))
+    small = plan_sft(job('7b', 1, 24, 3_211_264))
     assert small is not None and small.tuner == 'lora' and small.sizes.pixels < 3_211_264
     assert plan_sft(job('7b', 1, 12)) is None
 
