@@ -5,13 +5,14 @@ The order matters: old flags are translated before anything is filled in, and th
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import read_env
+from ..config import RolloutSettings, read_env
 from ..errors import ConfigError
 from . import rows
 from .batch import derive, hostfile_processes
@@ -103,6 +104,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
         _accumulation(job)
         _resume(job)
     check(method, job.flags)
+    _pictures(job)
     _paths(job)
     _machine(job)
     return job
@@ -181,6 +183,21 @@ def _resume(job: Job) -> None:
     else:
         job.flags['resume_from_checkpoint'] = (str(found),)
         job.notes.append(f'training goes on from {found}')
+
+
+def _pictures(job: Job) -> None:
+    """An engine refuses a request with more pictures than its limit, and the run with it."""
+    (given,) = job.flags.get('vllm_limit_mm_per_prompt', ('',)) or ('',)
+    try:
+        limit = json.loads(given)['image']
+    except (ValueError, KeyError, TypeError):
+        return
+    returned = RolloutSettings.from_env(dict(job.settings.shown)).max_images
+    if job.options.o3 and isinstance(limit, int) and limit < returned + 1:
+        job.notes.append(
+            f'the engine takes {limit} pictures a trajectory, but code may return {returned} beside those of the question: '
+            f'set THYME_MAX_IMAGES={max(limit - 1, 0)}, or a higher --vllm_limit_mm_per_prompt'
+        )
 
 
 _FILES = ('.jsonl', '.json', '.csv', '.py')

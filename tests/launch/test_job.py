@@ -215,3 +215,10 @@ def test_variables_of_a_yaml_do_not_override_those_that_are_set(model: Path, row
     path.write_text(f'ENV: {{MAX_PIXELS: 1, NPROC_PER_NODE: 4}}\nmodel: {model}\ndataset: {rows}\n')
     job = assemble(Method.SFT, [str(path)], {'MAX_PIXELS': '2'})
     assert job.env == {'NPROC_PER_NODE': '4'} and job.settings.processes == 4
+
+
+@pytest.mark.parametrize(('most', 'said'), [('', True), ('5', False), ('6', True)])
+def test_an_engine_that_takes_too_few_pictures_is_said(job: Make, most: str, said: bool) -> None:
+    limit = '{"image": 6, "video": 0}'
+    made = job('--O3', 'true', '--vllm_limit_mm_per_prompt', limit, method=Method.RLHF, env={'THYME_MAX_IMAGES': most})
+    assert any('THYME_MAX_IMAGES=5' in note for note in made.notes) is said
