@@ -195,8 +195,8 @@ def _pictures(job: Job) -> None:
     returned = RolloutSettings.from_env(dict(job.settings.shown)).max_images
     if job.options.o3 and isinstance(limit, int) and limit < returned + 1:
         job.notes.append(
-            f'the engine takes {limit} pictures a trajectory, but code may return {returned} beside those of the question: '
-            f'set THYME_MAX_IMAGES={max(limit - 1, 0)}, or a higher --vllm_limit_mm_per_prompt'
+            f'the engine takes {limit} pictures a trajectory, but code may return {returned} beside those of the '
+            f'question: set THYME_MAX_IMAGES={max(limit - 1, 0)}, or a higher --vllm_limit_mm_per_prompt'
         )
 
 
