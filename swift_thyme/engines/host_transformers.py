@@ -20,7 +20,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from .. import protocol
 from ..errors import ContextFull, EngineError, ThymeError
-from .base import Conversation, Engine, Generation, Sampling
+from .base import Conversation, Engine, Generation, Sampling, on_this_loop
 from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
 
 if TYPE_CHECKING:
@@ -74,11 +74,9 @@ class TransformersBackend(Engine):
         self, conversation: Conversation, sampling: Sampling, on_text: OnText | None = None
     ) -> Generation:
         """See `Engine.generate`."""
-        loop = asyncio.get_running_loop()
-        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
         if sampling.temperature == 0:
             sampling = replace(sampling, seed=None)  # means nothing, and would keep batches apart
-        job = _Job(conversation, sampling, show)
+        job = _Job(conversation, sampling, on_this_loop(on_text))
         with self._changed:
             if self._closed:
                 raise EngineError('the engine is closed; load it again')
