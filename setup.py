@@ -22,7 +22,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=['swift_thyme', 'swift_thyme.*']),
-    package_data={'swift_thyme': ['py.typed', '**/*.txt', '**/*.html', '**/*.json']},
+    package_data={'swift_thyme': ['py.typed', '**/*.txt', '**/*.html', '**/*.json', 'launch/host_plugin/*.py']},
     install_requires=[
         'ms-swift>=4.6,<4.7',
         'torch',
