@@ -61,8 +61,8 @@ def _may_hold(path: Path) -> bool:
 def read_records(path: Path, on_problem: Callable[[Problem], None] | None = None) -> Iterator[Record]:
     """Reads every trajectory of a file or folder, one at a time.
 
-    A last line without its line end is still being written and is passed over. Files that hold something else (rows
-    of a data set, a log) give nothing.
+    A last line without its line end is still being written and is passed over. Below a folder, a file whose first
+    line is no trajectory (rows of a data set, a log) is passed over as a whole.
 
     Args:
         path: a file, or a folder that is searched through.
@@ -72,11 +72,23 @@ def read_records(path: Path, on_problem: Callable[[Problem], None] | None = None
         DataError: the path does not exist; or, without `on_problem`, a line cannot be read.
     """
     for file in find_files(path):
+        known = file == path
         for where, value in _values(file, on_problem):
+            if not known and not _is_trajectory(value):
+                break
+            known = True
             try:
                 yield from _records(value, where, file)
             except DataError as error:
                 _report(on_problem, where, error)
+
+
+def _is_trajectory(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and _is_trajectory(value[0])
+    return isinstance(value, dict) and (
+        is_ours(value) or is_completions(value) or is_vis(value) or is_host_result(value)
+    )
 
 
 def _records(value: Any, where: str, file: Path) -> Iterator[Record]:
@@ -93,8 +105,13 @@ def _records(value: Any, where: str, file: Path) -> Iterator[Record]:
         yield vis(value, where, file.parent)
     elif is_host_result(value):
         yield host_result(value, where, file.parent)
-    elif file.name == 'completions.jsonl' or file.name.endswith('vis.json'):
-        raise DataError(f'{where}: no known kind of trajectory, its fields are {", ".join(list(value)[:12])}')
+    else:
+        fields = ', '.join(list(value)[:12]) or 'none'
+        raise DataError(
+            f'{where}: is no trajectory: its fields are {fields}; expected schema and turns (this package), prompt and '
+            "completion (the host's completions.jsonl), response and messages (its result files), or trajectory and qs "
+            "(the release's vis.json)"
+        )
 
 
 def _values(file: Path, on_problem: Callable[[Problem], None] | None) -> Iterator[tuple[str, Any]]:
