@@ -146,6 +146,8 @@ class PictureStore:
                 side_px = self._side(width_px, height_px)
                 image.draft('RGB', (max(side_px, 400), max(side_px, 400)))
                 rgb = _flat(image)
+        except Image.UnidentifiedImageError:
+            return Shown('', message='is no picture of a known kind')
         except _BROKEN as error:
             return Shown('', message=f'is no picture: {type(error).__name__}: {error}'[:300])
         gray = pixels(rgb)
