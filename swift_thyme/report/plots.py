@@ -54,7 +54,7 @@ def _from_log(log: Log) -> Iterator[Plot]:
 
 def _from_trajectories(tally: Tally) -> Iterator[Plot]:
     parts = {name: tally.reward(name) for name in tally.reward_names()}
-    yield _lines('Reward parts', parts, 'mean after weighting')
+    yield _lines('Reward parts', parts, 'mean after weighting', named=True)
     yield _lines(
         'Right answers',
         {'right': tally.curve(lambda t: t.right, lambda t: t.judged)},
@@ -97,7 +97,7 @@ def _from_trajectories(tally: Tally) -> Iterator[Plot]:
         {'seconds': tally.curve(lambda t: t.sandbox_s, lambda t: t.n)},
         'mean of a trajectory, all rounds',
     )
-    yield _lines('Repairs', _repairs(tally), 'repairs for each executed snippet')
+    yield _lines('Repairs', _repairs(tally), 'repairs for each executed snippet', named=True)
     if tally.total(lambda t: t.aside):
         aside = {'set aside': tally.curve(lambda t: t.aside, lambda t: t.n)}
         yield _lines('Set aside', aside, 'share of trajectories that a failure of the machinery ended', share=True)
@@ -108,10 +108,10 @@ def _repairs(tally: Tally) -> dict[str, Curve]:
     return {name: tally.curve(lambda t, n=name: t.repairs[n], lambda t: t.executed) for name in names}  # type: ignore[misc]
 
 
-def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False) -> Plot:
+def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False, named: bool = False) -> Plot:
     ends = {'low': 0.0, 'high': 1.0} if share else {}
-    named = tuple(name for name, curve in series.items() if curve)
-    return Plot(title, lines(series, **ends), named if len(named) > 1 else (), note)
+    names = tuple(name for name, curve in series.items() if curve)
+    return Plot(title, lines(series, **ends), names if named or len(names) > 1 else (), note)
 
 
 def _stacked(title: str, series: Mapping[str, Curve], note: str) -> Plot:

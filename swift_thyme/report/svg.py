@@ -78,10 +78,8 @@ def stacked(series: Mapping[str, Curve]) -> str:
             corners = [(x(a), y(b)) for a, b in (*upper, *reversed(lower))]
         mean = sum(b for _, b in curve) / len(curve)
         points = ' '.join(f'{a:.1f},{b:.1f}' for a, b in corners)
-        parts.append(
-            f'<polygon class="area s{i % COLOURS}" points="{points}"><title>{escape(name)}: {mean:.1%} on average</title>'
-            '</polygon>'
-        )
+        title = f'<title>{escape(name)}: {mean:.1%} on average</title>'
+        parts.append(f'<polygon class="area s{i % COLOURS}" points="{points}">{title}</polygon>')
         below |= dict(upper)
     return _figure(parts)
 
