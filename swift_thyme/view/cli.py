@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+
 from .blocks import Decode
 from .build import ViewOptions, build_page
 
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         limit=args.limit,
         decode=_decoder(args.tokenizer) if args.tokenizer else None,
     )
+    cv2.setNumThreads(1)  # the pictures have threads of their own
     built = build_page(args.paths, args.out, options)
     print(
         f'{built.path}: {built.trajectories} trajectories, {built.pictures} pictures, {built.size_bytes / 1e6:.1f} MB'

@@ -16,11 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from .. import picture
 from ..errors import DataError
-from .locate import Pixels, pixels
+from .locate import WORK_PX, Pixels, pixels
 
 MAX_FILE_BYTES = 64 << 20
 MAX_DECODED_PX = 120_000_000
@@ -144,18 +146,18 @@ class PictureStore:
                 if width_px * height_px > MAX_DECODED_PX:
                     return Shown('', message=f'{width_px}x{height_px} is larger than {MAX_DECODED_PX} pixels')
                 side_px = self._side(width_px, height_px)
-                image.draft('RGB', (max(side_px, 400), max(side_px, 400)))
+                image.draft('RGB', (max(side_px, WORK_PX),) * 2)
                 rgb = _flat(image)
         except Image.UnidentifiedImageError:
             return Shown('', message='is no picture of a known kind')
         except _BROKEN as error:
             return Shown('', message=f'is no picture: {type(error).__name__}: {error}'[:300])
-        gray = pixels(rgb)
+        rgb = shrunk(rgb, max(side_px, WORK_PX))
         with self._lock:
-            self._grays[key] = Pixels(gray.gray, width_px, height_px)
+            self._grays[key] = Pixels(pixels(rgb).gray, width_px, height_px)
             while len(self._grays) > _KEPT_GRAYS:
                 self._grays.popitem(last=False)
-        jpeg = self._encode(rgb, side_px)
+        jpeg = self._encode(shrunk(rgb, side_px))
         return Shown(key, width_px, height_px, jpeg, '' if jpeg else 'left out: the page has reached its size')
 
     def _allowance(self) -> float:
@@ -174,8 +176,7 @@ class PictureStore:
                 return side_px
         return min(_SIDES_PX[-1], longer)
 
-    def _encode(self, rgb: Image.Image, side_px: int) -> bytes:
-        rgb.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    def _encode(self, rgb: Image.Image) -> bytes:
         buffer = io.BytesIO()
         rgb.save(buffer, 'JPEG', quality=_QUALITY)
         jpeg = buffer.getvalue()
@@ -212,6 +213,15 @@ def read_content(reference: str, folder: Path) -> bytes:
     if size > MAX_FILE_BYTES:
         raise DataError(f'{found} has {size} bytes, expected at most {MAX_FILE_BYTES}; it is not shown')
     return found.read_bytes()
+
+
+def shrunk(rgb: Image.Image, side_px: int) -> Image.Image:
+    """The picture with its longer side at most `side_px`, averaged down."""
+    scale = side_px / max(rgb.size)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
+    return Image.fromarray(cv2.resize(np.asarray(rgb), size, interpolation=cv2.INTER_AREA))
 
 
 def _flat(image: Image.Image) -> Image.Image:

@@ -141,12 +141,11 @@ def test_stop_ends_the_answer_and_frees_the_session(chromium: Any, slow_server: 
     page.click('text=Which number is on the sign?')
     page.wait_for_selector('#picture img')
     ask_and_wait_for_code(page)
-    assert slow_server.stats()['under_way'] == 1
-    assert slow_server.stats()['sandbox']['sessions'] == 1
+    wait_until_held(page, slow_server, 1)
     page.click('#stop')
     page.wait_for_function("document.querySelector('#status').innerText.includes('Stopped')", timeout=8_000)
     page.wait_for_selector('#ask:not([disabled])')
-    wait_until_free(page, slow_server)
+    wait_until_held(page, slow_server, 0)
     page.close()
 
 
@@ -154,9 +153,10 @@ def test_closing_the_page_frees_the_session(chromium: Any, slow_server: Server) 
     page = opened(chromium, slow_server.address)
     page.fill('#question textarea', 'Compute.')
     ask_and_wait_for_code(page)
+    wait_until_held(page, slow_server, 1)
     page.close()
     other = opened(chromium, slow_server.address)
-    wait_until_free(other, slow_server)
+    wait_until_held(other, slow_server, 0)
     other.close()
 
 
@@ -172,10 +172,11 @@ def test_a_question_is_needed(chromium: Any, server: Server) -> None:
     page.close()
 
 
-def wait_until_free(page: Any, server: Server) -> None:
+def wait_until_held(page: Any, server: Server, number: int) -> None:
+    """Waits until as many questions are under way, each with its sandbox session."""
     for _ in range(80):
         stats = server.stats()
-        if stats['under_way'] == 0 and stats['sandbox']['sessions'] == 0:
+        if stats['under_way'] == len(stats['sandbox']['sessions']) == number:
             return
         page.wait_for_timeout(100)
-    pytest.fail(f'still held: {server.stats()}')
+    pytest.fail(f'{number} expected to be held, got {server.stats()}')
