@@ -4,8 +4,9 @@ For tests, benchmarks and audits that need a policy whose behaviour is known. Th
 rules, the sandbox and the trainer are all real; only the choice of tokens is not. Where a number was measured with
 it, say so beside the number.
 
-A script file is JSON: a list of variants, each a list of turns (the text of one generation each). A fresh sequence
-gets the next variant in turn; a sequence whose assistant turn has begun goes on with the variant it began with.
+A script file is JSON: a list of variants, each a list of turns (what is sampled up to one sandbox output). A turn is
+a text, or a list of texts and of numbers of tokens that the model is free to choose. A fresh sequence gets the next
+variant in turn; one whose assistant turn has begun goes on with the variant it began with, where it stopped.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ SCRIPT_VARIABLE = 'THYME_SCRIPT'
 VLLM_SCRIPT_PROCESSOR = 'swift_thyme.demo.scripted_vllm:ScriptedTokens'
 
 
+FREE = -1
+"""In a plan: the model chooses this token."""
+
+
 class Script:
     """The variants, tokenized turn by turn."""
 
-    def __init__(self, variants: Sequence[Sequence[str]], tokenizer: Any) -> None:
+    def __init__(self, variants: Sequence[Sequence[str | Sequence[str | int]]], tokenizer: Any) -> None:
         if not variants or not all(variants):
             raise ConfigError(f'a script needs at least one variant with one turn, got {variants!r}')
-        self._texts = [list(variant) for variant in variants]
-        self._ids = [[tokenizer.encode(turn, add_special_tokens=False) for turn in variant] for variant in variants]
+        self._ids = [[_plan(turn, tokenizer) for turn in variant] for variant in variants]
         self._tokenizer = tokenizer
         self._next = 0
 
@@ -52,20 +56,47 @@ class Script:
             raise ConfigError(f'{SCRIPT_VARIABLE}={path!r} holds no script: {error}; name a JSON file') from error
 
     def turn_for(self, prompt_ids: Sequence[int]) -> list[int]:
-        """The ids to force after a prompt; only the end-of-turn token when the script is at its end."""
-        text = self._tokenizer.decode(prompt_ids).rpartition('<|im_start|>assistant\n')[2]
-        if not text:
+        """The ids to force after a prompt (`FREE` where none is); only the end-of-turn token at the script's end."""
+        start = _after_last(prompt_ids, '<|im_start|>assistant\n', self._tokenizer)
+        begun = _after_last(prompt_ids, protocol.SANDBOX_CLOSE, self._tokenizer, start)
+        if start == len(prompt_ids):
             variant, turn = self._next % len(self._ids), 0
             self._next += 1
         else:
-            variant = next((i for i, turns in enumerate(self._texts) if text.startswith(turns[0])), 0)
-            turn = text.count(protocol.SANDBOX_CLOSE)
+            variant = self._variant(prompt_ids[start:])
+            turn = self._tokenizer.decode(prompt_ids[start:]).count(protocol.SANDBOX_CLOSE)
         ids = self._ids[variant][turn] if turn < len(self._ids[variant]) else []
-        return [*ids, self._tokenizer.eos_token_id]
+        return [*ids[len(prompt_ids) - max(start, begun) :], self._tokenizer.eos_token_id]
+
+    def _variant(self, turn_ids: Sequence[int]) -> int:
+        def fits(plan: Sequence[int]) -> bool:
+            return all(planned in (FREE, got) for planned, got in zip(plan, turn_ids, strict=False))
+
+        return next((i for i, turns in enumerate(self._ids) if fits(turns[0])), 0)
+
+
+def _plan(turn: str | Sequence[str | int], tokenizer: Any) -> list[int]:
+    ids: list[int] = []
+    for part in [turn] if isinstance(turn, str) else turn:
+        ids += tokenizer.encode(part, add_special_tokens=False) if isinstance(part, str) else [FREE] * part
+    return ids
+
+
+def _after_last(ids: Sequence[int], mark: str, tokenizer: Any, start: int = 0) -> int:
+    """The position after the token that completes the last `mark`; `start` where there is none."""
+    text, found = '', start
+    for i, token_id in enumerate(ids[start:], start + 1):
+        text += tokenizer.decode([token_id])
+        if mark in text:
+            text, found = '', i
+        text = text[-len(mark) :]
+    return found
 
 
 def force(logits_V: torch.Tensor, token_id: int) -> None:
-    """Leaves one token possible, in place. `logits_V` is float, shape (vocabulary,)."""
+    """Leaves one token possible, in place; all for `FREE`. `logits_V` is float, shape (vocabulary,)."""
+    if token_id == FREE:
+        return
     logits_V.fill_(float('-inf'))
     logits_V[token_id] = 0.0
 

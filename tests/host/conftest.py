@@ -158,9 +158,10 @@ VLLM_FLAGS = {
 
 
 @contextmanager
-def rollout_server(model: Path, script: Path, log: Path, port: int) -> Iterator[None]:
+def rollout_server(model: Path, script: Path, log: Path, port: int, **flags: object) -> Iterator[None]:
     """`swift rollout` with the scripted template on the second GPU, stopped with everything it started."""
     flags = {
+        **VLLM_FLAGS,
         'model': model,
         'model_type': 'qwen2_5_vl',
         'external_plugins': Path(__file__).parents[1] / 'plugins' / 'scripted_plugin.py',
@@ -170,7 +171,7 @@ def rollout_server(model: Path, script: Path, log: Path, port: int) -> Iterator[
         'multi_turn_scheduler': 'thyme',
         'max_turns': 4,
         'port': port,
-        **VLLM_FLAGS,
+        **flags,
     }
     words = HostCommand('rollout', flags).words
     env = {**os.environ, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': '1'}
