@@ -88,10 +88,11 @@ def _from_trajectories(tally: Tally) -> Iterator[Plot]:
     yield _stacked('Stop reasons', tally.shares(lambda t: t.stops), 'share of trajectories')
     yield _stacked('Outcomes of code', tally.shares(lambda t: t.outcomes), 'share of the snippets that were executed')
     if tally.total(lambda t: t.tokens.total()):
-        yield _stacked('Sampled tokens by kind', tally.shares(lambda t: t.tokens), 'sandbox output is not sampled')
+        note = 'text and code are sampled; sandbox output and its visual tokens are not'
+        yield _stacked('Tokens by kind', tally.shares(lambda t: t.tokens), note)
     else:
         note = 'characters: this run did not record tokens by kind'
-        yield _stacked('Sampled text by kind', tally.shares(lambda t: t.characters), note)
+        yield _stacked('Text by kind', tally.shares(lambda t: t.characters), note)
     yield _lines(
         'Sandbox time, s',
         {'seconds': tally.curve(lambda t: t.sandbox_s, lambda t: t.n)},

@@ -38,10 +38,10 @@ class StepTally:
     outcomes: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
-    """Sampled tokens by kind, of trajectories that record them."""
+    """By kind, of trajectories that record them; `sandbox` and `image` are not sampled."""
     characters: Counter[str] = field(default_factory=Counter)
     """Sampled characters by kind."""
-    reward_sums: Counter[str] = field(default_factory=Counter)
+    reward_sums: dict[str, float] = field(default_factory=dict)
     reward_counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
@@ -65,12 +65,13 @@ class StepTally:
         self._add_lengths(record)
         for name, value in record.rewards.items():
             if value is not None and math.isfinite(value):
-                self.reward_sums[name] += value  # type: ignore[assignment]
+                self.reward_sums[name] = self.reward_sums.get(name, 0.0) + value
                 self.reward_counts[name] += 1
 
     def _add_lengths(self, record: Record) -> None:
+        self.tokens.update(record.tokens)
         for turn in record.turns:
-            for stretch in turn.segments:
+            for stretch in turn.segments if not record.tokens else ():
                 self.tokens[stretch.kind.value] += stretch.n_tokens
             for segment in protocol.segments(turn.text):
                 kind = SegmentKind.CODE if segment.kind is SegmentKind.CODE else SegmentKind.TEXT
@@ -124,4 +125,4 @@ class Tally:
 
     def reward(self, name: str) -> Curve:
         """The mean of one reward by step, over the trajectories that have it."""
-        return self.curve(lambda t: t.reward_sums[name], lambda t: t.reward_counts[name])
+        return self.curve(lambda t: t.reward_sums.get(name, 0.0), lambda t: t.reward_counts[name])

@@ -123,6 +123,13 @@ class Record:
     request_id: str = ''
     prompt_id: str = ''
     sampled_ids: tuple[int, ...] = ()
+    """Every token id that was sampled, over all turns, in order."""
+    sampled_mask: tuple[int, ...] = ()
+    """Of `sampled_ids`: 1 where trained; empty where it is not known."""
+    sampled_logprobs: tuple[float, ...] = ()
+    """Of `sampled_ids`; empty where the engine gave none."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Tokens by kind: `text` and `code` sampled, `sandbox` appended, `image` visual tokens of returned pictures."""
     failed_attempts: tuple[str, ...] = ()
     """Release only: what was tried and thrown away before the trajectory that is shown."""
     extra: Mapping[str, Any] = field(default_factory=dict)

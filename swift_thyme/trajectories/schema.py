@@ -21,7 +21,7 @@ ACCURACY_REWARDS = ('vqa_orm', 'accuracy', 'vqa', 'correct')
 @dataclass(frozen=True)
 class _Stretch:
     kind: SegmentKind
-    n_tokens: int = 0
+    tokens: int = 0
     temperature: float | None = None
 
 
@@ -64,6 +64,9 @@ class _Line:
     request_id: str | int | None = None
     prompt_id: str | int | None = None
     sampled_ids: tuple[int, ...] | None = None
+    sampled_mask: tuple[int, ...] | None = None
+    sampled_logprobs: tuple[float, ...] | None = None
+    tokens: dict[str, int] | None = None
     text: str | None = None
     code_blocks: int | None = None
     code_ok: int | None = None
@@ -118,6 +121,9 @@ def ours(value: Mapping[str, Any], where: str, folder: Path) -> Record:
         request_id=str(line.request_id or ''),
         prompt_id=str(line.prompt_id or ''),
         sampled_ids=line.sampled_ids or (),
+        sampled_mask=line.sampled_mask or (),
+        sampled_logprobs=line.sampled_logprobs or (),
+        tokens=line.tokens or {},
         extra={name: item for name, item in value.items() if name not in _KNOWN},
     )
 
@@ -135,7 +141,7 @@ def _turn(turn: _Turn) -> RecordedTurn:
         repairs=turn.repairs or (),
         repairs_seen=turn.repairs_seen or (),
         elapsed_s=turn.elapsed_s,
-        segments=tuple(Stretch(s.kind, s.n_tokens, s.temperature) for s in turn.segments or ()),
+        segments=tuple(Stretch(s.kind, s.tokens, s.temperature) for s in turn.segments or ()),
         tokens=turn.tokens or TokenColumns(),
     )
 

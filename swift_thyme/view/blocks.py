@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .. import protocol
-from ..trajectories import Record, RecordedTurn, Source
+from ..trajectories import Record, RecordedTurn, Source, TokenColumns
 from ..types import SegmentKind
 from .highlight import highlight
 
@@ -52,7 +52,10 @@ def shown(record: Record, *, decode: Decode | None = None) -> dict[str, Any]:
         'step': record.step,
         'sandbox_s': record.sandbox_s,
         'attempts': [clip(text) for text in record.failed_attempts],
-        'turns': [_turn(turn, tokens) for turn, tokens in zip(record.turns, _tokens(record, decode), strict=True)],
+        'turns': [
+            _turn(turn, segments, tokens)
+            for turn, segments, tokens in zip(record.turns, _segments(record), _tokens(record, decode), strict=True)
+        ],
         'extra': clip(json.dumps(record.extra, indent=1, ensure_ascii=False, default=str)) if record.extra else '',
         'partial': record.source is not Source.THYME,
     }
@@ -106,7 +109,7 @@ def _split(text: str) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def _turn(turn: RecordedTurn, tokens: dict[str, Any] | None) -> dict[str, Any]:
+def _turn(turn: RecordedTurn, segments: list[list[Any]], tokens: dict[str, Any] | None) -> dict[str, Any]:
     shown_turn: dict[str, Any] = {'blocks': blocks(turn.text), 'chars': len(turn.text)}
     if turn.code is not None:
         shown_turn |= {
@@ -118,23 +121,41 @@ def _turn(turn: RecordedTurn, tokens: dict[str, Any] | None) -> dict[str, Any]:
             'repairs_seen': turn.repairs_seen,
             'elapsed_s': turn.elapsed_s,
         }
-    if turn.segments:
-        shown_turn['segments'] = [[s.kind.value, s.temperature, s.n_tokens] for s in turn.segments]
+    if segments:
+        shown_turn['segments'] = segments
     if tokens:
         shown_turn['tokens'] = tokens
     return shown_turn
 
 
+def _segments(record: Record) -> Iterator[list[list[Any]]]:
+    """For each turn, its stretches: kind, temperature, tokens, and whether they are trained (None: not known)."""
+    at = 0
+    for turn in record.turns:
+        found = []
+        for stretch in turn.segments:
+            mask = record.sampled_mask[at : at + stretch.n_tokens]
+            found.append([stretch.kind.value, stretch.temperature, stretch.n_tokens, all(mask) if mask else None])
+            at += stretch.n_tokens
+        yield found
+
+
 def _tokens(record: Record, decode: Decode | None) -> list[dict[str, Any] | None]:
     """For each turn, what is known of its tokens; None where not even their texts are."""
-    found = [_columns(turn, decode) for turn in record.turns]
+    found = [_columns(turn.tokens, decode) for turn in record.turns]
     if decode is None or any(found) or not record.sampled_ids:
         return found
-    return _cut(decode(record.sampled_ids[: MAX_TOKENS * max(len(record.turns), 1)]), record.turns)
+    whole = TokenColumns(
+        ids=record.sampled_ids,
+        text=tuple(decode(record.sampled_ids)),
+        mask=record.sampled_mask,
+        temperature=_temperatures(record),
+        logprob=record.sampled_logprobs,
+    )
+    return [_columns(part, decode) for part in _cut(whole, record.turns)]
 
 
-def _columns(turn: RecordedTurn, decode: Decode | None) -> dict[str, Any] | None:
-    columns = turn.tokens
+def _columns(columns: TokenColumns, decode: Decode | None) -> dict[str, Any] | None:
     text = columns.text or (decode(columns.ids[:MAX_TOKENS]) if decode and columns.ids else ())
     if not text:
         return None
@@ -142,30 +163,31 @@ def _columns(turn: RecordedTurn, decode: Decode | None) -> dict[str, Any] | None
     return {
         'text': list(text[:MAX_TOKENS]),
         **{name: list(values[:MAX_TOKENS]) for name, values in known.items() if len(values) >= len(text)},
-        **_temperatures(turn, len(text), known['temperature']),
     }
 
 
-def _temperatures(turn: RecordedTurn, n: int, known: Sequence[float]) -> dict[str, Any]:
-    """Temperatures of tokens by the turn's segments, where each token has none of its own."""
-    if known or not turn.segments:
-        return {}
-    by_token = [s.temperature for s in turn.segments for _ in range(s.n_tokens)]
-    return {'temperature': by_token[:n]} if len(by_token) >= n and None not in by_token else {}
+def _temperatures(record: Record) -> tuple[float, ...]:
+    """Of every sampled token, by the turns' segments; empty where they do not tell."""
+    found = [s.temperature for turn in record.turns for s in turn.segments for _ in range(s.n_tokens)]
+    return tuple(t for t in found if t is not None) if len(found) == len(record.sampled_ids) else ()
 
 
-def _cut(texts: Sequence[str], turns: Sequence[RecordedTurn]) -> list[dict[str, Any] | None]:
-    """Shares the tokens of a whole trajectory out over its turns, by length of text."""
-    out: list[dict[str, Any] | None] = []
+def _cut(whole: TokenColumns, turns: Sequence[RecordedTurn]) -> Iterator[TokenColumns]:
+    """Shares the tokens of a trajectory out over its turns: by their segments, else by length of text."""
     at = 0
     for i, turn in enumerate(turns, 1):
         start, length = at, 0
-        while at < len(texts) and (length < len(turn.text) or i == len(turns)):
-            length += len(texts[at])
+        counted = sum(stretch.n_tokens for stretch in turn.segments)
+        at += counted
+        while not counted and at < len(whole.text) and (length < len(turn.text) or i == len(turns)):
+            length += len(whole.text[at])
             at += 1
-        mine = list(texts[start:at])[:MAX_TOKENS]
-        out.append({'text': mine, **_temperatures(turn, len(mine), ())} if mine else None)
-    return out
+        yield TokenColumns(
+            text=whole.text[start:at],
+            mask=whole.mask[start:at],
+            temperature=whole.temperature[start:at],
+            logprob=whole.logprob[start:at],
+        )
 
 
 def _finite(value: float | None) -> float | None:

@@ -84,8 +84,8 @@ def record(folder: Path, i: int, step: int, name: str, image: Image.Image) -> di
         if ending == 7:
             turn |= {'outcome': None, 'images': []}
         turn['segments'] = [
-            {'kind': 'text', 'temperature': 1.0, 'n_tokens': 90},
-            {'kind': 'code', 'temperature': 0.0, 'n_tokens': 120},
+            {'kind': 'text', 'temperature': 1.0, 'tokens': 90},
+            {'kind': 'code', 'temperature': 0.0, 'tokens': 120},
         ]
         turns.append(turn)
     stop = {7: 'sandbox_failure', 8: 'length', 9: 'repetition'}.get(ending, 'answer')

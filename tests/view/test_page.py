@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from PIL import Image
 
 from swift_thyme import protocol
 from swift_thyme.errors import DataError
+from swift_thyme.trajectories.schema import ours
 from swift_thyme.view import ViewOptions, build_page
-from swift_thyme.view.blocks import MAX_BLOCK_CHARS, blocks, clip
+from swift_thyme.view.blocks import MAX_BLOCK_CHARS, blocks, clip, shown
 from swift_thyme.view.highlight import highlight
 from swift_thyme.view.page import digest, script
 
@@ -134,3 +136,32 @@ def test_long_text_keeps_both_ends() -> None:
     assert cut.startswith('aaa')
     assert cut.endswith('b' * 10)
     assert '10 characters left out' in cut
+
+
+def spelled(ids: Sequence[int]) -> list[str]:
+    return [chr(i) for i in ids]
+
+
+def test_sampled_ids_are_shared_out_over_the_turns_with_what_is_known_of_each() -> None:
+    texts = ['ab', 'cde']
+    segments = [[{'kind': 'text', 'temperature': 1.0, 'tokens': 1}, {'kind': 'code', 'temperature': 0.0, 'tokens': 1}]]
+    segments.append([{'kind': 'text', 'temperature': 1.0, 'tokens': 3}])
+    line = {
+        'schema': 1,
+        'turns': [{'text': text, 'segments': s} for text, s in zip(texts, segments, strict=True)],
+        'sampled_ids': [ord(c) for c in 'abcde'],
+        'sampled_mask': [1, 0, 1, 1, 1],
+        'sampled_logprobs': [-0.1, 0.0, -0.2, -3.0, -0.5],
+    }
+    turns = shown(ours(line, 'here', Path()), decode=spelled)['turns']
+    assert [turn['tokens']['text'] for turn in turns] == [['a', 'b'], ['c', 'd', 'e']]
+    assert [turn['tokens']['mask'] for turn in turns] == [[1, 0], [1, 1, 1]]
+    assert [turn['tokens']['temperature'] for turn in turns] == [[1.0, 0.0], [1.0, 1.0, 1.0]]
+    assert turns[1]['tokens']['logprob'] == [-0.2, -3.0, -0.5]
+    assert [s[3] for s in turns[0]['segments']] == [True, False]
+
+
+def test_ids_without_segments_are_shared_out_by_length_of_text() -> None:
+    line = {'schema': 1, 'turns': [{'text': 'ab'}, {'text': 'cde'}], 'sampled_ids': [ord(c) for c in 'abcde!']}
+    turns = shown(ours(line, 'here', Path()), decode=spelled)['turns']
+    assert [turn['tokens']['text'] for turn in turns] == [['a', 'b'], ['c', 'd', 'e', '!']]

@@ -65,7 +65,7 @@ def test_the_hosts_log_is_read_up_to_its_half_written_line(run: Path) -> None:
 def test_the_page_draws_every_figure_the_issue_names(run: Path, tmp_path: Path) -> None:
     build_report(run, tmp_path / 'report.html')
     page = (tmp_path / 'report.html').read_text(encoding='utf-8')
-    parts = ['Reward parts', 'Tool use', 'Code that ran', 'Rounds', 'Stop reasons', 'Sampled tokens by kind']
+    parts = ['Reward parts', 'Tool use', 'Code that ran', 'Rounds', 'Stop reasons', 'Tokens by kind']
     for title in [*parts, 'Sandbox time, s', 'Loss']:
         assert f'<h4>{title}</h4>' in page
     assert [page.count(f'<b>{when}</b>') for when in ('begin', 'middle', 'end')] == [2, 2, 2]

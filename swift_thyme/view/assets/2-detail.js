@@ -88,8 +88,10 @@ function output(turn, round, last) {
 
 function warmth(turn, kind) {
   const found = (turn.segments || []).find((segment) => segment[0] === kind);
-  if (!found || found[1] === null) return ['', undefined];
-  return [found[1] < 0.5 ? ' cold' : ' hot', `temperature ${found[1]}, ${found[2]} tokens`];
+  if (!found) return ['', undefined];
+  const warm = found[1] === null ? '' : found[1] < 0.5 ? ' cold' : ' hot';
+  const told = [`${found[2]} tokens`, found[1] !== null && `temperature ${found[1]}`, found[3] !== null && (found[3] ? 'trained' : 'not trained')];
+  return [warm + (found[3] === false ? ' untrained' : ''), told.filter(Boolean).join(', ')];
 }
 
 function sampled(turn, piece) {
