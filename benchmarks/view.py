@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/view.py [--n 5000] [--keep FOLDER]
 
-Trajectories are those of the tests: groups of eight that share a 2048x1536 picture, three in five with a crop of their own.
-The browser part needs Chromium and playwright and is left out without them.
+Trajectories are those of the tests: groups of eight share a 2048x1536 picture, three in five have a crop of
+their own. The browser part needs Chromium and playwright and is left out without them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROUNDS = 3
 
 
 def main() -> None:
+    """Generates, builds, looks; one line of JSON for the building and one for each look."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--n', type=int, default=5000)
     parser.add_argument('--keep', type=Path, help='folder for run and page; made anew where it holds no run')
