@@ -106,7 +106,7 @@ class Remote:
             'model': self.name,
             'messages': [{'role': 'user', 'content': [*content, {'type': 'text', 'text': question}]}],
             'stream': True,
-            'thyme_events': True,
+            'thyme': {'events': True},
         }
         reader = _StreamReader(on_event, folder)
         try:

@@ -164,7 +164,7 @@ function drawChips() {
       apply(true);
     };
     const on = state.on.has(name);
-    return el('button', { class: 'chip', 'aria-pressed': on, disabled: !count && !on, 'data-filter': name, on: { click: toggle } }, text, el('b', {}, String(count)));
+    return el('button', { class: 'chip', 'aria-pressed': String(on), disabled: !count && !on, 'data-filter': name, on: { click: toggle } }, text, el('b', {}, String(count)));
   }));
   const counts = index.stops.map((_, number_) => index.stop.filter((value) => value === number_).length);
   $('stop').replaceChildren(el('option', { value: '' }, 'any stop reason'),
