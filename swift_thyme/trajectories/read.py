@@ -20,6 +20,8 @@ from .schema import is_ours, ours
 MAX_LINE_CHARS = 256 << 20
 """A longer line is no trajectory; it is skipped and reported."""
 _WHOLE_FILE_CHARS = 64 << 20
+_WHOLE_FILES = ('trajectory.json', 'vis.json')
+"""Other `.json` files are only read when they are named: run folders are full of large ones."""
 _NO_TRAJECTORIES = {'logging.jsonl', 'thyme_rewards.jsonl', 'args.json', 'config.json', 'summary.json'}
 
 
@@ -55,7 +57,7 @@ def find_files(path: Path) -> list[Path]:
 def _may_hold(path: Path) -> bool:
     if not path.is_file() or path.name in _NO_TRAJECTORIES:
         return False
-    return path.suffix == '.jsonl' or path.name in ('trajectory.json', 'vis.json') or path.stem.endswith('-vis')
+    return path.suffix == '.jsonl' or path.name in _WHOLE_FILES
 
 
 def read_records(path: Path, on_problem: Callable[[Problem], None] | None = None) -> Iterator[Record]:

@@ -12,7 +12,7 @@ import gradio as gr
 from ...errors import ConfigError
 from .desk import Desk
 from .looked import Looked
-from .transcript import Transcript
+from .transcript import Transcript, plain
 
 _VERSION = int(gr.__version__.partition('.')[0])
 _PARALLEL = 8
@@ -50,8 +50,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
         gr.Markdown(f'## {_TITLE}\n{_LEAD} Model: `{name}`')
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                picture, question, ask, stop = _question(examples)
-                looked = gr.AnnotatedImage(label='Where it looked', elem_id='looked', visible=False)
+                picture, question, ask, stop, looked = _question(examples)
             with gr.Column(scale=3, min_width=320):
                 chat = gr.Chatbot(
                     label='Trajectory', elem_id='chat', height=620, latex_delimiters=[], **_chat_options()
@@ -72,8 +71,8 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
     return app
 
 
-def _question(examples: Sequence[Example]) -> tuple[gr.Image, gr.Textbox, gr.Button, gr.Button]:
-    """The parts that ask: picture, question, and the buttons to ask and to stop."""
+def _question(examples: Sequence[Example]) -> tuple[gr.Image, gr.Textbox, gr.Button, gr.Button, gr.AnnotatedImage]:
+    """The parts that ask: picture, question, the buttons to ask and to stop, and where the crops are drawn."""
     picture = gr.Image(
         type='filepath', image_mode=None, label='Picture', elem_id='picture', sources=['upload', 'clipboard']
     )
@@ -81,9 +80,10 @@ def _question(examples: Sequence[Example]) -> tuple[gr.Image, gr.Textbox, gr.But
     with gr.Row():
         ask = gr.Button('Ask', variant='primary', elem_id='ask')
         stop = gr.Button('Stop', variant='stop', elem_id='stop', interactive=False)
+    looked = gr.AnnotatedImage(label='Where it looked', elem_id='looked', visible=False)
     if examples:
         gr.Examples([[str(e.picture), e.question] for e in examples], [picture, question], label='Examples')
-    return picture, question, ask, stop
+    return picture, question, ask, stop, looked
 
 
 def launch(app: gr.Blocks, desk: Desk, *, host: str, port: int | None, examples: Sequence[Example] = ()) -> str:
@@ -134,7 +134,7 @@ def _drawn(transcript: Transcript, boxes: Any, *, running: bool) -> tuple[Any, .
     return (
         transcript.messages(),
         transcript.answer or '',
-        transcript.status,
+        plain(transcript.status),
         boxes,
         gr.update(interactive=not running),
         gr.update(interactive=running),
@@ -142,7 +142,7 @@ def _drawn(transcript: Transcript, boxes: Any, *, running: bool) -> tuple[Any, .
 
 
 def _chat_options() -> dict[str, Any]:
-    return {'type': 'messages', 'show_copy_button': True} if _VERSION == 5 else {'buttons': ['copy']}
+    return {'type': 'messages', 'show_copy_button': True} if _VERSION == 5 else {'buttons': []}
 
 
 def _looks(version: int) -> dict[str, Any]:
