@@ -22,6 +22,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from .. import protocol
 from ..config import read_env
 from ..errors import ConfigError
+from ..sampling import TokenPieces, token_pieces
 from ..template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
 
 SCRIPT_VARIABLE = 'THYME_SCRIPT'
@@ -57,16 +58,15 @@ class Script:
 
     def turn_for(self, prompt_ids: Sequence[int]) -> list[int]:
         """The ids to force after a prompt (`FREE` where none is); only the end-of-turn token at the script's end."""
-        start = _after_last(prompt_ids, '<|im_start|>assistant\n', self._tokenizer)
-        begun = _after_last(prompt_ids, protocol.SANDBOX_CLOSE, self._tokenizer, start)
-        if start == len(prompt_ids):
-            variant, turn = self._next % len(self._ids), 0
+        turn_ids = list(prompt_ids[_turn_start(prompt_ids, self._tokenizer) :])
+        if not turn_ids:
+            variant, done, begun = self._next % len(self._ids), 0, 0
             self._next += 1
         else:
-            variant = self._variant(prompt_ids[start:])
-            turn = self._tokenizer.decode(prompt_ids[start:]).count(protocol.SANDBOX_CLOSE)
-        ids = self._ids[variant][turn] if turn < len(self._ids[variant]) else []
-        return [*ids[len(prompt_ids) - max(start, begun) :], self._tokenizer.eos_token_id]
+            variant = self._variant(turn_ids)
+            done, begun = _outputs(turn_ids, token_pieces(self._tokenizer))
+        ids = self._ids[variant][done] if done < len(self._ids[variant]) else []
+        return [*ids[len(turn_ids) - begun :], self._tokenizer.eos_token_id]
 
     def _variant(self, turn_ids: Sequence[int]) -> int:
         def fits(plan: Sequence[int]) -> bool:
@@ -82,15 +82,21 @@ def _plan(turn: str | Sequence[str | int], tokenizer: Any) -> list[int]:
     return ids
 
 
-def _after_last(ids: Sequence[int], mark: str, tokenizer: Any, start: int = 0) -> int:
-    """The position after the token that completes the last `mark`; `start` where there is none."""
-    text, found = '', start
-    for i, token_id in enumerate(ids[start:], start + 1):
-        text += tokenizer.decode([token_id])
-        if mark in text:
-            text, found = '', i
-        text = text[-len(mark) :]
-    return found
+def _turn_start(prompt_ids: Sequence[int], tokenizer: Any) -> int:
+    """Where the assistant turn's own tokens begin: after `<|im_start|>assistant` and its line break."""
+    turn_start = tokenizer.convert_tokens_to_ids('<|im_start|>')
+    header = len(tokenizer.encode('<|im_start|>assistant\n', add_special_tokens=False))
+    return len(prompt_ids) - list(reversed(prompt_ids)).index(turn_start) - 1 + header
+
+
+def _outputs(turn_ids: Sequence[int], pieces: TokenPieces) -> tuple[int, int]:
+    """How many sandbox outputs a turn holds, and the position after the token that completes the last one."""
+    text, count, begun = '', 0, 0
+    for i, token_id in enumerate(turn_ids, 1):
+        text = (text + pieces[token_id])[-2 * len(protocol.SANDBOX_CLOSE) :]
+        if protocol.SANDBOX_CLOSE in text:
+            text, count, begun = '', count + 1, i
+    return count, begun
 
 
 def force(logits_V: torch.Tensor, token_id: int) -> None:

@@ -19,7 +19,7 @@ from swift_thyme.record import FOLDER, read_trajectories
 from swift_thyme.trace import read_batches
 from swift_thyme.verify import trained_ids
 
-from ..host.conftest import (  # noqa: F401  (fixtures)
+from ..host.conftest import (
     NEEDS_TWO_GPUS,
     NEEDS_VLLM,
     VLLM_FLAGS,
@@ -98,7 +98,7 @@ def test_sixty_four_trajectories_of_a_3b_shape_are_sound_and_log_probs_agree(
     shaped: Path,
     script: Path,
     judge_address: str,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     found = train(
         shaped,
@@ -124,7 +124,7 @@ def test_a_broken_weight_sync_shows_in_log_ppl_diff(
     script: Path,
     judge_address: str,
     tmp_path: Path,
-    broken: bool,  # noqa: F811
+    broken: bool,
 ) -> None:
     plugin = Path(__file__).parents[1] / 'plugins' / f'{"broken_sync" if broken else "scripted"}_plugin.py'
     found = train(
@@ -142,7 +142,7 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
     script: Path,
     judge_address: str,
     tmp_path: Path,
-    ahead: str,  # noqa: F811
+    ahead: str,
 ) -> None:
     port = 18321
     with rollout_server(shaped, script, tmp_path / 'server.log', port, vllm_max_model_len=8192):
@@ -169,7 +169,7 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
 
 
 @NEEDS_TWO_GPUS
-def test_tensor_parallel_two(shaped: Path, script: Path, judge_address: str, tmp_path: Path) -> None:  # noqa: F811
+def test_tensor_parallel_two(shaped: Path, script: Path, judge_address: str, tmp_path: Path) -> None:
     found = train(
         shaped,
         tmp_path,
