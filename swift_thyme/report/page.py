@@ -78,7 +78,9 @@ def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
         cards.append((_share(tally.total(lambda t: t.right), judged), 'right answers'))
     if executed:
         cards.append((_share(tally.total(lambda t: t.ran), executed), 'of the executed code ran'))
-        cards.append((_share(tally.total(lambda t: t.ran_as_written), executed), 'ran as written'))
+    told = tally.total(lambda t: t.told_as_written)
+    if told:
+        cards.append((_share(tally.total(lambda t: t.ran_as_written), told), 'ran as written'))
     cards.append((f'{tally.total(lambda t: t.rounds) / tally.n:.2f}', 'rounds on average'))
     cards.append((f'{tally.total(lambda t: t.sandbox_s) / tally.n:.2f} s', 'in the sandbox on average'))
     cards.append((f'{tally.total(lambda t: t.aside):,.0f}', 'set aside'))

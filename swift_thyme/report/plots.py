@@ -71,7 +71,7 @@ def _from_trajectories(tally: Tally) -> Iterator[Plot]:
         'Code that ran',
         {
             'after repair': tally.curve(lambda t: t.ran, lambda t: t.executed),
-            'as written': tally.curve(lambda t: t.ran_as_written, lambda t: t.executed),
+            'as written': tally.curve(lambda t: t.ran_as_written, lambda t: t.told_as_written),
         },
         'share of the snippets that were executed',
         share=True,

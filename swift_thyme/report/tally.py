@@ -28,6 +28,8 @@ class StepTally:
     ran: int = 0
     """Repaired where they had to be."""
     ran_as_written: int = 0
+    told_as_written: int = 0
+    """Executed snippets of which it is known whether they would have run as written."""
     rounds: int = 0
     pictures: int = 0
     aside: int = 0
@@ -52,7 +54,8 @@ class StepTally:
         self.snippets += record.code_blocks
         self.executed += len(executed)
         self.ran += record.code_ok
-        self.ran_as_written += sum(turn.ran_as_written for turn in executed)
+        self.ran_as_written += sum(turn.ran_as_written is True for turn in executed)
+        self.told_as_written += sum(turn.ran_as_written is not None for turn in executed)
         self.rounds += len(record.turns)
         self.pictures += sum(len(turn.images) for turn in record.turns)
         self.aside += record.quarantined

@@ -67,6 +67,8 @@ class RecordedTurn:
     """None: no code, or code that was not run."""
     raw_outcome: Outcome | None = None
     """Outcome of the code as the model wrote it, where that is known to differ from `outcome` (a repair helped)."""
+    told_raw: bool = False
+    """Whether the writer would have said so; False for records that lack the field."""
     sandbox_text: str = ''
     images: tuple[str, ...] = ()
     """Pictures the snippet returned: paths, absolute or relative to `Record.folder`, or base64."""
@@ -83,8 +85,10 @@ class RecordedTurn:
         return self.outcome is Outcome.OK
 
     @property
-    def ran_as_written(self) -> bool:
-        """Whether the code ran without the help of a repair."""
+    def ran_as_written(self) -> bool | None:
+        """Whether the code ran without the help of a repair; None where a repair acted and nobody noted its worth."""
+        if self.ran and self.repairs and not self.told_raw:
+            return None
         return self.ran and self.raw_outcome in (None, Outcome.OK)
 
 

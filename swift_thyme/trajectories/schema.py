@@ -11,7 +11,7 @@ import msgspec
 
 from .. import protocol
 from ..errors import DataError
-from ..types import SegmentKind, StopReason
+from ..types import Outcome, SegmentKind, StopReason
 from .model import NEWEST_SCHEMA, Record, RecordedTurn, Stretch, TokenColumns
 
 ACCURACY_REWARDS = ('vqa_orm', 'accuracy', 'vqa', 'correct')
@@ -32,7 +32,7 @@ class _Turn:
     text: str
     code: str | None = None
     outcome: str | None = None
-    raw_outcome: str | None = None
+    raw_outcome: str | None | msgspec.UnsetType = msgspec.UNSET
     sandbox_text: str | None = None
     images: tuple[str, ...] | None = None
     repairs: tuple[str, ...] | None = None
@@ -129,13 +129,12 @@ def ours(value: Mapping[str, Any], where: str, folder: Path) -> Record:
 
 
 def _turn(turn: _Turn) -> RecordedTurn:
-    from ..types import Outcome
-
     return RecordedTurn(
         text=turn.text,
         code=turn.code,
         outcome=Outcome(turn.outcome) if turn.outcome else None,
-        raw_outcome=Outcome(turn.raw_outcome) if turn.raw_outcome else None,
+        raw_outcome=Outcome(turn.raw_outcome) if isinstance(turn.raw_outcome, str) else None,
+        told_raw=turn.raw_outcome is not msgspec.UNSET,
         sandbox_text=turn.sandbox_text or '',
         images=turn.images or (),
         repairs=turn.repairs or (),

@@ -70,7 +70,14 @@ def record(folder: Path, i: int, step: int, name: str, image: Image.Image) -> di
     turns: list[dict[str, Any]] = []
     ending, right = i % 10, rng.random() < 0.6
     if ending not in (3,):
-        turn: dict[str, Any] = {'text': first, 'code': code, 'elapsed_s': 0.12, 'repairs': [], 'images': []}
+        turn: dict[str, Any] = {
+            'text': first,
+            'code': code,
+            'elapsed_s': 0.12,
+            'repairs': [],
+            'images': [],
+            'raw_outcome': None,
+        }
         if ending == 4:
             turn |= {'outcome': 'code_error', 'sandbox_text': "NameError: name 'crop' is not defined (line 4)"}
         elif ending == 6:

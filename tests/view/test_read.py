@@ -87,6 +87,14 @@ def test_a_record_has_its_types(tmp_path: Path) -> None:
     assert records[0].correct is (records[0].rewards['vqa_orm'] > 0)
 
 
+def test_a_repair_of_unknown_worth_leaves_open_whether_code_ran_as_written(tmp_path: Path) -> None:
+    turn = {'text': CODE, 'code': 'x', 'outcome': 'ok', 'repairs': ['clamp']}
+    lines = [{'schema': 1, 'turns': [turn]}, {'schema': 1, 'turns': [{**turn, 'raw_outcome': None}]}]
+    old, new = read_records(write(tmp_path / 'a.jsonl', *lines))
+    assert old.turns[0].ran_as_written is None
+    assert new.turns[0].ran_as_written is True
+
+
 def test_the_hosts_completions_give_one_record_an_entry(tmp_path: Path) -> None:
     first, second = read_records(write(tmp_path / 'completions.jsonl', completions_step()))
     assert (first.source, first.step, first.advantage, first.solution) == (Source.HOST_COMPLETIONS, 7, 0.7, 'B')
