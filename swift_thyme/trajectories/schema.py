@@ -32,7 +32,7 @@ class _Turn:
     text: str
     code: str | None = None
     outcome: str | None = None
-    raw_outcome: str | None | msgspec.UnsetType = msgspec.UNSET
+    raw_outcome: str | msgspec.UnsetType | None = msgspec.UNSET
     sandbox_text: str | None = None
     images: tuple[str, ...] | None = None
     repairs: tuple[str, ...] | None = None
