@@ -96,7 +96,7 @@ def _code(text: str) -> list[Any]:
     closed = text.endswith(protocol.CODE_CLOSE)
     inner = text[len(protocol.CODE_OPEN) : -len(protocol.CODE_CLOSE)] if closed else text[len(protocol.CODE_OPEN) :]
     source = protocol.strip_fence(inner)
-    start = text.find(source) if source else len(protocol.CODE_OPEN)
+    start = text.find(source, len(protocol.CODE_OPEN)) if source else len(protocol.CODE_OPEN)
     return ['c', text[:start].strip(), list(highlight(clip(source))), text[start + len(source) :].strip()]
 
 

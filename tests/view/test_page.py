@@ -125,6 +125,11 @@ def test_blocks_tell_words_tags_code_answer_and_forged_output_apart() -> None:
     assert found[2][1].startswith(protocol.CODE_OPEN)
 
 
+def test_code_as_short_as_a_letter_of_its_tag_is_found() -> None:
+    (found,) = blocks(f'{protocol.CODE_OPEN}\nd\n{protocol.CODE_CLOSE}')
+    assert found[1:] == [protocol.CODE_OPEN, ['', 'd'], protocol.CODE_CLOSE]
+
+
 def test_highlighting_changes_no_character() -> None:
     code = 'import cv2\n\n\n\tdef f(x):\r\n  return "é\\n" # </script>\n\n'
     assert ''.join(highlight(code)[1::2]) == code.replace('\r\n', '\n')

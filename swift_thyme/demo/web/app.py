@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def launch(app: gr.Blocks, desk: Desk, *, host: str, port: int | None, examples:
 
 @dataclass(frozen=True)
 class _Handler:
-    """What the page's buttons do."""
+    """What the page's buttons do, all on one event loop: tasks are not cancelled from another thread."""
 
     desk: Desk
 
@@ -117,16 +118,16 @@ class _Handler:
         looked = Looked(images[0]) if images else None
         boxes: Any = gr.update(value=None, visible=False)
         async for transcript in self.desk.ask(str(request.session_hash), question, images):
-            if looked is not None and looked.follow(transcript):
+            if looked is not None and await asyncio.to_thread(looked.follow, transcript):
                 boxes = gr.update(value=(str(looked.picture), list(looked.boxes)), visible=True)
             yield _drawn(transcript, boxes, running=True)
             boxes = gr.skip()
         yield _drawn(transcript, boxes, running=False)
 
-    def stop(self, request: gr.Request) -> None:
+    async def stop(self, request: gr.Request) -> None:
         self.desk.stop(str(request.session_hash))
 
-    def leave(self, request: gr.Request) -> None:
+    async def leave(self, request: gr.Request) -> None:
         self.desk.stop(str(request.session_hash))
 
 
