@@ -1,6 +1,6 @@
 """`thyme infer`: one question (`--question`, `--image`), or the host's own `swift infer` over a data set.
 
-The rule: it is a question when `--question` or `--image` is among the words; otherwise it is the host's command when
+The rule: it is a question when one of `QUESTION_FLAGS` is among the words; otherwise it is the host's command when
 one of `HOST_FLAGS` or a configuration file is; otherwise a question, whose parser says what is missing.
 """
 
@@ -16,7 +16,7 @@ from .words import is_config
 
 QUESTION_COMMAND = 'swift_thyme.infer.cli'
 """The module of the question-and-answer command."""
-QUESTION_FLAGS = frozenset({'question', 'image'})
+QUESTION_FLAGS = frozenset({'question', 'image', 'input', 'output'})
 HOST_FLAGS = frozenset({'O3', 'val_dataset', 'ckpt_dir', 'adapters', 'infer_backend', 'result_path', 'load_data_args'})
 """Flags that only the host's command takes."""
 
