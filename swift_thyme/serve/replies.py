@@ -83,7 +83,9 @@ class Replier:
             text = event.output
         else:
             return None
-        more = {'thyme_event': sandbox_event(event)} if self.events and isinstance(event, SandboxReplied) else {}
+        more: dict[str, Any] = (
+            {'thyme_event': sandbox_event(event)} if self.events and isinstance(event, SandboxReplied) else {}
+        )
         if not text and not more:
             return None
         return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}, **more)

@@ -104,7 +104,7 @@ def script() -> str:
 
 def asset(name: str) -> str:
     """A file of the page, from this package."""
-    return resources.files(__package__).joinpath('assets', name).read_text(encoding='utf-8')
+    return (resources.files(__package__) / 'assets' / name).read_text(encoding='utf-8')
 
 
 def _block(name: str, content: bytes) -> bytes:

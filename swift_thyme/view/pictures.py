@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .. import picture
 from ..errors import DataError
@@ -33,8 +33,10 @@ _QUALITY = 82
 _BYTES_PER_PX = 0.16
 """First guess of what JPEG takes; real sizes correct it."""
 _KEPT_GRAYS = 256
-_BROKEN = (OSError, ValueError, SyntaxError, LookupError, TypeError, ArithmeticError, EOFError, MemoryError)
-_BROKEN += (struct.error, zlib.error, Image.DecompressionBombError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, SyntaxError, LookupError, TypeError, ArithmeticError, EOFError, MemoryError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
 """What decoders raise on bytes that are no picture."""
 
 
@@ -150,7 +152,7 @@ class PictureStore:
                 scale = min(1.0, max(side_px, WORK_PX) / max(image.size))
                 image.draft('RGB', (math.ceil(width_px * scale), math.ceil(height_px * scale)))
                 rgb = _flat(image)
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             return Shown('', message='is no picture of a known kind')
         except _BROKEN as error:
             return Shown('', message=f'is no picture: {type(error).__name__}: {error}'[:300])

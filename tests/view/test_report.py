@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swift_thyme.errors import DataError
@@ -114,6 +114,7 @@ def test_hostile_trajectories_are_shown_as_text(tmp_path: Path) -> None:
 finite = st.floats(-1e9, 1e9)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 10**6).map(float), finite), min_size=1, max_size=50))
 def test_any_curve_can_be_drawn(curve: list[tuple[float, float]]) -> None:
     ElementTree.fromstring(lines({'<name>': sorted(curve)}))

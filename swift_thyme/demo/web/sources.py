@@ -27,8 +27,10 @@ _TIMEOUT_S = 600.0
 class Source(Protocol):
     """Answers questions."""
 
-    name: str
-    """Of the model, for the page."""
+    @property
+    def name(self) -> str:
+        """Of the model, for the page."""
+        ...
 
     async def answer(self, question: str, images: Sequence[Path], on_event: OnEvent, folder: Path) -> str:
         """Answers one question; cancelling frees everything that it holds.
