@@ -73,15 +73,17 @@ class Recorder:
             values = columns.get(name)
             return values[i] if isinstance(values, Sequence) and i < len(values) else None
 
-        pictures = list(column('images') or [])
         turns = [dict(turn) for turn in info['turns']]
-        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns)
+        pictures = list(column('images') or info.get('input_images') or [])
+        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns[:-1])
         kept = [_keep(reference, folder) for reference in pictures]
         at = first_returned
-        for turn in turns:
+        for turn in turns[:-1]:
             n = len(turn.get('images', ()))
             if n:
                 turn['images'], at = kept[at : at + n], at + n
+        if turns and turns[-1].get('images'):  # the trajectory ended before the policy saw these
+            turns[-1]['images'] = [_keep(path, folder) for path in turns[-1]['images']]
         return {
             'schema': SCHEMA,
             'step': step,
@@ -106,6 +108,8 @@ class Recorder:
 
 def _keep(reference: Any, folder: Path) -> str:
     """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
+    if not reference:
+        return ''
     try:
         found = picture.resolve(reference)
     except DataError:
@@ -149,9 +153,11 @@ def turn_json(turn: Turn) -> dict[str, Any]:
     if turn.result is not None:
         info |= {
             'outcome': turn.result.outcome.value,
+            'raw_outcome': turn.result.raw_outcome.value if turn.result.raw_outcome else None,
             'sandbox_text': turn.result.text,
             'images': [image.path for image in turn.result.images],
             'repairs': list(turn.result.repairs),
+            'repairs_seen': list(turn.result.repairs_seen),
             'elapsed_s': turn.result.elapsed_s,
         }
     return info
