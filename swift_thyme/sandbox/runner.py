@@ -20,7 +20,7 @@ import sys
 import threading
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
 from traceback import walk_tb
@@ -250,10 +250,11 @@ def _line(error: BaseException) -> int | None:
 
 def _paths_in(value: Any) -> Iterator[str]:
     """The paths that a variable holds, by the methods of the built-in types: a subclass may do anything."""
-    items = (value,)
-    for kind in (list, tuple):
-        if isinstance(value, kind):
-            items = kind.__getitem__(value, slice(64))
+    items: Iterable[Any] = (value,)
+    if isinstance(value, list):
+        items = list.__getitem__(value, slice(64))
+    elif isinstance(value, tuple):
+        items = tuple.__getitem__(value, slice(64))
     for item in items:
         if isinstance(item, str):
             yield str.__str__(item)[:_PATH_CHARS]
