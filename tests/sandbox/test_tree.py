@@ -67,6 +67,19 @@ def test_restore_gives_back_what_was_remembered(tmp_path, seed):
         assert picture_of(live) == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can give files to another user')
+def test_what_is_restored_belongs_to_the_sessions_user(tmp_path):
+    live = tmp_path / 'live'
+    (live / 'd').mkdir(parents=True)
+    (live / 'd' / 'a').write_text('was')
+    os.chown(live, 12345, 12346)
+    memory = tree.Memory(str(live), str(tmp_path / 'kept'), 100)
+    memory.remember()
+    shutil.rmtree(live / 'd')
+    memory.restore()
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (live / 'd', live / 'd' / 'a')] == [(12345, 12346)] * 2
+
+
 def test_restore_without_memory_empties(tmp_path):
     live = tmp_path / 'live'
     (live / 'a' / 'b').mkdir(parents=True)

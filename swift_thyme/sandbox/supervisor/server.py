@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Coroutine
@@ -126,19 +127,23 @@ class Server:
         limits = asdict(Limits(**message['limits']))
         os.mkdir(place.root, 0o711)
         os.mkdir(place.work, 0o700)
+        inputs = message['inputs']
+        uid = None
+        if self._setup.tier == confine.Tier.B.value:
+            uid = _FIRST_SESSION_UID + (os.getpid() % 10_000) * 10_000 + self._serial % 10_000
+            os.chown(place.work, uid, uid)
+            inputs = [hand_over(entry, f'{place.root}/input{n}', uid) for n, entry in enumerate(inputs)]
         request = {
             'kind': 'session',
             'tier': self._setup.tier,
+            'uid': uid,
             'work': place.work,
-            'inputs': message['inputs'],
-            'readable': [*(entry['path'] for entry in message['inputs']), self._run_dir.path + '/matplotlib'],
+            'inputs': inputs,
+            'readable': [*(entry['path'] for entry in inputs), self._run_dir.path + '/matplotlib'],
             'limits': limits,
             'repairs': self._setup.repairs,
             'hidden': self._hidden,
         }
-        if self._setup.tier == confine.Tier.B.value:
-            request['uid'] = _FIRST_SESSION_UID + (os.getpid() % 10_000) * 10_000 + self._serial % 10_000
-            os.chown(place.work, request['uid'], request['uid'])
         session = Session(ident, place, request, self._zygote, self._decoders)
         try:
             await session.start()
@@ -183,6 +188,19 @@ class Server:
             if not pid:
                 return
             self._zygote.exits.note(pid, status)
+
+
+def hand_over(entry: dict[str, Any], target: str, uid: int) -> dict[str, Any]:
+    """Copies an input picture for a session's own user, who need not be able to read the original.
+
+    Returns:
+        The entry with the copy's path; the original's is what the snippet sees where the prompt has no other.
+    """
+    path = target + os.path.splitext(entry['path'])[1]
+    shutil.copyfile(entry['path'], path)
+    os.chown(path, uid, uid)
+    os.chmod(path, 0o400)
+    return {**entry, 'path': path, 'prompt_path': entry.get('prompt_path') or entry['path']}
 
 
 def serve(channel_fd: int, setup: Setup) -> None:

@@ -277,6 +277,7 @@ class Memory:
             target = open_beneath(self._live, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             try:
                 copy(source, target)
+                self._hand_over(target)
                 os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns))
             finally:
                 os.close(target)
@@ -306,8 +307,17 @@ class Memory:
         fd, name = self._parent(path)
         try:
             os.mkdir(name, 0o700, dir_fd=fd)
+            made = _open_dir(name, fd)
+            self._hand_over(made)
+            os.close(made)
         finally:
             os.close(fd)
+
+    def _hand_over(self, fd: int) -> None:
+        """Gives what was made anew to the session's user, where that is another (tier B)."""
+        info = os.stat(self._live)
+        if info.st_uid != os.geteuid():
+            os.fchown(fd, info.st_uid, info.st_gid)
 
 
 def copy(source: int, target: int) -> None:
