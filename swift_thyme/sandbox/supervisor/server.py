@@ -62,7 +62,8 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
         ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for number in ends:
             loop.add_signal_handler(number, ended.set)
         watching = asyncio.create_task(watch(self._sessions.values))
         reading = asyncio.create_task(self._read(ended))
@@ -80,6 +81,8 @@ class Server:
             self._decoders.kill()
             self._zygote.stop()
             self._run_dir.remove()
+            for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
+                loop.remove_signal_handler(number)
 
     async def _read(self, ended: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
