@@ -50,7 +50,8 @@ class Step:
 class Agent:
     """One trajectory. Not shared between trajectories; may be driven from changing event loops, one call at a time."""
 
-    sandbox: Sandbox
+    sandbox: Sandbox | None
+    """Where code runs; None: it stays words, nothing is appended and the model goes on."""
     images: Sequence[InputImage] = ()
     settings: AgentSettings = AgentSettings()
     limits: Limits | None = None
@@ -61,6 +62,8 @@ class Agent:
     session: Session | None = None
     on_open: Callable[[Session], None] | None = None
     """Called with the session once it is open, so that an owner can tie its life to something else."""
+    intervene: Callable[[SandboxResult], SandboxResult] | None = None
+    """Changes a result before it is recorded and shown to the model: for audits (a blanked or a wrong picture)."""
 
     async def step(self, text: str, *, cut_by_length: bool = False) -> Step:
         """Decides what follows one generation, running the code at its end if there is any.
@@ -96,6 +99,8 @@ class Agent:
         return None
 
     async def _run_code(self, text: str, code: str) -> Step:
+        if self.sandbox is None:
+            return Step(Turn(text, code), None)
         try:
             if self.session is None:
                 self.session = await self.sandbox.open(self.images, limits=self.limits, output_dir=self.output_dir)
@@ -104,6 +109,8 @@ class Agent:
             result = await self.session.run(code)
         except SandboxError as error:
             return Step(Turn(text, code), StopReason.SANDBOX_FAILURE, error=f'{type(error).__name__}: {error}')
+        if self.intervene is not None:
+            result = self.intervene(result)
         turn = Turn(text, code, result)
         if self.n_images + len(result.images) > self.settings.max_images:
             return self._end(turn, StopReason.IMAGE_LIMIT)

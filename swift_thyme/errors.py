@@ -9,6 +9,8 @@
     ├── JudgeError          no verdict could be had; the answer is not to blame
     │   ├── JudgeUnavailable    no judge answered in time
     │   └── JudgeUnparsable     a judge answered, but not with a verdict
+    ├── EngineError         text could not be generated; question and policy are not to blame
+    │   └── ContextFull         the conversation leaves no room in the model's context
     └── TrajectoryError     ids, masks, log-probs or pictures of a trajectory disagree
 
 What a snippet does (raise, time out, run out of memory) is *not* here: that is data, see `swift_thyme.types.Outcome`.
@@ -52,6 +54,14 @@ class JudgeUnavailable(JudgeError):
 
 class JudgeUnparsable(JudgeError):
     """A judge answered something that holds no verdict."""
+
+
+class EngineError(ThymeError):
+    """An inference engine failed or cannot be reached. Never scored as a wrong answer."""
+
+
+class ContextFull(EngineError):
+    """A conversation is as long as the model's context, or longer: nothing can be generated."""
 
 
 class TrajectoryError(ThymeError):

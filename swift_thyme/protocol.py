@@ -58,11 +58,21 @@ USER_PROMPT = (
 )
 """Paper: Table 2."""
 
+SYSTEM_PROMPT_PLAIN = 'You are a helpful assistant. Solve the problem step by step.'
+USER_PROMPT_PLAIN = (
+    '{images}{question}\n\n'
+    '### Output Format (strict adherence required):\n'
+    '<think>Your detailed reasoning goes here.</think>\n'
+    '<answer>Your final answer to the question goes here.</answer>'
+)
+"""The same prompts for a baseline without tools: no word of code, and no paths that only code could use."""
+
 _SPAN = re.compile(f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL)
 _FENCE_OPEN = re.compile(r'\A\s*```[ \t]*(?:python3?|py)?[ \t]*\r?\n', re.IGNORECASE)
 _FENCE_CLOSE = re.compile(r'\r?\n[ \t]*```\s*\Z|\A```\s*\Z')
 _PROTOCOL_NAMES = 'sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response'
 _TAG = re.compile(rf'</?(?:{_PROTOCOL_NAMES})\b[^<>]*>', re.IGNORECASE)
+_PLACEHOLDER = re.compile(r'<(?:image|video|audio)>')
 _SPECIAL_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>')
 
 
@@ -188,12 +198,13 @@ class PromptImage:
     height_px: int
 
 
-def render_user_prompt(question: str, images: Sequence[PromptImage] = ()) -> str:
+def render_user_prompt(question: str, images: Sequence[PromptImage] = (), *, tools: bool = True) -> str:
     """Writes the user message of Table 2 for one question.
 
     Args:
         question: the user's words; `<image>` tags already in it are kept and then not added again.
         images: the pictures in order; none for a pure computation.
+        tools: False for the prompt without tools (`USER_PROMPT_PLAIN`).
 
     Returns:
         The message's text, with one `<image>` per picture.
@@ -206,7 +217,7 @@ def render_user_prompt(question: str, images: Sequence[PromptImage] = ()) -> str
         lines.append(f'User Image{number} Path: "{image.path}"')
         lines.append(f'User Image{number} Size: "{image.width_px}x{image.height_px}"')
     tags = '' if IMAGE_TAG in question else IMAGE_TAG * len(images)
-    return USER_PROMPT.format(
+    return (USER_PROMPT if tools else USER_PROMPT_PLAIN).format(
         images=tags + '\n' if tags else '',
         question=question,
         image_lines=''.join(f'{line}\n' for line in lines) + '\n' * bool(lines),
@@ -321,6 +332,14 @@ def neutralize(text: str, special_tokens: Iterable[str] = ()) -> str:
         if text == previous:
             return text
     return _defuse(text)
+
+
+def neutralize_prompt(text: str) -> str:
+    """Makes foreign words safe to stand in a prompt: they can neither stand for a picture nor be a special token.
+
+    Other tags stay: a question may well be about HTML.
+    """
+    return _SPECIAL_TOKEN.sub(lambda m: _defuse(m.group()), _PLACEHOLDER.sub(lambda m: _defuse(m.group()), text))
 
 
 _MOST_NESTED = 8

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from ..config import JudgeSettings, RewardSettings
 from ..errors import JudgeError
+from ..loop import LoopThread
 from .judge import JudgeClient
-from .judge.loop import LoopThread
 from .metrics import Metrics
 from .panel import Assessment, Panel, Part
 from .trajectory import Case

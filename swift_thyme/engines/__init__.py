@@ -1,0 +1,26 @@
+"""Engines: what generates text for inference, serving and evaluation. The contract is in `base`."""
+
+from .base import (
+    Conversation,
+    Engine,
+    FinishReason,
+    Generation,
+    Message,
+    Round,
+    Sampling,
+    Usage,
+)
+from .load import Backend, load_engine
+
+__all__ = [
+    'Backend',
+    'Conversation',
+    'Engine',
+    'FinishReason',
+    'Generation',
+    'Message',
+    'Round',
+    'Sampling',
+    'Usage',
+    'load_engine',
+]

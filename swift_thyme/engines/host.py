@@ -1,0 +1,104 @@
+"""What the host's two engines have in common: requests with exact token ids, and text from ids as they come."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from ..template import O3Mixin
+from .base import Conversation, FinishReason, Generation, Sampling, Usage
+
+if TYPE_CHECKING:
+    from swift.infer_engine import InferRequest, RequestConfig
+
+
+def o3_template(engine: Any) -> O3Mixin:
+    """The template of an engine of the host.
+
+    Raises:
+        ConfigError: it is no O3 template.
+    """
+    template = engine.template
+    if not isinstance(template, O3Mixin):
+        raise ConfigError(
+            f'the engine has template {type(template).__name__}, expected an O3 template; load it with template_type '
+            'thyme_qwen2_5_vl (or thyme_qwen2_vl, thyme_qwen3_vl)'
+        )
+    return template
+
+
+def host_request(conversation: Conversation, template: O3Mixin) -> InferRequest:
+    """A conversation as the host takes it: the assistant turn as token ids, never decoded and encoded again."""
+    from swift.infer_engine import InferRequest
+
+    messages: list[dict[str, Any]] = [{'role': m.role, 'content': m.content} for m in conversation.messages]
+    images = [_host_image(image) for image in conversation.images]
+    ids: list[int] = []
+    for part in conversation.rounds:
+        ids += part.generation.token_ids or ()
+        ids += template.encode_output(part.step)
+        images += [image.path for image in part.images]
+    if ids:
+        messages.append({'role': 'assistant', 'content': ids})
+    return InferRequest(messages=messages, images=images)
+
+
+def _host_image(image: Path | bytes) -> str:
+    return base64.b64encode(image).decode('ascii') if isinstance(image, bytes) else str(image)
+
+
+def host_config(sampling: Sampling) -> RequestConfig:
+    """Sampling as the host takes it."""
+    from swift.infer_engine import RequestConfig
+
+    return RequestConfig(
+        max_tokens=sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        repetition_penalty=sampling.repetition_penalty,
+        seed=sampling.seed,
+        return_details=True,
+    )
+
+
+def generation(
+    text: str, token_ids: Sequence[int], prompt_ids: Sequence[int], *, cut: bool, template: O3Mixin
+) -> Generation:
+    """The result of one generation, with its tokens counted."""
+    usage = Usage(len(prompt_ids), len(token_ids), list(prompt_ids).count(template.image_token_id))
+    return Generation(text, FinishReason.LENGTH if cut else FinishReason.STOP, usage, tuple(token_ids))
+
+
+class TextOfIds:
+    """The text of token ids that come a few at a time; a character that is not complete yet is held back."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._hidden = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+        self._ids: list[int] = []
+        self._start = self._read = 0
+        self.shown = ''
+        """All text given out so far."""
+
+    def feed(self, ids: Sequence[int]) -> str:
+        """Takes further ids; returns what can be shown of them. Ends of turn and padding are not shown."""
+        self._ids += [token_id for token_id in ids if token_id not in self._hidden]
+        before = self._decode(self._ids[self._start : self._read])
+        text = self._decode(self._ids[self._start :])
+        if text.endswith('\N{REPLACEMENT CHARACTER}') or len(text) <= len(before):
+            return ''
+        self._start, self._read = self._read, len(self._ids)
+        self.shown += text[len(before) :]
+        return text[len(before) :]
+
+    def rest(self, whole: str) -> str:
+        """What is still to be shown of the final text."""
+        return whole[len(self.shown) :] if whole.startswith(self.shown) else ''
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(ids, spaces_between_special_tokens=False)
+        return text

@@ -1,0 +1,99 @@
+"""The host's `VllmEngine` in this process: continuous batching, adaptive temperature in the sampler.
+
+vLLM belongs to the event loop that first drives it, so it gets a loop of its own and callers may come from any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..errors import ContextFull, DataError, EngineError
+from ..loop import LoopThread
+from .base import Conversation, Engine, Generation, Sampling
+from .host import TextOfIds, generation, host_config, host_request, o3_template
+
+if TYPE_CHECKING:
+    from swift.infer_engine import VllmEngine
+
+
+class VllmBackend(Engine):
+    """See the module's docstring and `Engine`."""
+
+    def __init__(self, engine: VllmEngine) -> None:
+        """
+        Args:
+            engine: an engine of the host with `use_async_engine=True` and an O3 template.
+
+        Raises:
+            ConfigError: its template is another.
+        """
+        self._engine, self._template = engine, o3_template(engine)
+        self.name = str(engine.model_name)
+        self._loop = LoopThread('thyme-vllm')
+
+    @classmethod
+    def load(cls, model: str, template: str, **engine_kwargs: Any) -> VllmBackend:
+        """Loads a checkpoint; `engine_kwargs` are those of the host's `VllmEngine`."""
+        from swift.infer_engine import VllmEngine
+
+        return cls(VllmEngine(model, template_type=template, use_async_engine=True, **engine_kwargs))
+
+    async def generate(
+        self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
+    ) -> Generation:
+        """See `Engine.generate`."""
+        loop = asyncio.get_running_loop()
+        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
+        return await asyncio.wrap_future(self._loop.submit(self._generate(conversation, sampling, show)))
+
+    async def aclose(self) -> None:
+        """See `Engine.aclose`."""
+        self._engine.engine.shutdown()
+        self._loop.close()
+
+    async def _generate(
+        self, conversation: Conversation, sampling: Sampling, show: Callable[[str], None] | None
+    ) -> Generation:
+        engine = self._engine
+        inputs = await asyncio.get_running_loop().run_in_executor(None, self._encode, conversation)
+        config = host_config(sampling)
+        n, limit = len(inputs['input_ids']), engine.max_model_len
+        if limit is not None and n >= limit:
+            raise ContextFull(f'the conversation has {n} tokens, expected fewer than {limit}; shorten it')
+        engine.set_default_max_tokens(config, inputs)
+        params = engine._prepare_generation_config(config)
+        engine._add_stop_words(params, config)
+        text = TextOfIds(self._template.tokenizer)
+        seen, result = 0, None
+        try:
+            async for result in engine._add_request(inputs, params, uuid.uuid4().hex):
+                ids = list(result.outputs[0].token_ids)
+                if show is not None and (piece := text.feed(ids[seen:])):
+                    show(piece)
+                seen = len(ids)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise EngineError(f'generation failed: {type(error).__name__}: {error}') from error
+        if result is None:
+            raise EngineError('vLLM returned nothing for a request; see its log')
+        output = result.outputs[0]
+        whole = self._template.decode_generate_ids(list(output.token_ids), template_inputs=inputs['template_inputs'])
+        if show is not None and (piece := text.rest(whole)):
+            show(piece)
+        cut = output.finish_reason == 'length'
+        return generation(whole, output.token_ids, result.prompt_token_ids, cut=cut, template=self._template)
+
+    def _encode(self, conversation: Conversation) -> dict[str, Any]:
+        self._template.set_mode('vllm')
+        try:
+            with torch.inference_mode():
+                inputs: dict[str, Any] = self._template.encode(host_request(conversation, self._template), True)
+        except DataError:
+            raise
+        except (OSError, ValueError) as error:
+            raise EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
+        return inputs

@@ -1,0 +1,305 @@
+"""Any server with OpenAI's chat API that can go on with an assistant message (vLLM, SGLang).
+
+The assistant turn so far is sent as the last message with `continue_final_message`; pictures that code returned are
+image parts inside it. vLLM takes those in messages of any role; a server that does not is asked with
+`PicturesIn.USER`, where every sandbox output is a user message and the turn falls into several: the model was not
+trained on that form, but nothing more than the plain API is needed.
+
+Text goes over the wire, not token ids, so borders between pieces may be tokenized differently from training.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .. import protocol
+from ..errors import ContextFull, DataError, EngineError
+from ..loop import LoopThread
+from ..types import SegmentKind
+from .base import Conversation, Engine, FinishReason, Generation, Sampling, Usage
+
+_KINDS = ((b'\x89PNG', 'png'), (b'\xff\xd8\xff', 'jpeg'), (b'RIFF', 'webp'), (b'GIF8', 'gif'), (b'BM', 'bmp'))
+_TRY_AGAIN = (429, 502, 503, 504)
+_CONTEXT_MARKS = {('code', 'context_length_exceeded'), ('param', 'input_tokens'), ('param', 'input_text')}
+"""How an error body of OpenAI and vLLM says that the conversation is too long."""
+
+
+class PicturesIn(str, Enum):
+    """Where pictures that code returned are put."""
+
+    ASSISTANT = 'assistant'
+    """Inside the assistant message that is continued, as in training."""
+    USER = 'user'
+    """In user messages of their own, with the sandbox's output; needs no continuation."""
+
+
+class UrlEngine(Engine):
+    """See the module's docstring and `Engine`."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str = '',
+        api_key: str = '',
+        pictures_in: PicturesIn = PicturesIn.ASSISTANT,
+        timeout_s: float = 600.0,
+        attempts: int = 3,
+    ) -> None:
+        """
+        Args:
+            base_url: up to and including `/v1`.
+            model: name the server knows the model by; '' takes the first it lists, at the first use.
+            api_key: sent as a bearer token.
+            pictures_in: where returned pictures go.
+            timeout_s: longest silence of the server, seconds.
+            attempts: tries of one generation when the server cannot be reached or is busy.
+        """
+        self.name = model
+        self._url = base_url.rstrip('/')
+        self._pictures_in = pictures_in
+        self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0))
+        self._headers = {'Authorization': f'Bearer {api_key}'} if api_key else {}
+        self._attempts = attempts
+        self._client: httpx.AsyncClient | None = None
+        self._loop = LoopThread('thyme-url')
+
+    async def generate(
+        self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
+    ) -> Generation:
+        """See `Engine.generate`."""
+        loop = asyncio.get_running_loop()
+        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
+        return await asyncio.wrap_future(self._loop.submit(self._generate(conversation, sampling, show)))
+
+    async def aclose(self) -> None:
+        """See `Engine.aclose`."""
+        client, self._client = self._client, None
+        if client is not None:
+            await asyncio.wrap_future(self._loop.submit(client.aclose()))
+        self._loop.close()
+
+    # On the engine's own loop.
+
+    async def _generate(
+        self, conversation: Conversation, sampling: Sampling, show: Callable[[str], None] | None
+    ) -> Generation:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                timeout=self._timeout, headers=self._headers, limits=httpx.Limits(max_connections=None)
+            )
+        if not self.name:
+            self.name = await self._first_model(self._client)
+        body = self._body(conversation, sampling)
+        for attempt in range(1, self._attempts + 1):
+            reply = _Reply(show)
+            try:
+                await self._stream(self._client, body, reply)
+                return reply.generation()
+            except (httpx.TransportError, _Busy) as error:
+                if reply.text or attempt == self._attempts:
+                    raise EngineError(
+                        f'{self._url} gave no complete reply in {attempt} attempts: {type(error).__name__}: {error}; '
+                        'check that the server runs and is reachable'
+                    ) from error
+                await asyncio.sleep(min(2.0**attempt, 15.0) / 2)
+        raise AssertionError('unreachable')
+
+    async def _first_model(self, client: httpx.AsyncClient) -> str:
+        try:
+            reply = await client.get(f'{self._url}/models')
+            reply.raise_for_status()
+            return str(reply.json()['data'][0]['id'])
+        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+            raise EngineError(
+                f'{self._url}/models lists no model: {type(error).__name__}: {error}; name one with --model'
+            ) from error
+
+    def _body(self, conversation: Conversation, sampling: Sampling) -> dict[str, Any]:
+        continues = self._pictures_in is PicturesIn.ASSISTANT and bool(conversation.rounds)
+        body: dict[str, Any] = {
+            'model': self.name,
+            'messages': messages(conversation, self._pictures_in),
+            'max_tokens': sampling.max_tokens,
+            'temperature': sampling.temperature,
+            'stop': list(sampling.stop),
+            'stream': True,
+            'stream_options': {'include_usage': True},
+        }
+        for name in ('top_p', 'top_k', 'repetition_penalty', 'seed'):
+            value = getattr(sampling, name)
+            if value is not None:
+                body[name] = value
+        if self._pictures_in is PicturesIn.ASSISTANT:
+            body |= {'include_stop_str_in_output': True, 'no_stop_trim': True}
+        if continues:
+            body |= {'continue_final_message': True, 'add_generation_prompt': False}
+        return body
+
+    async def _stream(self, client: httpx.AsyncClient, body: dict[str, Any], reply: _Reply) -> None:
+        async with client.stream('POST', f'{self._url}/chat/completions', json=body) as response:
+            if response.status_code != 200:
+                raise self._refusal(response.status_code, await response.aread(), body)
+            async for event in _events(response):
+                if 'error' in event:
+                    raise EngineError(f'{self._url} failed: {json.dumps(event["error"])[:500]}')
+                reply.take(event)
+        if reply.finish is None:
+            raise httpx.RemoteProtocolError('the stream ended before the reply did')
+
+    def _refusal(self, status: int, content: bytes, body: dict[str, Any]) -> Exception:
+        text = content.decode('utf-8', 'replace')[:1000]
+        if status in _TRY_AGAIN:
+            return _Busy(f'HTTP {status}: {text}')
+        try:
+            error = json.loads(content)['error']
+            marks = {(key, error.get(key)) for key in ('code', 'param')}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            marks = set()
+        if marks & _CONTEXT_MARKS:
+            return ContextFull(f'{self._url}: {text}')
+        inside = any(m['role'] == 'assistant' and isinstance(m['content'], list) for m in body['messages'])
+        hint = '; it may not take pictures in an assistant message: try --pictures-in user' if inside else ''
+        return EngineError(f'{self._url} refused with HTTP {status}: {text}{hint}')
+
+
+class _Busy(Exception):
+    """The server asks to come back later."""
+
+
+@dataclass
+class _Reply:
+    """One reply as its events come."""
+
+    show: Callable[[str], None] | None
+    text: str = ''
+    finish: str | None = None
+    stopped_at: Any = None
+    """The stop string the server names (vLLM: `stop_reason`, SGLang: `matched_stop`)."""
+    names_stop: bool = False
+    usage: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, event: dict[str, Any]) -> None:
+        self.usage = event.get('usage') or self.usage
+        for choice in event.get('choices') or ():
+            self._add(choice.get('delta', {}).get('content') or '')
+            for key in ('stop_reason', 'matched_stop'):
+                if key in choice:
+                    self.names_stop, self.stopped_at = True, choice[key]
+            self.finish = choice.get('finish_reason') or self.finish
+
+    def _add(self, piece: str) -> None:
+        self.text += piece
+        if piece and self.show is not None:
+            self.show(piece)
+
+    def generation(self) -> Generation:
+        """The result, with the stop string put back where the server left it out."""
+        if self.finish == 'stop':
+            closing = self.stopped_at if self.names_stop else _missing_close(self.text)
+            if closing in protocol.STOP_STRINGS and not self.text.rstrip().endswith(closing):
+                self._add(closing)
+        usage = Usage(
+            int(self.usage.get('prompt_tokens') or 0), int(self.usage.get('completion_tokens') or 0), image_tokens=None
+        )
+        return Generation(self.text, FinishReason.LENGTH if self.finish == 'length' else FinishReason.STOP, usage)
+
+
+def _missing_close(text: str) -> str | None:
+    """The closing tag that a text lacks whose end was cut off at a stop string."""
+    parts = protocol.segments(text)
+    if parts and parts[-1].kind is SegmentKind.CODE and not parts[-1].text.endswith(protocol.CODE_CLOSE):
+        return protocol.CODE_CLOSE
+    words = protocol.without_tools(text)
+    opened = words.rfind(protocol.ANSWER_OPEN) > words.rfind(protocol.ANSWER_CLOSE)
+    return protocol.ANSWER_CLOSE if opened else None
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    async for line in response.aiter_lines():
+        if line.startswith('data:') and (data := line[5:].strip()) != '[DONE]':
+            try:
+                event = json.loads(data)
+            except ValueError as error:
+                raise EngineError(f'the server sent an event that is no JSON: {data[:200]!r}') from error
+            if isinstance(event, dict):
+                yield event
+
+
+def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[str, Any]]:
+    """A conversation in OpenAI's form. Reads the pictures.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
+    images = iter(conversation.images)
+    out = [
+        {
+            'role': m.role,
+            'content': parts(m.content, [next(images) for _ in range(m.content.count(protocol.IMAGE_TAG))]),
+        }
+        for m in conversation.messages
+    ]
+    turn: list[Any] = []
+    for piece in conversation.rounds:
+        turn += parts(piece.generation.text, [], as_list=True)
+        output = parts(piece.step.output, [Path(image.path) for image in piece.images], as_list=True)
+        if pictures_in is PicturesIn.USER and output:
+            out += [{'role': 'assistant', 'content': _joined(turn)}, {'role': 'user', 'content': output}]
+            turn = []
+        else:
+            turn += output
+    if turn:
+        out.append({'role': 'assistant', 'content': _joined(turn)})
+    return out
+
+
+def parts(content: str, images: list[Path | bytes] | list[Path], *, as_list: bool = False) -> Any:
+    """One message's content: a string without pictures, otherwise a list of text and image parts.
+
+    With no `images` every `<image>` in the text is plain text.
+    """
+    if not images:
+        text = [{'type': 'text', 'text': content}] if content else []
+        return text if as_list else content
+    out: list[dict[str, Any]] = []
+    for i, text in enumerate(content.split(protocol.IMAGE_TAG)):
+        if i:
+            out.append({'type': 'image_url', 'image_url': {'url': data_url(images[i - 1])}})
+        if text:
+            out.append({'type': 'text', 'text': text})
+    return out
+
+
+def _joined(turn: list[dict[str, Any]]) -> Any:
+    """Neighbouring texts as one part; a plain string when there is nothing else."""
+    out: list[dict[str, Any]] = []
+    for part in turn:
+        if part['type'] == 'text' and out and out[-1]['type'] == 'text':
+            out[-1] = {'type': 'text', 'text': out[-1]['text'] + part['text']}
+        else:
+            out.append(part)
+    return out[0]['text'] if len(out) == 1 and out[0]['type'] == 'text' else out
+
+
+def data_url(image: Path | bytes) -> str:
+    """A picture as a `data:` URL.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        content = image if isinstance(image, bytes) else image.read_bytes()
+    except OSError as error:
+        raise DataError(f'picture cannot be read: got {str(image)!r}: {error}; check the path') from error
+    kind = next((kind for start, kind in _KINDS if content.startswith(start)), 'png')
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode("ascii")}'

@@ -1,0 +1,107 @@
+"""A question as the model is asked it: prompt, pictures, and the paths by which code may call them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from .. import protocol
+from ..engines import Conversation, Message
+from ..errors import DataError
+from ..sandbox import InputImage
+
+
+@dataclass(frozen=True)
+class Question:
+    """Words and pictures of one request."""
+
+    text: str
+    """The user's words. `<image>` in them stands for a picture; without any, the pictures come first."""
+    images: tuple[Path | bytes, ...] = ()
+    """Files, or encoded bytes, in order; those of `history` first."""
+    history: tuple[Message, ...] = ()
+    """Earlier messages, with one `<image>` for each of their pictures; a system message is added to the protocol's."""
+    prompt_paths: tuple[str, ...] | None = None
+    """What the prompt calls the pictures; by default a file's path as given, and `images/HASH.SUFFIX` for bytes."""
+
+    def conversation(self, *, tools: bool = True) -> Conversation:
+        """The prompt, as in training: the system prompt, and the last words in the form of Table 2.
+
+        A text that already names a path for every picture (`User Image Path: "…"`, a row of an RL or evaluation set)
+        is taken as it is, and so is a system message that describes the protocol.
+
+        Args:
+            tools: False for the prompts without tools.
+
+        Raises:
+            DataError: a picture is missing or unreadable, or there are not as many places as pictures.
+        """
+        earlier = sum(m.content.count(protocol.IMAGE_TAG) for m in self.history)
+        mine = self._described()[earlier:]
+        text = self.text
+        if not self._is_prompt:
+            text = protocol.render_user_prompt(text, mine, tools=tools)
+        conversation = Conversation(
+            (self._system(tools), *(m for m in self.history if m.role != 'system'), Message('user', text)), self.images
+        )
+        places = sum(m.content.count(protocol.IMAGE_TAG) for m in conversation.messages)
+        if places != len(self.images):
+            raise DataError(
+                f'the question has {places} places for pictures ({protocol.IMAGE_TAG}) and {len(self.images)} '
+                'pictures; expected as many; give a place for each, or none'
+            )
+        return conversation
+
+    def sandbox_images(self) -> list[InputImage]:
+        """The pictures as the sandbox takes them."""
+        named = protocol.prompt_image_paths(self.text) if self._is_prompt else ()
+        paths = named or tuple(image.path for image in self._described())
+        return [InputImage(image, path) for image, path in zip(self.images, paths, strict=True)]
+
+    @property
+    def _is_prompt(self) -> bool:
+        return bool(self.images) and len(protocol.prompt_image_paths(self.text)) == len(self.images)
+
+    def _system(self, tools: bool) -> Message:
+        prompt = protocol.SYSTEM_PROMPT if tools else protocol.SYSTEM_PROMPT_PLAIN
+        own = [m.content for m in self.history if m.role == 'system']
+        if tools and any(protocol.SANDBOX_OPEN in text for text in own):
+            return Message('system', '\n\n'.join(own))
+        return Message('system', '\n\n'.join([prompt, *own]))
+
+    def _described(self) -> list[protocol.PromptImage]:
+        if self.prompt_paths is not None and len(self.prompt_paths) != len(self.images):
+            raise DataError(f'{len(self.images)} pictures and {len(self.prompt_paths)} names for them; give as many')
+        names: Sequence[str | None] = self.prompt_paths or [None] * len(self.images)
+        return [prompt_image(image, name) for image, name in zip(self.images, names, strict=True)]
+
+
+def prompt_image(image: str | Path | bytes, name: str | None = None) -> protocol.PromptImage:
+    """What the prompt says of a picture: the path code may use, and its size.
+
+    Args:
+        image: a file or encoded bytes.
+        name: the path to name; by default the file's, and `images/HASH.SUFFIX` for bytes.
+
+    Raises:
+        DataError: the file is missing or no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+            width_px, height_px = opened.size
+            suffix = {'JPEG': 'jpg'}.get(opened.format or '', (opened.format or 'png').lower())
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        shown = f'{len(image)} bytes' if isinstance(image, bytes) else repr(str(image))
+        raise DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it') from error
+    return protocol.PromptImage(name or _default_name(image, suffix), width_px, height_px)
+
+
+def _default_name(image: str | Path | bytes, suffix: str) -> str:
+    if isinstance(image, bytes):
+        return f'images/{hashlib.sha256(image).hexdigest()[:16]}.{suffix}'
+    return str(image)
