@@ -71,8 +71,8 @@ class Habits:
     elapsed_s: float
     """Seconds, mean a trajectory."""
     sandbox_s: float
-    tokens: float | None
-    """Generated tokens, mean a trajectory; None where the engine does not tell."""
+    tokens: float
+    """Generated tokens, mean a trajectory."""
     retried: int
     """Answers that needed more than one attempt."""
     fell_back: int
@@ -167,7 +167,6 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
     def mean(value: Callable[[Record], float]) -> float:
         return fmean(value(record) for record in chosen)
 
-    tokens = [record.get('completion_tokens') for record in chosen]
     return Habits(
         condition=condition,
         trajectories=len(chosen),
@@ -181,9 +180,9 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
         stops=dict(Counter(record['stop_reason'] for record in chosen).most_common()),
         elapsed_s=mean(lambda r: r['elapsed_s']),
         sandbox_s=mean(lambda r: r['sandbox_s']),
-        tokens=None if None in tokens else fmean(tokens),  # type: ignore[arg-type]
-        retried=sum(record.get('attempts', 1) > 1 for record in chosen),
-        fell_back=sum(bool(record.get('fallback')) for record in chosen),
+        tokens=mean(lambda r: r['usage']['completion_tokens']),
+        retried=sum(record['attempts'] > 1 for record in chosen),
+        fell_back=sum(bool(record['fell_back']) for record in chosen),
     )
 
 

@@ -46,9 +46,11 @@ def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str, signed: 
         shift = (i - (len(series) - 1) / 2) * step
         shown = [(row + shift, e) for row, e in enumerate(one.estimates) if e is not None]
         xs = [100 * e.value for _, e in shown]
-        spread = [[100 * max(0.0, e.value - e.low) for _, e in shown], [100 * max(0.0, e.high - e.value) for _, e in shown]]
+        below = [100 * max(0.0, e.value - e.low) for _, e in shown]
+        above = [100 * max(0.0, e.high - e.value) for _, e in shown]
         color = COLORS[i % len(COLORS)]
-        axes.errorbar(xs, [y for y, _ in shown], xerr=spread, fmt='o', color=color, capsize=3, ms=5, label=one.name)
+        ys = [y for y, _ in shown]
+        axes.errorbar(xs, ys, xerr=[below, above], fmt='o', color=color, capsize=3, ms=5, label=one.name)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlim(*((-102, 102) if signed else (-2, 102)))
@@ -58,7 +60,9 @@ def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str, signed: 
     axes.grid(axis='x', color='#ddd', lw=0.6)
     axes.spines[['top', 'right']].set_visible(False)
     if len(series) > 1:
-        axes.legend(loc='upper center', bbox_to_anchor=(0.5, -0.32 if len(labels) < 4 else -0.12), ncols=4, frameon=False)
+        axes.legend(
+            loc='upper center', bbox_to_anchor=(0.5, -0.32 if len(labels) < 4 else -0.12), ncols=4, frameon=False
+        )
     return as_svg(figure)
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError, ThymeError
-from ..record import trajectory_json
-from ..sandbox.base import InputImage
-from ..types import StopReason, Trajectory
+from ..infer import Question, Reply
+from ..infer.report import reply_json
+from ..types import StopReason
 from .conditions import Condition
 from .grading import grade_by_rules
-from .items import Item, derived, pose
-from .policy import Intervene, Policy
+from .items import Item, Posed, derived, pose
+from .policy import Intervene, Policy, budget
 from .store import Key, Store
 
 NOT_THE_POLICY = frozenset({StopReason.SANDBOX_FAILURE, StopReason.ERROR})
@@ -77,6 +77,15 @@ class Progress:
         return (self.total - self.done) / self.per_second if self.per_second else float('inf')
 
 
+Intervention = Callable[[Attempt], Intervene | None]
+"""What happens to an attempt's returned pictures before the model sees them; None: nothing."""
+
+
+def no_intervention(attempt: Attempt) -> Intervene | None:
+    """Every returned picture is shown as it is."""
+    return None
+
+
 @dataclass
 class Runner:
     """One session of one evaluation."""
@@ -87,8 +96,7 @@ class Runner:
     policy: Policy
     concurrency: int = 1
     """Attempts under way at a time."""
-    intervention: Callable[[Attempt], Intervene | None] = lambda attempt: None
-    """What happens to an attempt's returned pictures before the model sees them."""
+    intervention: Intervention = no_intervention
     on_progress: Callable[[Progress], None] = lambda progress: None
     _failed: int = 0
     _failed_in_a_row: int = 0
@@ -132,16 +140,16 @@ class Runner:
     async def _make(self, attempt: Attempt) -> None:
         started = time.monotonic()
         try:
-            trajectory = await self._ask(attempt)
+            reply = await self._ask(attempt)
         except Exception as error:  # noqa: BLE001 (the trajectory boundary: what fails here is not the policy's answer)
             self._note_failure(attempt, f'{type(error).__name__}: {error}')
             return
-        if trajectory.stop_reason in NOT_THE_POLICY:
-            self._note_failure(attempt, trajectory.stop_reason.value)
+        if reply.stop_reason in NOT_THE_POLICY:
+            self._note_failure(attempt, f'{reply.stop_reason.value}: {reply.error}')
             return
         self._failed_in_a_row = 0
         self._finished += 1
-        self.store.add(self._record(attempt, trajectory, time.monotonic() - started))
+        self.store.add(self._record(attempt, reply, time.monotonic() - started))
 
     def _note_failure(self, attempt: Attempt, cause: str) -> None:
         self._failed += 1
@@ -154,32 +162,36 @@ class Runner:
                 f'mend the cause and run the same command again: what has finished is kept'
             )
 
-    async def _ask(self, attempt: Attempt) -> Trajectory:
+    async def _ask(self, attempt: Attempt) -> Reply:
         pictures = self.store.pictures / f'{derived(*attempt.key):016x}'
         if pictures.exists():
             shutil.rmtree(pictures)
+        tools = attempt.condition.runs_code
         return await self.policy.answer(
-            self._posed(attempt).text,
-            [InputImage(image.path, image.name or str(image.path)) for image in attempt.item.images],
-            tools=attempt.condition.runs_code,
-            intervene=self.intervention(attempt),
-            seed=self._seed(attempt),
+            self._question(attempt),
             output_dir=pictures,
+            tools=tools,
+            sampling=budget(self.policy.settings, tools=tools),
+            seed=self._seed(attempt),
+            intervene=self.intervention(attempt),
         )
 
-    def _posed(self, attempt: Attempt) -> Any:
-        return pose(
-            attempt.item, seed=self.settings.seed, repeat=attempt.repeat, shuffle=self.settings.shuffle
-        )
+    def _question(self, attempt: Attempt) -> Question:
+        images = attempt.item.images
+        names = tuple(image.name or str(image.path) for image in images)
+        return Question(self._posed(attempt).text, tuple(image.path for image in images), prompt_paths=names)
+
+    def _posed(self, attempt: Attempt) -> Posed:
+        return pose(attempt.item, seed=self.settings.seed, repeat=attempt.repeat, shuffle=self.settings.shuffle)
 
     def _seed(self, attempt: Attempt) -> int:
         """Of sampling; the same for all conditions of one item and repeat. 31 bits."""
         return derived(self.settings.seed, 'sampling', attempt.item.id, attempt.repeat) % (1 << 31)
 
-    def _record(self, attempt: Attempt, trajectory: Trajectory, elapsed_s: float) -> dict[str, Any]:
+    def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> dict[str, Any]:
         item, posed = attempt.item, self._posed(attempt)
-        images = [self.store.relative(image.path) for image in item.images]
-        record = trajectory_json(trajectory, question=posed.text, images=images)
+        record = reply_json(reply, self._question(attempt))
+        record['images'] = [self.store.relative(image.path) for image in item.images]
         for turn in record['turns']:
             if turn.get('images'):
                 turn['images'] = [self.store.relative(path) for path in turn['images']]

@@ -181,7 +181,9 @@ def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tupl
     """The answer's text, and the right option's index: a single letter names an option even where one says it too."""
     given = [str(row[key]).strip() for key in ('solution', 'answer') if row.get(key) not in (None, '')]
     if not given:
-        raise DataError(f'{where} has no answer: expected `answer` (or `solution`); a set without truth cannot be scored')
+        raise DataError(
+            f'{where} has no answer: expected `answer` (or `solution`); a set without truth cannot be scored'
+        )
     if not options:
         return given[0], -1
     for truth in given:
@@ -214,7 +216,7 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
 
 
 def _box(given: Any, where: str) -> Box | None:
-    """A box, also written as JSON text; the outline of several (V*'s form `[x, y, w, h]` is not read: it is another)."""
+    """`[left, top, right, bottom]`, also as JSON text; of several, the outline. Other forms of a box are not read."""
     if given in (None, '', 'null'):
         return None
     try:
@@ -224,7 +226,9 @@ def _box(given: Any, where: str) -> Box | None:
         left, top = (min(box[i] for box in sides) for i in (0, 1))
         right, bottom = (max(box[i] for box in sides) for i in (2, 3))
     except (ValueError, TypeError, IndexError, KeyError) as error:
-        raise DataError(f'{where} has an unusable box: got {given!r:.80}; expected [left, top, right, bottom]') from error
+        raise DataError(
+            f'{where} has an unusable box: got {given!r:.80}; expected [left, top, right, bottom]'
+        ) from error
     if not (left < right and top < bottom):
-        raise DataError(f'{where} has an empty box: got {given!r:.80}; expected left < right and top < bottom, pixels')
+        raise DataError(f'{where} has an empty box: got {given!r:.80}; expected left < right and top < bottom')
     return round(left), round(top), round(right), round(bottom)

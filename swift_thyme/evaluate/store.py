@@ -11,11 +11,12 @@ Owns files only. A line is complete or not there: a torn last line of a killed r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, DataError
+from .grading import Grade
 
 TRAJECTORIES, FAILURES, RUN = 'trajectories.jsonl', 'failures.jsonl', 'run.json'
 Key = tuple[str, str, int]
@@ -25,6 +26,11 @@ Key = tuple[str, str, int]
 def key_of(record: Mapping[str, Any]) -> Key:
     """Which attempt a saved line belongs to."""
     return str(record['item_id']), str(record['condition']), int(record['repeat'])
+
+
+def verdict_of(grade: Grade) -> dict[str, str]:
+    """A verdict as records hold it."""
+    return {'verdict': grade.mark.value, 'graded_by': grade.by}
 
 
 class Store:
@@ -90,6 +96,15 @@ class Store:
     def records(self) -> list[dict[str, Any]]:
         """Every finished trajectory."""
         return list(_lines(self.folder / TRAJECTORIES))
+
+    def regrade(self, grades: Iterable[Grade]) -> None:
+        """Puts verdicts into the trajectories, one each in the order of `records`."""
+        path = self.folder / TRAJECTORIES
+        partial = path.with_name(f'{path.name}.part')
+        with partial.open('w', encoding='utf-8') as file:
+            for record, grade in zip(_lines(path), grades, strict=True):
+                file.write(json.dumps(record | verdict_of(grade), ensure_ascii=False) + '\n')
+        partial.replace(path)
 
     def done(self) -> set[Key]:
         """The attempts that need not be made again."""

@@ -1,0 +1,115 @@
+"""`thyme eval`: score a model on synthetic sets and local files, or through a public harness."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .options import add_asking_arguments, add_model_arguments, add_set_arguments, judge_settings, prepare
+
+if TYPE_CHECKING:
+    from .runner import Progress
+    from .summary import Summary
+
+
+class Suite(str, Enum):
+    """Who asks and counts."""
+
+    SYNTH = 'synth'
+    """This package, offline: sets of `thyme synth`, TSV and JSON lines."""
+    VLMEVALKIT = 'vlmevalkit'
+    EVALSCOPE = 'evalscope'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.epilog = 'exit code 0: every attempt has an answer or a verdict; 1: run the same command again to go on'
+    parser.add_argument(
+        '--suite', type=Suite, choices=list(Suite), default=Suite.SYNTH, metavar='NAME', help=SUITE_HELP
+    )
+    parser.add_argument('--data', nargs='+', default=[], help='synth: folders of `thyme synth`, .tsv, .jsonl; '
+                        'harnesses: names of their data sets')  # fmt: skip
+    parser.add_argument('--out', type=Path, help='folder of the run; the same folder goes on where it was')
+    parser.add_argument(
+        '--rescore', type=Path, metavar='DIR', help='grade the trajectories of a run again; asks no model'
+    )
+    add_model_arguments(parser)
+    add_asking_arguments(parser)
+    parser.add_argument('--baseline', action='store_true', help='also ask without tools, with the same token budget')
+    add_set_arguments(parser)
+
+
+SUITE_HELP = 'synth (offline, default), vlmevalkit or evalscope'
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    if args.rescore:
+        return _rescore(args)
+    if args.suite is Suite.SYNTH:
+        return _evaluate(args)
+    raise ConfigError(f'suite {args.suite.value} is not there yet')
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from .conditions import Condition
+    from .runner import EvalSettings
+    from .session import evaluate
+
+    conditions = (Condition.TOOLS, Condition.NO_TOOLS) if args.baseline else (Condition.TOOLS,)
+    settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, conditions)
+    thinker, plan, out = prepare(args, settings)
+    with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
+    summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
+    _show(summary, out)
+    return 1 if summary.missing else 0
+
+
+def progress_bar(total: int) -> Callable[[Progress], None]:
+    """A line on stderr with throughput and time left; on a terminal every second, in a log twice a minute."""
+    from tqdm import tqdm
+
+    bar: tqdm[None] | None = None
+
+    def show(progress: Progress) -> None:
+        nonlocal bar
+        if bar is None:
+            seconds = 1.0 if sys.stderr.isatty() else 30.0
+            bar = tqdm(total=total, initial=progress.done - 1, unit='answer', mininterval=seconds, file=sys.stderr)
+        bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
+        bar.update(progress.done - bar.n)
+        if progress.done == total:
+            bar.close()
+
+    return show
+
+
+def _rescore(args: argparse.Namespace) -> int:
+    from .session import rescore
+
+    out = args.out or args.rescore / 'rescored'
+    summary = rescore(args.rescore, out, judge_settings(args.judge))
+    _show(summary, out)
+    return 1 if summary.missing else 0
+
+
+def _show(summary: Summary, out: Path) -> None:
+    from .report import CONDITION_TEXT, interval
+
+    for condition in summary.conditions:
+        line = summary.overall(condition)
+        print(f'{CONDITION_TEXT[condition]}: {interval(line.accuracy)} % of {line.right + line.wrong} answers', end='')
+        print(f', {line.undecided} undecided' if line.undecided else '', end='')
+        print(f', {line.ungraded} ungraded' if line.ungraded else '')
+    for gap in summary.gaps:
+        if not gap.task:
+            names = f'{CONDITION_TEXT[gap.first]} minus {CONDITION_TEXT[gap.second]}'
+            print(f'{names}: {interval(gap.gap, signed=True)} points')
+    if summary.missing:
+        print(f'{summary.missing} attempts have no answer ({len(summary.failures)} failed); run the same command again')
+    print(out / 'report.html')

@@ -1,0 +1,180 @@
+"""A whole evaluation over a scripted engine: scores that are known, failures apart, resuming, grading again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from swift_thyme import protocol
+from swift_thyme.config import JudgeSettings
+from swift_thyme.engines import Conversation
+from swift_thyme.errors import ConfigError, ThymeError
+from swift_thyme.evaluate import Condition, EvalSettings, Item
+from swift_thyme.evaluate.grading import Grade, Mark
+from swift_thyme.evaluate.session import Plan, describe_policy, evaluate, rescore
+from swift_thyme.evaluate.sources import load
+from swift_thyme.evaluate.store import Store
+from swift_thyme.infer import InferSettings, Thinker
+from swift_thyme.record import read_trajectories
+
+from .scripted import ScriptedEngine, Speak, answering, asked_text
+
+BOTH = (Condition.TOOLS, Condition.NO_TOOLS)
+
+
+def knowing(items: list[Item], known: Callable[[Item], bool]) -> Speak:
+    """Finds the right option's letter in the question it is asked, for the items it knows; else a wrong one."""
+
+    def speak(conversation: Conversation) -> str:
+        text = asked_text(conversation)
+        item = next(i for i in items if i.question in text)
+        letters = [
+            line[0] for line in text.splitlines() if line[1:3] == '. ' and (line[3:] == item.answer) == known(item)
+        ]
+        return answering(letters[0])
+
+    return speak
+
+
+def plan_of(items: list[Item], settings: EvalSettings, **more: object) -> Plan:
+    return replace(Plan(items, ['set'], settings, describe_policy('scripted', InferSettings())), **more)  # type: ignore[arg-type]
+
+
+def test_the_score_is_the_share_that_the_policy_knows(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)
+    known = {item.id for item in items[:9]}
+    thinker = Thinker(ScriptedEngine(knowing(items, lambda item: item.id in known)))
+    summary, store = evaluate(plan_of(items, EvalSettings(seed=5, repeats=3)), thinker, tmp_path / 'run')
+    line = summary.overall(Condition.TOOLS)
+    assert line.accuracy is not None
+    assert (line.accuracy.value, line.accuracy.n_items, line.accuracy.n_answers) == (9 / 12, 12, 36)
+    assert (line.right, line.wrong) == (27, 9)
+    assert len({record['solution'] for record in store.records()}) > 1
+
+
+def test_the_report_states_what_it_takes_to_repeat_it(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)[:2]
+    thinker = Thinker(ScriptedEngine(knowing(items, lambda item: True)))
+    evaluate(plan_of(items, EvalSettings(seed=5, conditions=BOTH)), thinker, tmp_path / 'run')
+    report = json.loads((tmp_path / 'run' / 'report.json').read_text())
+    assert report['settings']['seed'] == 5 and report['settings']['policy']['model'] == 'scripted'
+    assert report['settings']['policy']['settings']['sampling']['temperature'] == 0
+    assert {'python', 'torch', 'ms-swift'} <= set(report['sessions'][0]['versions'])
+    assert report['prompt']['system'] == protocol.SYSTEM_PROMPT and report['judge'] == ''
+    assert [habit['retried'] for habit in report['habits']] == [0, 0]
+    page = (tmp_path / 'run' / 'report.html').read_text()
+    assert '<svg' in page and 'http://' not in page.replace('http://www.w3.org', '').replace(
+        'http://purl.org', ''
+    ).replace('http://creativecommons.org', '')
+    assert 'tools off' in (tmp_path / 'run' / 'report.md').read_text()
+
+
+def test_the_baseline_has_the_same_items_orders_seeds_and_token_budget(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)[:4]
+    engine = ScriptedEngine(knowing(items, lambda item: True))
+    thinker = Thinker(engine)
+    _, store = evaluate(plan_of(items, EvalSettings(repeats=2, conditions=BOTH)), thinker, tmp_path / 'run')
+    records = store.records()
+    on, off = ([r for r in records if r['condition'] == c.value] for c in BOTH)
+    assert [(r['item_id'], r['repeat'], r['seed'], r['question']) for r in on] == [
+        (r['item_id'], r['repeat'], r['seed'], r['question']) for r in off
+    ]
+    settings = thinker.settings
+    assert on[0]['sampling']['max_tokens'] * settings.agent.max_rounds == off[0]['sampling']['max_tokens']
+    assert {r['attempts'] for r in records} == {1}
+
+
+def test_a_failure_of_the_machinery_is_apart_and_made_up_for(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)[:6]
+    broken = items[0].question
+    engine = ScriptedEngine(knowing(items, lambda item: True), fail_on=lambda c: broken in asked_text(c))
+    plan = plan_of(items, EvalSettings())
+    summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')
+    accuracy = summary.overall(Condition.TOOLS).accuracy
+    assert accuracy is not None and accuracy.value == 1.0 and accuracy.n_items == 5
+    assert summary.missing == 1 and 'the engine broke' in summary.failures[0]['cause']
+    mended = ScriptedEngine(knowing(items, lambda item: True))
+    summary, _ = evaluate(plan, Thinker(mended), tmp_path / 'run')
+    assert len(mended.asked) == 1
+    assert (summary.missing, list(summary.failures), summary.failures_made_up) == (0, [], 1)
+
+
+def test_machinery_that_is_down_stops_the_run(tmp_path: Path) -> None:
+    items = [Item(str(i), 'q', 'x') for i in range(30)]
+    engine = ScriptedEngine(lambda c: '', fail_on=lambda c: True)
+    with pytest.raises(ThymeError, match='20 attempts in a row failed'):
+        evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
+
+
+def test_a_killed_run_goes_on_where_it_was(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)
+    plan = plan_of(items, EvalSettings())
+    evaluate(plan, Thinker(ScriptedEngine(knowing(items, lambda item: True))), tmp_path / 'run')
+    path = tmp_path / 'run' / 'trajectories.jsonl'
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b''.join(lines[:7]) + lines[7][:50])
+    engine = ScriptedEngine(knowing(items, lambda item: True))
+    summary, store = evaluate(plan, Thinker(engine), tmp_path / 'run')
+    assert len(engine.asked) == 5 and summary.missing == 0
+    assert sorted(r['item_id'] for r in store.records()) == sorted(item.id for item in items)
+
+
+def test_a_run_with_other_settings_is_not_continued(tmp_path: Path) -> None:
+    items = [Item('1', 'q', 'x')]
+    thinker = Thinker(ScriptedEngine(lambda c: answering('x')))
+    evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
+    with pytest.raises(ConfigError, match='seed: 0 before, 1 now'):
+        evaluate(plan_of(items, EvalSettings(seed=1)), thinker, tmp_path / 'run')
+
+
+def test_answers_no_rule_can_decide_are_not_called_wrong(tmp_path: Path) -> None:
+    items = [Item('1', 'What does it do?', 'It keeps the door from closing')]
+    thinker = Thinker(ScriptedEngine(lambda c: answering('a wedge so that people can walk through')))
+    summary, _ = evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
+    line = summary.overall(Condition.TOOLS)
+    assert (line.right, line.wrong, line.undecided, line.at_most) == (0, 0, 1, 1.0)
+
+
+def test_no_answer_is_wrong(tmp_path: Path) -> None:
+    thinker = Thinker(ScriptedEngine(lambda c: '<think>I do not know.</think>'))
+    summary, _ = evaluate(plan_of([Item('1', 'q', 'x')], EvalSettings()), thinker, tmp_path / 'run')
+    assert summary.overall(Condition.TOOLS).wrong == 1
+
+
+def test_trajectories_are_records_that_every_reader_of_ours_reads(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)[:1]
+    snippet = 'from PIL import Image\nImage.open(image_path).crop((0, 0, 90, 80)).save("c.png")\nprint("c.png")'
+    crop = f'<think>Look.<code>\n{snippet}\n</code>'
+    engine = ScriptedEngine(lambda c: answering('A') if c.rounds else crop)
+    evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
+    (record,) = read_trajectories(tmp_path / 'run')
+    assert record['code_ok'] == 1 and record['item_id'] == items[0].id and record['verdict'] in ('right', 'wrong')
+    (picture,) = record['turns'][0]['images']
+    assert (Path(record['folder']) / picture).is_file() and not Path(picture).is_absolute()
+
+
+def test_grading_again_asks_no_model_and_leaves_the_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [Item('1', 'What does it do?', 'It keeps the door from closing')]
+    engine = ScriptedEngine(lambda c: answering('a wedge so that people can walk through'))
+    evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
+    before = (tmp_path / 'run' / 'trajectories.jsonl').read_bytes()
+
+    async def ruling(records: list[dict[str, str]], judge: JudgeSettings) -> list[Grade]:
+        return [Grade(Mark.RIGHT, 'judge') for _ in records]
+
+    monkeypatch.setattr('swift_thyme.evaluate.grading.ask_judge', ruling)
+    summary = rescore(tmp_path / 'run', tmp_path / 'again', JudgeSettings(model='other'))
+    assert summary.overall(Condition.TOOLS).right == 1 and 'other' in summary.judge
+    assert (tmp_path / 'run' / 'trajectories.jsonl').read_bytes() == before and len(engine.asked) == 1
+    verdict = json.loads((tmp_path / 'again' / 'verdicts.jsonl').read_text())
+    assert verdict['verdict'] == 'right' and verdict['graded_by'] == 'judge'
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'trajectories.jsonl').write_text('{}\n')
+    with pytest.raises(ConfigError, match='another kind'):
+        Store(tmp_path).begin({}, {})
