@@ -384,3 +384,35 @@ def _parse_repairs(text: str) -> dict[str, str]:
             raise ValueError(f'{entry.strip()!r} is not NAME=off|report|on')
         modes[name] = mode
     return modes
+
+
+@dataclass(frozen=True)
+class UrlSettings:
+    """A server that is asked to generate."""
+
+    api_key: str = ''
+    """`THYME_URL_API_KEY`: sent as a bearer token; never logged."""
+
+    def __repr__(self) -> str:
+        return f'UrlSettings(api_key={"***" if self.api_key else ""!r})'
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> UrlSettings:
+        """Reads `THYME_URL_API_KEY`."""
+        return cls(api_key=read_env('THYME_URL_API_KEY', str, cls.api_key, env))
+
+
+@dataclass(frozen=True)
+class ServeKeySettings:
+    """The key that clients of `thyme serve` must send."""
+
+    api_key: str = ''
+    """`THYME_API_KEY`; empty asks for none. Never logged."""
+
+    def __repr__(self) -> str:
+        return f'ServeKeySettings(api_key={"***" if self.api_key else ""!r})'
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> ServeKeySettings:
+        """Reads `THYME_API_KEY`."""
+        return cls(api_key=read_env('THYME_API_KEY', str, cls.api_key, env))

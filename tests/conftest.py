@@ -64,3 +64,30 @@ def o3_template(processor: Any) -> Any:
         return template
 
     return make
+
+
+@pytest.fixture(scope='session')
+def thinker(tiny: Path) -> Any:
+    """A Thinker over the transformers engine whose policy is scripted; `scripted` sets the script."""
+    import torch
+
+    from swift_thyme.demo.scripted import register_scripted
+    from swift_thyme.infer import Thinker
+
+    register_scripted()
+    kwargs = {'torch_dtype': torch.float32, 'model_type': 'qwen2_5_vl'}
+    return Thinker.load(tiny, template='thyme_scripted', engine_kwargs=kwargs, batch_size=16)
+
+
+@pytest.fixture
+def scripted(thinker: Any) -> Any:
+    """A function that sets what the policy of `thinker` says: one list of generations, or several by turns."""
+    from swift_thyme.demo.scripted import Script
+
+    template = thinker.engine._template
+
+    def set_script(*variants: list[str]) -> Any:
+        template._script = Script(variants, template.tokenizer)
+        return thinker
+
+    return set_script

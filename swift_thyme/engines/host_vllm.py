@@ -76,8 +76,8 @@ class VllmBackend(Engine):
                 if show is not None and (piece := text.feed(ids[seen:])):
                     show(piece)
                 seen = len(ids)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise EngineError(f'generation failed: {type(error).__name__}: {error}') from error
+        except Exception as error:
+            raise _explained(error) from error
         if result is None:
             raise EngineError('vLLM returned nothing for a request; see its log')
         output = result.outputs[0]
@@ -97,3 +97,9 @@ class VllmBackend(Engine):
         except (OSError, ValueError) as error:
             raise EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
         return inputs
+
+
+def _explained(error: Exception) -> EngineError:
+    """vLLM names the argument that was too long; it counts the tokens of pictures, which the host cannot."""
+    too_long = getattr(error, 'parameter', None) in ('input_tokens', 'input_text')
+    return (ContextFull if too_long else EngineError)(f'generation failed: {type(error).__name__}: {error}')

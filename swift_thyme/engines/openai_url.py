@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -242,13 +243,10 @@ def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[s
         DataError: a picture cannot be read.
     """
     images = iter(conversation.images)
-    out = [
-        {
-            'role': m.role,
-            'content': parts(m.content, [next(images) for _ in range(m.content.count(protocol.IMAGE_TAG))]),
-        }
-        for m in conversation.messages
-    ]
+    out: list[dict[str, Any]] = []
+    for message in conversation.messages:
+        mine = list(islice(images, message.content.count(protocol.IMAGE_TAG)))
+        out.append({'role': message.role, 'content': parts(message.content, mine)})
     turn: list[Any] = []
     for piece in conversation.rounds:
         turn += parts(piece.generation.text, [], as_list=True)
@@ -263,7 +261,7 @@ def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[s
     return out
 
 
-def parts(content: str, images: list[Path | bytes] | list[Path], *, as_list: bool = False) -> Any:
+def parts(content: str, images: Sequence[Path | bytes], *, as_list: bool = False) -> Any:
     """One message's content: a string without pictures, otherwise a list of text and image parts.
 
     With no `images` every `<image>` in the text is plain text.

@@ -1,68 +1,115 @@
-"""`thyme infer --model M --image I --question Q`."""
+"""`thyme infer`: one question to the terminal, or a file of questions to a file of records."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import protocol
+from ..errors import ConfigError
+from .options import add_model_arguments, add_sampling_arguments, thinker_from
 
 if TYPE_CHECKING:
-    from .agent import Step
+    from .batch import Tally
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument('--model', required=True, help='checkpoint folder or hub id')
+    parser.add_argument('--question', help='without it, an example is drawn and asked')
     parser.add_argument('--image', action='append', default=[], help='picture; repeat for several')
-    parser.add_argument('--question', required=True)
-    parser.add_argument('--template', help='template type; found from the checkpoint by default')
-    parser.add_argument('--max-tokens', type=int, default=2048, help='new tokens a round (default 2048)')
-    parser.add_argument('--max-rounds', type=int, default=5, help='generations (default 5)')
-    parser.add_argument('--temperature', type=float, default=0.0, help='of text; 0 is greedy (default)')
     parser.add_argument('--save', type=Path, metavar='DIR', help='write trajectory.json and the returned pictures here')
     parser.add_argument('--json', action='store_true', help='print one JSON object at the end instead of the text')
+    batch = parser.add_argument_group('many questions')
+    batch.add_argument('--input', type=Path, metavar='JSONL', help='rows with question, images and if you like id')
+    batch.add_argument('--output', type=Path, metavar='JSONL', help='one record a row; a killed run goes on with it')
+    batch.add_argument('--concurrency', type=int, default=8, help='questions under way at a time (default 8)')
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Asks, shows what happens as it happens; exit code 0 only with an answer."""
-    from .agent import AgentSettings
-    from .infer import InferSettings, Thinker, prompt_image
-    from .record import trajectory_json
+    """Asks, and shows what happens as it happens; exit code 0 only with an answer."""
+    if (args.input is None) != (args.output is None):
+        raise ConfigError('--input and --output belong together; give both, or neither')
+    if args.input is not None:
+        return _run_batch(args)
+    if args.question is None and args.image:
+        raise ConfigError('--image without --question; say what you want to know')
+    if args.question is not None:
+        return _run_one(args, args.question, args.image)
+    from .example import draw_example
 
-    for image in args.image:
-        prompt_image(Path(image))
-    settings = InferSettings(args.max_tokens, args.temperature, AgentSettings(max_rounds=args.max_rounds))
-    thinker = Thinker.load(args.model, template=args.template, settings=settings)
-    trajectory = thinker.ask(
-        args.question,
-        args.image,
-        on_step=None if args.json else _show,
+    with tempfile.TemporaryDirectory(prefix='thyme-example-') as folder:
+        question, image, solution = draw_example(Path(folder))
+        print(f'{question}\n[{image}; the right answer is {solution}]\n', file=sys.stderr)
+        return _run_one(args, question, [image])
+
+
+def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
+    from .question import Question
+    from .report import reply_json
+    from .terminal import Painter
+
+    question = Question(text, tuple(map(Path, images)))
+    question.conversation()
+    thinker = thinker_from(args)
+    reply = thinker.ask(
+        question,
+        on_event=None if args.json else Painter(sys.stdout),
         output_dir=args.save / 'images' if args.save else None,
+        tools=not args.no_tools,
     )
-    record = trajectory_json(trajectory, question=args.question, images=args.image)
+    record = reply_json(reply, question, model=thinker.engine.name)
     if args.save:
+        args.save.mkdir(parents=True, exist_ok=True)
         (args.save / 'trajectory.json').write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding='utf-8')
     if args.json:
         print(json.dumps(record, ensure_ascii=False))
     else:
-        print(f'\n[{trajectory.stop_reason.value}] answer: {trajectory.answer}')
-    return 0 if trajectory.answer is not None else 1
+        print(f'\n[{reply.stop_reason.value}] answer: {reply.answer}')
+    if reply.earlier:
+        kind = 'without tools' if reply.fell_back else 'with sampling'
+        print(f'attempt {len(reply.earlier) + 1} of the same question, {kind}', file=sys.stderr)
+    if reply.error:
+        print(f'thyme infer: {reply.error}', file=sys.stderr)
+    return 0 if reply.answer is not None else 1
 
 
-def _show(step: Step) -> None:
-    print(step.turn.text, end='', flush=True)
-    result = step.turn.result
-    if result is None:
-        return
-    print(protocol.SANDBOX_OPEN, end='')
-    for image in result.images:
-        print(f'\n[{image.width_px}x{image.height_px} {image.path}]', end='')
-    if not result.images:
-        print(result.text, end='')
-    print(protocol.SANDBOX_CLOSE, end='', flush=True)
-    if result.repairs:
-        print(f'[repaired: {", ".join(result.repairs)}]', file=sys.stderr)
+def _run_batch(args: argparse.Namespace) -> int:
+    from .batch import read_rows, run_batch
+
+    if args.question is not None or args.image:
+        raise ConfigError('--input has the questions; leave --question and --image out')
+    rows = list(read_rows(args.input))
+    thinker = thinker_from(args)
+    tally = asyncio.run(
+        run_batch(
+            thinker,
+            rows,
+            args.output,
+            concurrency=args.concurrency,
+            save=args.save,
+            tools=not args.no_tools,
+            on_done=_progress,
+        )
+    )
+    print(f'\n{args.output}: {_summary(tally)}', file=sys.stderr)
+    if not tally.complete:
+        print('run the same command again to ask the failed ones once more', file=sys.stderr)
+    return 0 if tally.complete else 1
+
+
+def _summary(tally: Tally) -> str:
+    return (
+        f'{tally.rows} rows: {tally.kept} kept, {tally.answered} answered, {tally.unanswered} without an answer, '
+        f'{tally.failed} failed'
+    )
+
+
+def _progress(tally: Tally) -> None:
+    if sys.stderr.isatty():
+        print(f'\r{_summary(tally)}', end='', file=sys.stderr, flush=True)

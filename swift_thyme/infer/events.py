@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 from .. import protocol
 from ..types import SandboxResult, Segment, SegmentKind, StopReason
@@ -49,7 +48,7 @@ class Stopped:
     answer: str | None
 
 
-Event = Union[TextDelta, CodeStarted, SandboxReplied, AttemptStarted, Stopped]
+Event = TextDelta | CodeStarted | SandboxReplied | AttemptStarted | Stopped
 
 
 class TextSplitter:

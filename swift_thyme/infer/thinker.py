@@ -61,13 +61,13 @@ class Attempt:
 class Reply(Trajectory):
     """The trajectory of the last attempt, and what it took."""
 
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Summed over all rounds of all attempts."""
     round_usage: tuple[Usage, ...] = ()
     """Of the rounds of this trajectory."""
     tools: bool = True
     """Whether code could run."""
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     """Of this trajectory."""
     earlier: tuple[Attempt, ...] = ()
     """Attempts before this one; empty unless `retries` or `fallback` were used."""

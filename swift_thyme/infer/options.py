@@ -1,0 +1,114 @@
+"""Command-line arguments that say which model answers and how; shared by every command that has one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from ..agent import AgentSettings
+from ..config import UrlSettings
+from ..engines import Backend, Sampling
+from ..errors import ConfigError
+from .thinker import InferSettings, Thinker
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares which model answers, and on what."""
+    group = parser.add_argument_group('model')
+    group.add_argument('--model', default='', help='checkpoint folder or hub id; with --url a name the server knows')
+    group.add_argument('--backend', choices=[b.value for b in Backend], help='default transformers, with --url url')
+    group.add_argument('--url', metavar='URL', help="an OpenAI-compatible server's address, up to and including /v1")
+    group.add_argument(
+        '--pictures-in',
+        choices=['assistant', 'user'],
+        default='assistant',
+        help='with --url: messages in which pictures that code returned are sent (default assistant, as in training)',
+    )
+    group.add_argument('--template', help='template type; found from the checkpoint by default')
+    group.add_argument('--batch-size', type=int, default=8, help='sequences at a time on transformers (default 8)')
+    group.add_argument(
+        '--engine-kwargs',
+        type=_json_object,
+        default={},
+        metavar='JSON',
+        help="""arguments of the host's engine, such as '{"torch_dtype": "float32"}'""",
+    )
+
+
+def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares how answers are sampled."""
+    group = parser.add_argument_group('how it answers')
+    group.add_argument('--max-tokens', type=int, default=2048, help='new tokens a round (default 2048)')
+    group.add_argument('--max-rounds', type=int, default=5, help='generations (default 5)')
+    group.add_argument('--max-images', type=int, default=10, help='pictures returned by code (default 10)')
+    group.add_argument('--temperature', type=float, default=0.0, help='of text; 0 is greedy (default)')
+    group.add_argument('--top-p', type=float)
+    group.add_argument('--top-k', type=int)
+    group.add_argument('--repetition-penalty', type=float)
+    group.add_argument('--seed', type=int, help='makes sampling repeatable')
+    group.add_argument('--no-tools', action='store_true', help='ask with prompts without tools and run no code')
+    group.add_argument('--retries', type=int, default=0, help='further attempts while there is no answer (default 0)')
+    group.add_argument('--retry-temperature', type=float, default=1.0, help='of those attempts (default 1.0)')
+    group.add_argument('--fallback', action='store_true', help='ask once more without tools when there is no answer')
+
+
+def thinker_from(args: argparse.Namespace) -> Thinker:
+    """The model that the arguments name, with their settings.
+
+    Raises:
+        ConfigError: no model is named, or arguments contradict each other.
+    """
+    backend = Backend(args.backend or ('url' if args.url else 'transformers'))
+    if (backend is Backend.URL) != bool(args.url):
+        raise ConfigError(f'--backend {backend.value} and --url {args.url!r} do not go together; leave one out')
+    if not args.model and backend is not Backend.URL:
+        raise ConfigError('no model is named; give --model FOLDER_OR_HUB_ID, or --url of a server')
+    return Thinker.load(
+        args.model,
+        backend=backend,
+        template=args.template,
+        batch_size=args.batch_size,
+        engine_kwargs=_engine_kwargs(args, backend),
+        settings=settings_from(args),
+    )
+
+
+def settings_from(args: argparse.Namespace) -> InferSettings:
+    """The settings that the arguments of `add_sampling_arguments` give.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    for name, least in (('max_tokens', 1), ('max_rounds', 1), ('max_images', 0), ('retries', 0), ('temperature', 0)):
+        if getattr(args, name) < least:
+            raise ConfigError(f'--{name.replace("_", "-")} must be >= {least}, got {getattr(args, name)}')
+    sampling = Sampling(
+        args.max_tokens, args.temperature, args.top_p, args.top_k, args.repetition_penalty, seed=args.seed
+    )
+    agent = AgentSettings(max_rounds=args.max_rounds, max_images=args.max_images)
+    return InferSettings(sampling, agent, args.retries, args.retry_temperature, args.fallback)
+
+
+def _engine_kwargs(args: argparse.Namespace, backend: Backend) -> dict[str, Any]:
+    kwargs: dict[str, Any] = dict(args.engine_kwargs)
+    if backend is Backend.URL:
+        from ..engines.openai_url import PicturesIn
+
+        kwargs |= {'base_url': args.url, 'pictures_in': PicturesIn(args.pictures_in)}
+        kwargs.setdefault('api_key', UrlSettings.from_env().api_key)
+    elif isinstance(kwargs.get('torch_dtype'), str):
+        import torch
+
+        kwargs['torch_dtype'] = getattr(torch, kwargs['torch_dtype'])
+    return kwargs
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'not JSON: {error}') from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError('not a JSON object')
+    return value

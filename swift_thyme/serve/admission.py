@@ -1,0 +1,136 @@
+"""How many requests are let in, how many of them run, and how many sandbox sessions they hold."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from ..sandbox import InputImage, Limits, Sandbox, Session
+from ..types import SandboxResult
+from .errors import ApiError
+
+_SMOOTHING = 0.2
+_MOST_RETRY_AFTER_S = 60
+
+
+class Admission:
+    """Lets in at most `running + waiting` requests and lets `running` of them run, first come, first served."""
+
+    def __init__(self, running: int, waiting: int) -> None:
+        self._limit = running + waiting
+        self._slots = running
+        self._running = asyncio.Semaphore(running)
+        self._seconds = 1.0
+        self.admitted = 0
+        """Requests let in and not answered yet."""
+        self.running = 0
+        """Of these, those that run."""
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Counts a request for as long as the block.
+
+        Raises:
+            ApiError: the house is full (429, with the time after which to come back).
+        """
+        if self.admitted >= self._limit:
+            raise ApiError(
+                429,
+                f'the server has {self.admitted} requests, its limit; come back later',
+                code='server_overloaded',
+                retry_after_s=self.retry_after_s,
+            )
+        self.admitted += 1
+        try:
+            yield
+        finally:
+            self.admitted -= 1
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Waits for a turn, and holds it for as long as the block."""
+        async with self._running:
+            self.running += 1
+            start = time.monotonic()
+            try:
+                yield
+            finally:
+                self.running -= 1
+                self._seconds += _SMOOTHING * (time.monotonic() - start - self._seconds)
+
+    @property
+    def retry_after_s(self) -> int:
+        """Seconds until a request that came now could be let in, roughly: half the queue's time."""
+        waiting = max(self.admitted - self.running, 1)
+        return min(max(1, math.ceil(self._seconds * waiting / self._slots / 2)), _MOST_RETRY_AFTER_S)
+
+
+class BoundedSandbox(Sandbox):
+    """A sandbox with at most `sessions` open at a time; `open` waits for one to close. For one event loop."""
+
+    def __init__(self, inner: Sandbox, sessions: int) -> None:
+        self._inner = inner
+        self._free = asyncio.Semaphore(sessions)
+        self._closing: set[asyncio.Task[None]] = set()
+        self.open_sessions = 0
+        """Sessions whose processes are alive."""
+
+    async def open(
+        self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None
+    ) -> Session:
+        """See `Sandbox.open`.
+
+        Args:
+            images: the pictures of the question.
+            limits: overrides the sandbox's own.
+            output_dir: where accepted pictures are kept.
+        """
+        await self._free.acquire()
+        try:
+            session = await self._inner.open(images, limits=limits, output_dir=output_dir)
+        except BaseException:
+            self._free.release()
+            raise
+        self.open_sessions += 1
+        return _BoundedSession(session, self)
+
+    async def aclose(self) -> None:
+        """See `Sandbox.aclose`."""
+        await asyncio.gather(*self._closing)
+        await self._inner.aclose()
+
+    def close_session(self, session: Session) -> asyncio.Task[None]:
+        """Closes a session and then lets the next one open."""
+        task = asyncio.get_running_loop().create_task(self._close(session))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
+
+    async def _close(self, session: Session) -> None:
+        try:
+            await session.close()
+        finally:
+            self.open_sessions -= 1
+            self._free.release()
+
+
+class _BoundedSession(Session):
+    def __init__(self, inner: Session, owner: BoundedSandbox) -> None:
+        self._inner, self._owner = inner, owner
+        self._closing: asyncio.Task[None] | None = None
+
+    async def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
+        return await self._inner.run(code, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        self.close_soon()
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    def close_soon(self) -> None:
+        if self._closing is None:
+            self._closing = self._owner.close_session(self._inner)

@@ -1,0 +1,132 @@
+"""The replies: OpenAI's forms, with the bare answer as content and the trajectory as reasoning."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import protocol
+from ..agent import assistant_text
+from ..engines import Usage
+from ..infer import Event, Reply, SandboxReplied, TextDelta
+from ..types import Outcome, StopReason, Trajectory
+
+_CUT_SHORT = (StopReason.LENGTH, StopReason.ROUND_LIMIT, StopReason.IMAGE_LIMIT, StopReason.REPETITION)
+DONE = b'data: [DONE]\n\n'
+
+
+def answer_text(trajectory: Trajectory, stop: tuple[str, ...] = ()) -> str:
+    """What a client takes for the answer.
+
+    The text between the answer tags. A model that ended its turn without them has answered in plain words: what it
+    said after its thoughts, or all it said. Otherwise there is no answer, and the text is empty.
+
+    Args:
+        trajectory: a finished one.
+        stop: the client's stop strings; the text ends before the first of them.
+    """
+    text = trajectory.answer
+    if text is None and trajectory.stop_reason is StopReason.END_OF_TURN:
+        words = protocol.without_tools(assistant_text(trajectory.turns))
+        text = words.rpartition(protocol.THINK_CLOSE)[2].strip()
+    text = text or ''
+    cuts = [at for at in (text.find(s) for s in stop) if at >= 0]
+    return text[: min(cuts)] if cuts else text
+
+
+def finish_reason(trajectory: Trajectory) -> str:
+    """OpenAI's word for why a trajectory ended."""
+    return 'length' if trajectory.stop_reason in _CUT_SHORT else 'stop'
+
+
+@dataclass(frozen=True)
+class Replier:
+    """Makes the replies to one request."""
+
+    model: str
+    trajectory_id: str
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def whole(self, reply: Reply, stop: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The reply to a request that does not stream."""
+        reasoning = assistant_text(reply.turns)
+        message = {
+            'role': 'assistant',
+            'content': answer_text(reply, stop),
+            'reasoning_content': reasoning,
+            'reasoning': reasoning,
+        }
+        choice = {'index': 0, 'message': message, 'finish_reason': finish_reason(reply), 'logprobs': None}
+        return {
+            **self._head('chat.completion'),
+            'choices': [choice],
+            'usage': usage_body(reply.usage),
+            'thyme': self.summary(reply),
+        }
+
+    def first(self) -> bytes:
+        """The chunk that opens a stream."""
+        return self._chunk({'role': 'assistant', 'content': ''})
+
+    def of_event(self, event: Event) -> bytes | None:
+        """The chunk for something that happened; None where a client has nothing to see."""
+        if isinstance(event, TextDelta):
+            text = event.text
+        elif isinstance(event, SandboxReplied):
+            text = event.output
+        else:
+            return None
+        return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}) if text else None
+
+    def last(self, reply: Reply, stop: tuple[str, ...] = (), *, include_usage: bool = False) -> bytes:
+        """The chunks that close a stream: the answer, why it ended, the usage if asked for."""
+        chunks = self._chunk({'content': answer_text(reply, stop)})
+        summary = {'thyme': self.summary(reply)}
+        chunks += self._chunk({'content': ''}, finish_reason(reply), **summary)
+        if include_usage:
+            usage = {'choices': [], 'usage': usage_body(reply.usage)}
+            chunks += event_bytes({**self._head('chat.completion.chunk'), **usage})
+        return chunks + DONE
+
+    def summary(self, reply: Reply) -> dict[str, Any]:
+        """What this package adds to OpenAI's form."""
+        results = [turn.result for turn in reply.turns if turn.result is not None]
+        return {
+            'trajectory_id': self.trajectory_id,
+            'stop_reason': reply.stop_reason.value,
+            'answered': reply.answer is not None,
+            'rounds': len(reply.turns),
+            'code_blocks': sum(turn.code is not None for turn in reply.turns),
+            'code_ok': sum(result.outcome is Outcome.OK for result in results),
+            'images': sum(len(result.images) for result in results),
+            'tools': reply.tools,
+            'attempts': len(reply.earlier) + 1,
+            'fell_back': reply.fell_back,
+        }
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        ident = f'chatcmpl-{self.trajectory_id}'
+        return {'id': ident, 'object': kind, 'created': self.created, 'model': self.model}
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **extra: Any) -> bytes:
+        choice = {'index': 0, 'delta': delta, 'finish_reason': finish, 'logprobs': None}
+        return event_bytes({**self._head('chat.completion.chunk'), 'choices': [choice], **extra})
+
+
+def event_bytes(body: dict[str, Any]) -> bytes:
+    """One event of a stream: a `data:` line and nothing else, which is all that the host's client reads."""
+    return b'data: ' + json.dumps(body, ensure_ascii=False).encode() + b'\n\n'
+
+
+def usage_body(usage: Usage) -> dict[str, Any]:
+    """Token counts in OpenAI's form, summed over the rounds: each round reads the prompt again."""
+    body: dict[str, Any] = {
+        'prompt_tokens': usage.prompt_tokens,
+        'completion_tokens': usage.completion_tokens,
+        'total_tokens': usage.prompt_tokens + usage.completion_tokens,
+    }
+    if usage.image_tokens is not None:
+        body['prompt_tokens_details'] = {'image_tokens': usage.image_tokens}
+    return body

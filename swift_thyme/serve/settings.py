@@ -1,0 +1,45 @@
+"""How a server is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigError
+from .pictures import PictureRules
+from .wire import TokenBounds
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """One server."""
+
+    names: tuple[str, ...] = ()
+    """Names under which the model is served, the first one shown; by default the model's own."""
+    api_key: str = ''
+    """Clients must send it as a bearer token; '' asks for none."""
+    running: int = 64
+    """Requests answered at a time."""
+    waiting: int = 256
+    """Requests that may wait beyond those; further ones get 429."""
+    sessions: int = 16
+    """Sandbox sessions open at a time, each with its own process."""
+    intake: int = 8
+    """Requests whose bodies and pictures are read at a time: bounds memory, with `body_bytes`."""
+    body_bytes: int = 64 << 20
+    body_timeout_s: float = 60.0
+    """Longest time a client may take to send its body."""
+    grace_s: int = 120
+    """How long requests under way may take when the server is told to stop."""
+    tools: bool = True
+    save: Path | None = None
+    """Folder for trajectories and their pictures, one folder a request; by default none is kept."""
+    tokens: TokenBounds = field(default_factory=TokenBounds)
+    pictures: PictureRules = field(default_factory=PictureRules)
+
+    def __post_init__(self) -> None:
+        for name in ('running', 'sessions', 'intake'):
+            if getattr(self, name) < 1:
+                raise ConfigError(f'{name} must be >= 1, got {getattr(self, name)}')
+        if self.waiting < 0:
+            raise ConfigError(f'waiting must be >= 0, got {self.waiting}')
