@@ -14,7 +14,7 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
-'infer': ('swift_thyme.infer.cli', 'ask a model one question about a picture, or a file of them'),
+    'infer': ('swift_thyme.infer.cli', 'ask a model one question about a picture, or a file of them'),
     'serve': ('swift_thyme.serve.cli', 'serve a model with its sandbox behind the OpenAI API'),
     'eval': ('swift_thyme.evaluate.cli', 'score a model: synthetic sets, local files, VLMEvalKit, evalscope'),
     'audit': ('swift_thyme.audit.cli', 'did the tool cause the answer? the same items under four conditions'),

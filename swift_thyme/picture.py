@@ -1,4 +1,4 @@
-"""Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these. Finds and keeps them; decodes none."""
+"""Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these. Decodes none."""
 
 from __future__ import annotations
 

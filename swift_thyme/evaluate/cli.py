@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .options import add_asking_arguments, add_model_arguments, add_set_arguments, judge_settings, prepare
+from ..infer.options import add_model_arguments, add_sampling_arguments
+from .options import add_asking_arguments, add_set_arguments, judge_settings, prepare, progress_bar
 
 if TYPE_CHECKING:
-    from .runner import Progress
     from .summary import Summary
 
 
@@ -39,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--rescore', type=Path, metavar='DIR', help='grade the trajectories of a run again; asks no model'
     )
     add_model_arguments(parser)
+    add_sampling_arguments(parser)
     add_asking_arguments(parser)
     parser.add_argument('--baseline', action='store_true', help='also ask without tools, with the same token budget')
     add_set_arguments(parser)
@@ -61,32 +60,15 @@ def _evaluate(args: argparse.Namespace) -> int:
     from .runner import EvalSettings
     from .session import evaluate
 
-    conditions = (Condition.TOOLS, Condition.NO_TOOLS) if args.baseline else (Condition.TOOLS,)
-    settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, conditions)
+    conditions = (Condition.NO_TOOLS,) if args.no_tools else (Condition.TOOLS,)
+    if args.baseline:
+        conditions = (Condition.TOOLS, Condition.NO_TOOLS)
+    settings = EvalSettings(args.seed or 0, args.repeats, not args.no_shuffle, conditions)
     thinker, plan, out = prepare(args, settings)
     with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
     summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
     _show(summary, out)
     return 1 if summary.missing else 0
-
-
-def progress_bar(total: int) -> Callable[[Progress], None]:
-    """A line on stderr with throughput and time left; on a terminal every second, in a log twice a minute."""
-    from tqdm import tqdm
-
-    bar: tqdm[None] | None = None
-
-    def show(progress: Progress) -> None:
-        nonlocal bar
-        if bar is None:
-            seconds = 1.0 if sys.stderr.isatty() else 30.0
-            bar = tqdm(total=total, initial=progress.done - 1, unit='answer', mininterval=seconds, file=sys.stderr)
-        bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
-        bar.update(progress.done - bar.n)
-        if progress.done == total:
-            bar.close()
-
-    return show
 
 
 def _rescore(args: argparse.Namespace) -> int:

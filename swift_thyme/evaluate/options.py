@@ -1,4 +1,4 @@
-"""Flags shared by `thyme eval` and `thyme audit`, and what they name: items, model, judge.
+"""Flags shared by `thyme eval` and `thyme audit`, and what they name: items, judge. The model's are `infer.options`.
 
 Owns reading the flags. Engines and sets are imported when they are needed.
 """
@@ -6,44 +6,27 @@ Owns reading the flags. Engines and sets are imported when they are needed.
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import JudgeSettings, judge_addresses
 from ..errors import ConfigError
+from ..infer.options import thinker_from
 
 if TYPE_CHECKING:
     from ..infer import Thinker
     from .items import Item
-    from .runner import EvalSettings
+    from .runner import EvalSettings, Progress
     from .session import Plan
-
-
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that say which model answers, and how."""
-    group = parser.add_argument_group('model')
-    group.add_argument('--model', default='', help='checkpoint folder or hub id; with --url the name the server knows')
-    group.add_argument('--backend', default='transformers', choices=['transformers', 'vllm'], help='what generates')
-    group.add_argument(
-        '--url', help="server with OpenAI's API that continues an assistant message, instead of a backend"
-    )
-    group.add_argument('--template', help='template type; found from the checkpoint by default')
-    group.add_argument(
-        '--batch-size', type=int, default=8, help='sequences at a time, transformers (default: %(default)s)'
-    )
-    group.add_argument('--max-tokens', type=int, default=2048, help='new tokens a round (default: %(default)s)')
-    group.add_argument('--max-rounds', type=int, default=5, help='generations (default: %(default)s)')
-    group.add_argument('--temperature', type=float, default=0.0, help='of text; 0 is greedy (default)')
-    group.add_argument('--retries', type=int, default=0, help='further attempts without an answer (default: none)')
-    group.add_argument('--fallback', action='store_true', help='last attempt without tools (default: off); reported')
 
 
 def add_asking_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that say how items are put and graded."""
     group = parser.add_argument_group('asking')
     group.add_argument('--repeats', type=int, default=1, help='attempts an item, each with its own order of options')
-    group.add_argument('--seed', type=int, default=0, help='of option orders and sampling (default: %(default)s)')
     group.add_argument('--no-shuffle', action='store_true', help='options and wording as the source has them')
     group.add_argument('--limit', type=int, help='only the first items')
     group.add_argument('--concurrency', type=int, default=8, help='items under way at a time (default: %(default)s)')
@@ -76,9 +59,14 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
     if args.out is None:
         raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
     items = load_items(args, args.out)
-    thinker = load_thinker(args)
+    thinker = thinker_from(args)
     policy = describe_policy(
-        args.model or args.url, thinker.settings, backend=_backend(args), url=args.url, template=args.template
+        args.model or thinker.engine.name,
+        thinker.settings,
+        backend=args.backend,
+        url=args.url,
+        template=args.template,
+        engine_kwargs={key: '***' if 'key' in key else str(value) for key, value in args.engine_kwargs.items()},
     )
     judge = judge_settings(args.judge)
     plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
@@ -107,34 +95,6 @@ def _made_set(args: argparse.Namespace, folder: Path) -> Path:
     return folder
 
 
-def load_thinker(args: argparse.Namespace) -> Thinker:
-    """The model that the flags name."""
-    from ..agent import AgentSettings
-    from ..engines import Sampling
-    from ..infer import InferSettings, Thinker
-
-    if not (args.model or args.url):
-        raise ConfigError('no model: got neither --model nor --url; expected a checkpoint, a hub id or an address')
-    settings = InferSettings(
-        Sampling(args.max_tokens, args.temperature),
-        AgentSettings(max_rounds=args.max_rounds),
-        retries=args.retries,
-        fallback=args.fallback,
-    )
-    return Thinker.load(
-        args.model,
-        backend=_backend(args),
-        template=args.template,
-        batch_size=args.batch_size,
-        engine_kwargs={'base_url': args.url} if args.url else None,
-        settings=settings,
-    )
-
-
-def _backend(args: argparse.Namespace) -> str:
-    return 'url' if args.url else str(args.backend)
-
-
 def judge_settings(address: str | None) -> JudgeSettings | None:
     """The judge of `--judge`: None without the flag, the environment's without an address."""
     if address is None:
@@ -144,3 +104,22 @@ def judge_settings(address: str | None) -> JudgeSettings | None:
         return replace(settings, addresses=judge_addresses(address, '')) if address else settings
     except ValueError as error:
         raise ConfigError(f'--judge cannot be read: got {address!r}: {error}; give http://HOST:PORT/v1') from error
+
+
+def progress_bar(total: int) -> Callable[[Progress], None]:
+    """A line on stderr with throughput and time left; on a terminal every second, in a log twice a minute."""
+    from tqdm import tqdm
+
+    bar: tqdm[None] | None = None
+
+    def show(progress: Progress) -> None:
+        nonlocal bar
+        if bar is None:
+            seconds = 1.0 if sys.stderr.isatty() else 30.0
+            bar = tqdm(total=total, initial=progress.done - 1, unit='answer', mininterval=seconds, file=sys.stderr)
+        bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
+        bar.update(progress.done - bar.n)
+        if progress.done == total:
+            bar.close()
+
+    return show

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from .conditions import Condition
 from .figures import ALL_TASKS
@@ -30,18 +30,27 @@ def percent(value: float | None) -> str:
     return '–' if value is None else f'{100 * value:.1f} %'
 
 
-def interval(estimate: Estimate | None, *, signed: bool = False) -> str:
-    """An estimate with its interval, in per cent."""
+def interval(estimate: Estimate | None, *, signed: bool = False, negate: bool = False) -> str:
+    """An estimate with its interval, in per cent.
+
+    Args:
+        estimate: None shows as a dash.
+        signed: with a plus sign.
+        negate: of the opposite difference.
+    """
     if estimate is None:
         return '–'
+    shown = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (-shown[0], -shown[2], -shown[1]) if negate else shown
     form = '+.1f' if signed else '.1f'
-    value, low, high = (format(100 * x, form) for x in (estimate.value, estimate.low, estimate.high))
-    return f'{value} [{low}, {high}]'
+    value, low, high = (100 * one + 0.0 for one in (value, low, high))  # + 0.0: no minus before a zero
+    return f'{value:{form}} [{low:{form}}, {high:{form}}]'
 
 
-def environment(package: str) -> Environment:
-    """Templates of a package of ours, with the filters that reports use; everything is escaped."""
-    env = Environment(loader=PackageLoader(package, ''), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+def environment(*packages: str) -> Environment:
+    """Templates of packages of ours, with the filters that reports use; everything is escaped."""
+    loader = ChoiceLoader([PackageLoader(package, '') for package in packages])
+    env = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     env.filters |= {
         'percent': percent,
         'interval': interval,

@@ -107,14 +107,18 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
     """
     store = Store(folder)
     store.settings()
-    records = store.records()
-    graded = [r | verdict_of(g) for r, g in zip(records, grade_all(records, judge), strict=True)]
-    summary = summarize(store, graded, judge=judge, level=level)
+    records = graded(store.records(), judge)
+    summary = summarize(store, records, judge=judge, level=level)
     write_report(summary, out)
     names = ('item_id', 'condition', 'repeat', 'verdict', 'graded_by')
-    lines = [json.dumps({name: record[name] for name in names}, ensure_ascii=False) + '\n' for record in graded]
+    lines = [json.dumps({name: record[name] for name in names}, ensure_ascii=False) + '\n' for record in records]
     (out / 'verdicts.jsonl').write_text(''.join(lines), encoding='utf-8')
     return summary
+
+
+def graded(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) -> list[dict[str, Any]]:
+    """Records with the verdicts that they get now."""
+    return [{**r, **verdict_of(g)} for r, g in zip(records, grade_all(records, judge), strict=True)]
 
 
 def items_hash(items: Sequence[Item]) -> str:

@@ -203,7 +203,9 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
     if isinstance(reference, ItemImage):
         return reference
     if isinstance(reference, str) and picture.is_file(folder / reference):
-        return ItemImage(folder / reference, name)
+        return ItemImage(folder / reference, name or ('' if Path(reference).is_absolute() else reference))
+    if name and picture.is_file(folder / name):  # a set that was moved: its paths are dead, its pictures lie beside it
+        return ItemImage(folder / name, name)
     try:
         found = picture.resolve(reference)
     except DataError as error:
