@@ -172,6 +172,16 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     return found | base
 
 
+def child_env(env: Mapping[str, str] | None = None, **more: str) -> dict[str, str]:
+    """The environment of a process that this package starts: its own, with further variables.
+
+    Args:
+        env: instead of the process's environment.
+        more: variables to add or replace.
+    """
+    return {**(os.environ if env is None else env), **more}
+
+
 class Convention(str, Enum):
     """Whose wording of a rule applies where the paper and the release differ."""
 

@@ -145,7 +145,7 @@ def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]], level: float
     for crop in (crop for some in crops for crop in some if crop.by is not None):
         placed[crop.by.value] = placed.get(crop.by.value, 0) + 1  # type: ignore[union-attr]
     boxed = [(record, list(some)) for record, some in zip(records, crops, strict=True) if record.get('box')]
-    best_ones = [(record, crop) for record, some in boxed if (crop := best(some)) is not None]
+    best_ones = [(record, one) for record, some in boxed if (one := best(some)) is not None]
 
     def mean(values: Sequence[tuple[Record, float | None]]) -> Estimate | None:
         found: dict[str, list[float]] = {}

@@ -125,9 +125,8 @@ class Locator:
     def _search(self, picture: Gray) -> Region | None:
         shrink = min(1.0, _WHOLE_PX / max(self._whole.shape))
         if self._features is None:
-            self._features = _features(
-                cv2.resize(self._whole, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-            )
+            small = cv2.resize(self._whole, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+            self._features = _features(np.asarray(small, np.uint8))
         corners = agree(self._features, _features(picture), picture.shape)
         if corners is None:
             return None

@@ -110,9 +110,11 @@ def overlaps(first: Box, second: Box) -> bool:
 
 def _size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
-        return image.size
+        size: tuple[int, int] = image.size
+        return size
 
 
 def _cut(path: Path, region: Box, size: tuple[int, int]) -> Image.Image:
     with Image.open(path) as image:
-        return image.convert('RGB').crop(region).resize(size, Image.Resampling.BICUBIC)
+        cut: Image.Image = image.convert('RGB').crop(region).resize(size, Image.Resampling.BICUBIC)
+        return cut

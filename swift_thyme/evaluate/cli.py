@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.epilog = 'exit code 0: every attempt has an answer or a verdict; 1: run the same command again to go on'
     parser.add_argument(
-        '--suite', type=Suite, choices=list(Suite), default=Suite.SYNTH, metavar='NAME', help=SUITE_HELP
+        '--suite',
+        type=Suite,
+        choices=list(Suite),
+        default=Suite.SYNTH,
+        metavar='NAME',
+        help='synth (offline, default), vlmevalkit or evalscope',
     )
     parser.add_argument('--data', nargs='+', default=[], help='synth: folders of `thyme synth`, .tsv, .jsonl; '
                         'harnesses: names of their data sets')  # fmt: skip
@@ -41,9 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_asking_arguments(parser)
     parser.add_argument('--baseline', action='store_true', help='also ask without tools, with the same token budget')
     add_set_arguments(parser)
+    _add_harness_arguments(parser)
 
 
-SUITE_HELP = 'synth (offline, default), vlmevalkit or evalscope'
+def _add_harness_arguments(parser: argparse.ArgumentParser) -> None:
+    harness = parser.add_argument_group('vlmevalkit, evalscope')
+    harness.add_argument('--base-url', help='a `thyme serve` that is running, /v1 included; by default one is started')
+    harness.add_argument('--nproc', type=int, help='vlmevalkit: no server, this many processes, one a GPU (torchrun)')
+    harness.add_argument('--harness-python', default=sys.executable, help='interpreter that has the harness')
+    harness.add_argument('--harness-args', default='', metavar='TEXT', help='further flags for it, as one text')
+    harness.add_argument('--name', default='thyme', help='under which it files its results (default: %(default)s)')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         return _rescore(args)
     if args.suite is Suite.SYNTH:
         return _evaluate(args)
-    raise ConfigError(f'suite {args.suite.value} is not there yet')
+    return _harness(args)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -60,15 +75,42 @@ def _evaluate(args: argparse.Namespace) -> int:
     from .runner import EvalSettings
     from .session import evaluate
 
-    conditions = (Condition.NO_TOOLS,) if args.no_tools else (Condition.TOOLS,)
+    conditions = [Condition.NO_TOOLS] if args.no_tools else [Condition.TOOLS]
     if args.baseline:
-        conditions = (Condition.TOOLS, Condition.NO_TOOLS)
-    settings = EvalSettings(args.seed or 0, args.repeats, not args.no_shuffle, conditions)
+        conditions = [Condition.TOOLS, Condition.NO_TOOLS]
+    settings = EvalSettings(args.seed or 0, args.repeats, not args.no_shuffle, tuple(conditions))
     thinker, plan, out = prepare(args, settings)
     with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
     summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
     _show(summary, out)
     return 1 if summary.missing else 0
+
+
+def _harness(args: argparse.Namespace) -> int:
+    from .harness import evalscope, vlmevalkit
+    from .harness.command import HarnessRun, model_arguments, model_values, write_summary
+    from .harness.server import served
+
+    if args.out is None or not args.data:
+        raise ConfigError(
+            f'--suite {args.suite.value} needs --data and --out, got {args.data} and {args.out}; give both'
+        )
+    suite, data, extra = args.suite.value, tuple(args.data), tuple(shlex.split(args.harness_args))
+    run = HarnessRun(suite, data, args.out, args.harness_python, args.name, args.concurrency, extra, args.limit)
+    harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
+    version, model = harness.version(run), model_arguments(args)
+    with ExitStack() as stack:
+        if args.nproc and args.suite is Suite.VLMEVALKIT:
+            line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
+        else:
+            url = args.base_url or stack.enter_context(served(model, args.out / 'serve.log'))
+            line = harness.command(run, base_url=url)
+        scores = harness.run_command(run, line)
+    for score in scores:
+        failed = f', {score.failed} without an answer' if score.failed else ''
+        print(f'{score.data} {score.metric}: {score.value:.4g} ({score.answers} answers{failed})')
+    print(write_summary(run, scores, model=model, command=line, version=version))
+    return 1 if any(score.failed for score in scores) else 0
 
 
 def _rescore(args: argparse.Namespace) -> int:
