@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_any_cut_gives_the_parts_of_the_whole(words: list[str], cuts: list[int])
     text = ''.join(words)
     borders = sorted({0, len(text), *(c for c in cuts if c < len(text))})
     splitter = TextSplitter()
-    parts = [part for a, b in zip(borders, borders[1:], strict=False) for part in splitter.feed(text[a:b])]
+    parts = [part for a, b in pairwise(borders) for part in splitter.feed(text[a:b])]
     parts += splitter.end()
     assert ''.join(part.text for part in parts) == text
     kinds = [kind for part in parts for kind in [part.kind] * len(part.text)]

@@ -1,0 +1,83 @@
+"""`thyme infer` as a person or a script calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_thyme.cli import main
+from swift_thyme.infer.terminal import Painter
+
+from .scripts import ANSWER, CROP, SIZE
+
+
+@pytest.fixture
+def loaded(thinker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`thyme infer` finds the scripted model loaded already."""
+    monkeypatch.setattr('swift_thyme.infer.cli.thinker_from', lambda args: thinker)
+
+
+def test_text_code_and_results_are_shown_without_colours(
+    loaded: None, scripted: Any, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted([CROP, ANSWER])
+    code = main(['infer', '--image', str(picture), '--question', 'Which?', '--save', str(tmp_path / 'kept')])
+    shown = capsys.readouterr().out
+    assert code == 0 and '[answer] answer: B' in shown and '\x1b' not in shown
+    assert f'<sandbox_output>\n[112x84 {tmp_path}/kept/images/' in shown
+    record = json.loads((tmp_path / 'kept' / 'trajectory.json').read_text())
+    assert record['answer'] == 'B' and Path(record['turns'][0]['images'][0]).is_file()
+
+
+def test_json_is_all_that_is_printed_and_no_answer_is_exit_code_1(
+    loaded: None, scripted: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(['Only words.'])
+    code = main(['infer', '--question', 'Which?', '--json'])
+    record = json.loads(capsys.readouterr().out)
+    assert (code, record['answer'], record['stop_reason'], record['attempts']) == (1, None, 'end_of_turn', 1)
+
+
+def test_wrong_arguments_are_exit_code_2(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (
+        ['--question', 'x'],
+        ['--image', str(picture)],
+        ['--question', 'x', '--image', '/nowhere.jpg', '--model', 'm'],
+        ['--input', 'x.jsonl'],
+        ['--question', 'x', '--model', 'm', '--max-rounds', '0'],
+        ['--question', 'x', '--model', 'm', '--backend', 'url'],
+    ):
+        assert main(['infer', *argv]) == 2, argv
+    assert 'Traceback' not in capsys.readouterr().err
+
+
+def test_without_a_question_an_example_is_drawn(
+    loaded: None, scripted: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted([SIZE, ANSWER])
+    assert main(['infer']) == 0
+    printed = capsys.readouterr()
+    assert 'the right answer is' in printed.err and 'size (2048' in printed.out
+
+
+def test_a_batch_says_what_it_did(
+    loaded: None, scripted: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted([ANSWER])
+    (tmp_path / 'in.jsonl').write_text('{"question": "a"}\n{"question": "b"}\n')
+    argv = ['infer', '--input', str(tmp_path / 'in.jsonl'), '--output', str(tmp_path / 'out.jsonl')]
+    assert main(argv) == 0
+    assert '2 rows: 0 kept, 2 answered' in capsys.readouterr().err
+
+
+def test_what_a_model_writes_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    import sys
+
+    from swift_thyme.infer import TextDelta
+    from swift_thyme.types import SegmentKind
+
+    Painter(sys.stdout, colours=True)(TextDelta('\x1b[2Jx\r\n', SegmentKind.CODE))
+    assert capsys.readouterr().out == '\x1b[36m[2Jx\n\x1b[0m'

@@ -1,0 +1,92 @@
+"""A real server on a free port in this process, over the scripted model."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from swift_thyme.infer import Thinker
+from swift_thyme.serve.app import make_app
+from swift_thyme.serve.settings import ServeSettings
+
+
+class _Shared:
+    """The engine of the test run, which must outlive the servers that use it."""
+
+    def __init__(self, thinker: Thinker) -> None:
+        self.name, self.generate = 'thyme-tiny', thinker.engine.generate
+
+    async def aclose(self) -> None:
+        """The engine is closed with the test run."""
+
+
+@dataclass
+class Running:
+    """A server that listens."""
+
+    url: str
+    app: Any
+    server: uvicorn.Server
+
+    @property
+    def sessions(self) -> int:
+        """Open sandbox sessions."""
+        return int(self.app.state.sandbox.open_sessions)
+
+    def wait_until_idle(self, timeout_s: float = 20.0) -> None:
+        """Waits until no request is under way and no session open."""
+        deadline = time.monotonic() + timeout_s
+        while self.sessions or self.app.state.house.admission.admitted:
+            assert time.monotonic() < deadline, f'{self.sessions} sessions are still open'
+            time.sleep(0.02)
+
+    def post(self, body: Any, **options: Any) -> httpx.Response:
+        """One chat request."""
+        return httpx.post(f'{self.url}/v1/chat/completions', json=body, timeout=60, **options)
+
+
+@pytest.fixture
+def serve(thinker: Thinker) -> Iterator[Callable[..., Running]]:
+    """A function that starts a server with the given settings; all stop with the test."""
+    threads: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(**settings: Any) -> Running:
+        bounded = Thinker(_Shared(thinker), settings=thinker.settings, sandbox=thinker.sandbox)
+        app = make_app(bounded, ServeSettings(**settings))
+        config = uvicorn.Config(app, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        threads.append((server, thread))
+        return Running(f'http://127.0.0.1:{port}', app, server)
+
+    yield start
+    for server, thread in threads:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def data_url(picture: Path) -> str:
+    """A picture as clients send it."""
+    return f'data:image/jpeg;base64,{base64.b64encode(picture.read_bytes()).decode()}'
+
+
+def question(*pictures: Path | str, text: str = 'Which letter?', **fields: Any) -> dict[str, Any]:
+    """A chat request with pictures before the text."""
+    urls = [data_url(p) if isinstance(p, Path) else p for p in pictures]
+    parts: list[dict[str, Any]] = [{'type': 'image_url', 'image_url': {'url': url}} for url in urls]
+    return {'messages': [{'role': 'user', 'content': [*parts, {'type': 'text', 'text': text}]}], **fields}

@@ -1,0 +1,117 @@
+"""The house around the requests: keys, limits, clients that leave, figures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ..infer.scripts import ANSWER, SIZE, SLEEP
+from .conftest import Running, question
+
+
+def wait_for(condition: Any, timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def in_background(running: Running, body: dict[str, Any]) -> tuple[threading.Thread, list[httpx.Response]]:
+    replies: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: replies.append(running.post(body)))
+    thread.start()
+    return thread, replies
+
+
+def test_a_key_is_asked_for_where_there_is_one(serve: Any, scripted: Any, picture: Path) -> None:
+    scripted([ANSWER])
+    running = serve(api_key='s3cret')
+    for headers in ({}, {'authorization': 'Bearer wrong'}, {'authorization': 's3cret'}):
+        reply = running.post(question(picture), headers=headers)
+        assert (reply.status_code, reply.json()['error']['type']) == (401, 'authentication_error')
+    assert httpx.get(f'{running.url}/v1/models').status_code == 401
+    assert running.post(question(picture), headers={'authorization': 'Bearer s3cret'}).status_code == 200
+    assert httpx.get(f'{running.url}/health').status_code == 200
+
+
+@pytest.mark.parametrize('streaming', [False, True])
+def test_a_client_that_leaves_frees_its_session(serve: Any, scripted: Any, picture: Path, streaming: bool) -> None:
+    scripted([SLEEP, ANSWER])
+    running = serve()
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(timeout=60) as client:
+            body = question(picture, stream=streaming)
+            task = asyncio.ensure_future(client.post(f'{running.url}/v1/chat/completions', json=body))
+            while not running.sessions:
+                await asyncio.sleep(0.02)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(leave())
+    start = time.monotonic()
+    running.wait_until_idle()
+    assert time.monotonic() - start < 3
+    assert 'thyme_requests_total{status="499"} 1.0' in httpx.get(f'{running.url}/metrics').text
+
+
+def test_a_full_house_says_when_to_come_back(serve: Any, scripted: Any, picture: Path) -> None:
+    scripted([SLEEP.replace('5', '2'), ANSWER])
+    running = serve(running=1, waiting=1)
+    admission = running.app.state.house.admission
+    first = in_background(running, question(picture))
+    wait_for(lambda: admission.running == 1)
+    second = in_background(running, question(picture))
+    wait_for(lambda: admission.admitted == 2)
+    third = running.post(question(picture))
+    assert third.status_code == 429 and int(third.headers['retry-after']) >= 1
+    for thread, replies in (first, second):
+        thread.join()
+        assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+
+
+def test_sessions_are_bounded_below_the_requests_that_run(serve: Any, scripted: Any, picture: Path) -> None:
+    scripted([SIZE, ANSWER])
+    running = serve(sessions=2)
+    most = 0
+    threads = [in_background(running, question(picture)) for _ in range(8)]
+    while any(thread.is_alive() for thread, _ in threads):
+        most = max(most, running.sessions)
+        time.sleep(0.005)
+    assert [replies[0].status_code for _, replies in threads] == [200] * 8
+    assert most <= 2
+    running.wait_until_idle()
+
+
+def test_requests_under_way_are_finished_when_the_server_stops(serve: Any, scripted: Any, picture: Path) -> None:
+    scripted([SLEEP.replace('5', '1'), ANSWER])
+    running = serve()
+    thread, replies = in_background(running, question(picture))
+    wait_for(lambda: running.sessions == 1)
+    running.server.should_exit = True
+    thread.join()
+    assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+
+
+def test_health_and_metrics_tell_what_happened(serve: Any, scripted: Any, picture: Path) -> None:
+    scripted([SIZE, ANSWER])
+    running = serve(names=('shown', 'other'))
+    assert running.post(question(picture, model='other')).json()['model'] == 'shown'
+    running.wait_until_idle()
+    health = httpx.get(f'{running.url}/health').json()
+    assert health == {'status': 'ok', 'model': 'shown', 'running': 0, 'waiting': 0, 'sandbox_sessions': 0}
+    text = httpx.get(f'{running.url}/metrics').text
+    for line in (
+        'thyme_requests_total{status="200"} 1.0',
+        'thyme_trajectories_total{stop_reason="answer"} 1.0',
+        'thyme_snippets_total{outcome="ok"} 1.0',
+        'thyme_sandbox_sessions 0.0',
+        'thyme_requests_admitted 0.0',
+    ):
+        assert line in text
