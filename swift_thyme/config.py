@@ -172,14 +172,9 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     return found | base
 
 
-def child_env(env: Mapping[str, str] | None = None, **more: str) -> dict[str, str]:
-    """The environment of a process that this package starts: its own, with further variables.
-
-    Args:
-        env: instead of the process's environment.
-        more: variables to add or replace.
-    """
-    return {**(os.environ if env is None else env), **more}
+def child_env(**more: str) -> dict[str, str]:
+    """The environment of a process that this package starts: its own, with further variables."""
+    return {**os.environ, **more}
 
 
 class Convention(str, Enum):
