@@ -34,6 +34,10 @@ setup(
         'math-verify',
         'h11',  # the judge client's connections: httpx took 29 s for what takes 2
         'httpx',
+        'starlette',  # `thyme serve`; ms-swift brings it with fastapi
+        'uvicorn',  # `thyme serve`; ms-swift brings it
+        'pydantic>=2',  # reads requests of `thyme serve`; ms-swift brings it with fastapi
+        'prometheus_client',  # /metrics of `thyme serve`
         'opencv-python-headless',
         'pillow',
         'numpy',

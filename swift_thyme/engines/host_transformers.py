@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -76,6 +76,8 @@ class TransformersBackend(Engine):
         """See `Engine.generate`."""
         loop = asyncio.get_running_loop()
         show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
+        if sampling.temperature == 0:
+            sampling = replace(sampling, seed=None)  # means nothing, and would keep batches apart
         job = _Job(conversation, sampling, show)
         with self._changed:
             if self._closed:

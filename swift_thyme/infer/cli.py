@@ -8,13 +8,15 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from .options import add_model_arguments, add_sampling_arguments, thinker_from
 
 if TYPE_CHECKING:
     from .batch import Tally
+    from .question import Question
+    from .thinker import Reply, Thinker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,17 +54,14 @@ def run(args: argparse.Namespace) -> int:
 def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     from .question import Question
     from .report import reply_json
-    from .terminal import Painter
+    from .terminal import Painter, harmless
 
     question = Question(text, tuple(map(Path, images)))
     question.conversation()
     thinker = thinker_from(args)
-    reply = thinker.ask(
-        question,
-        on_event=None if args.json else Painter(sys.stdout),
-        output_dir=args.save / 'images' if args.save else None,
-        tools=not args.no_tools,
-    )
+    show = None if args.json else Painter(sys.stdout)
+    folder = args.save / 'images' if args.save else None
+    reply = asyncio.run(_ask_and_close(thinker, question, on_event=show, output_dir=folder, tools=not args.no_tools))
     record = reply_json(reply, question, model=thinker.engine.name)
     if args.save:
         args.save.mkdir(parents=True, exist_ok=True)
@@ -70,13 +69,20 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     if args.json:
         print(json.dumps(record, ensure_ascii=False))
     else:
-        print(f'\n[{reply.stop_reason.value}] answer: {reply.answer}')
+        print(f'\n[{reply.stop_reason.value}] answer: {harmless(str(reply.answer))}')
     if reply.earlier:
         kind = 'without tools' if reply.fell_back else 'with sampling'
         print(f'attempt {len(reply.earlier) + 1} of the same question, {kind}', file=sys.stderr)
     if reply.error:
         print(f'thyme infer: {reply.error}', file=sys.stderr)
     return 0 if reply.answer is not None else 1
+
+
+async def _ask_and_close(thinker: Thinker, question: Question, **options: Any) -> Reply:
+    try:
+        return await thinker.answer(question, **options)
+    finally:
+        await thinker.aclose()
 
 
 def _run_batch(args: argparse.Namespace) -> int:
@@ -86,17 +92,22 @@ def _run_batch(args: argparse.Namespace) -> int:
         raise ConfigError('--input has the questions; leave --question and --image out')
     rows = list(read_rows(args.input))
     thinker = thinker_from(args)
-    tally = asyncio.run(
-        run_batch(
-            thinker,
-            rows,
-            args.output,
-            concurrency=args.concurrency,
-            save=args.save,
-            tools=not args.no_tools,
-            on_done=_progress,
-        )
-    )
+
+    async def answer_all() -> Tally:
+        try:
+            return await run_batch(
+                thinker,
+                rows,
+                args.output,
+                concurrency=args.concurrency,
+                save=args.save,
+                tools=not args.no_tools,
+                on_done=_progress,
+            )
+        finally:
+            await thinker.aclose()
+
+    tally = asyncio.run(answer_all())
     print(f'\n{args.output}: {_summary(tally)}', file=sys.stderr)
     if not tally.complete:
         print('run the same command again to ask the failed ones once more', file=sys.stderr)

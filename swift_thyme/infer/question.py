@@ -45,6 +45,8 @@ class Question:
         mine = self._described()[earlier:]
         text = self.text
         if not self._is_prompt:
+            first = protocol.IMAGE_TAG * len(mine)
+            text = text[len(first) :].lstrip('\n') if first and text.startswith(first) else text
             text = protocol.render_user_prompt(text, mine, tools=tools)
         conversation = Conversation(
             (self._system(tools), *(m for m in self.history if m.role != 'system'), Message('user', text)), self.images

@@ -11,7 +11,7 @@ from .events import AttemptStarted, CodeStarted, Event, SandboxReplied, TextDelt
 _RESET = '\x1b[0m'
 _COLOURS = {SegmentKind.CODE: '\x1b[36m', SegmentKind.SANDBOX: '\x1b[33m', SegmentKind.TEXT: ''}
 _NOTE = '\x1b[2m'
-_CONTROL = {i: None for i in range(32) if chr(i) not in '\n\t'} | {127: None}
+_CONTROL = {i: None for i in (*range(32), *range(127, 160)) if chr(i) not in '\n\t'}
 
 
 class Painter:
@@ -47,6 +47,11 @@ class Painter:
             self._write(f'[repaired: {", ".join(result.repairs)}]', _NOTE)
 
     def _write(self, text: str, colour: str) -> None:
-        text = text.translate(_CONTROL)
+        text = harmless(text)
         self._out.write(f'{colour}{text}{_RESET}' if self._colours and colour else text)
         self._out.flush()
+
+
+def harmless(text: str) -> str:
+    """Text without the characters that steer a terminal."""
+    return text.translate(_CONTROL)

@@ -82,7 +82,10 @@ class PictureDesk:
     async def _read(self, reference: str, param: str) -> bytes:
         scheme = reference[:8].partition(':')[0].lower()
         if scheme in ('http', 'https'):
-            return await self._fetch(reference, param)
+            try:
+                return await asyncio.wait_for(self._fetch(reference, param), self._rules.fetch_timeout_s)
+            except asyncio.TimeoutError as error:
+                raise _bad(param, f'did not come within {self._rules.fetch_timeout_s:g} s') from error
         if scheme == 'file' or (reference.startswith('/') and len(reference) < 4096 and '.' in reference[-8:]):
             return await asyncio.to_thread(self._read_file, reference, param)
         return await asyncio.to_thread(self._decode, reference, param)

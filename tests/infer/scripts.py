@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 SIZE = (
     '<think>How large is it? <code>\n```python\nfrom PIL import Image\nprint("size", Image.open(image_path).size)\n'
     '```\n</code>'
@@ -42,3 +44,13 @@ print(processed_path)
 </code>"""
 """The shape of the release's own example: no fence, a path of another machine, the fixed output folder."""
 README_ANSWER = 'The characters are "S QT 911".</think>\n\n<answer> C. S QT 911 </answer>'
+
+
+class SharedEngine:
+    """The engine of the test run for users who close theirs; it must outlive them."""
+
+    def __init__(self, engine: Any) -> None:
+        self.name, self.generate = 'thyme-tiny', engine.generate
+
+    async def aclose(self) -> None:
+        """Left open."""

@@ -18,6 +18,11 @@ def test_words_get_the_paper_s_form_with_path_and_size(picture: Path) -> None:
     assert user.content == protocol.render_user_prompt('Which?', [protocol.PromptImage(str(picture), 224, 168)])
 
 
+def test_pictures_before_the_words_stand_as_in_training(picture: Path) -> None:
+    prompts = [Question(text, (picture,)).conversation().messages for text in ('Which?', '<image>Which?')]
+    assert prompts[0] == prompts[1]
+
+
 def test_a_whole_prompt_is_taken_as_it_is_and_names_the_picture(picture: Path) -> None:
     text = protocol.render_user_prompt('Which?', [protocol.PromptImage('images/x.jpg', 224, 168)])
     question = Question(text, (picture,))

@@ -18,15 +18,7 @@ from swift_thyme.infer import Thinker
 from swift_thyme.serve.app import make_app
 from swift_thyme.serve.settings import ServeSettings
 
-
-class _Shared:
-    """The engine of the test run, which must outlive the servers that use it."""
-
-    def __init__(self, thinker: Thinker) -> None:
-        self.name, self.generate = 'thyme-tiny', thinker.engine.generate
-
-    async def aclose(self) -> None:
-        """The engine is closed with the test run."""
+from ..infer.scripts import SharedEngine
 
 
 @dataclass
@@ -60,7 +52,7 @@ def serve(thinker: Thinker) -> Iterator[Callable[..., Running]]:
     threads: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(**settings: Any) -> Running:
-        bounded = Thinker(_Shared(thinker), settings=thinker.settings, sandbox=thinker.sandbox)
+        bounded = Thinker(SharedEngine(thinker.engine), settings=thinker.settings, sandbox=thinker.sandbox)
         app = make_app(bounded, ServeSettings(**settings))
         config = uvicorn.Config(app, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20)
         server = uvicorn.Server(config)
