@@ -58,7 +58,7 @@ def _add_harness_arguments(parser: argparse.ArgumentParser) -> None:
     harness.add_argument('--nproc', type=int, help='vlmevalkit: no server, this many processes, one a GPU (torchrun)')
     harness.add_argument('--harness-python', default=sys.executable, help='interpreter that has the harness')
     harness.add_argument('--harness-args', default='', metavar='TEXT', help='further flags for it, as one text')
-    harness.add_argument('--name', default='thyme', help='under which it files its results (default: %(default)s)')
+    harness.add_argument('--name', help='of the model for the harness; by default thyme, or what --base-url serves')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -89,21 +89,24 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _harness(args: argparse.Namespace) -> int:
     from .harness import evalscope, vlmevalkit
     from .harness.command import HarnessRun, model_arguments, model_values, write_summary
-    from .harness.server import served
+    from .harness.server import served, served_name
 
     if args.out is None or not args.data:
         raise ConfigError(
             f'--suite {args.suite.value} needs --data and --out, got {args.data} and {args.out}; give both'
         )
     suite, data, extra = args.suite.value, tuple(args.data), tuple(shlex.split(args.harness_args))
-    run = HarnessRun(suite, data, args.out, args.harness_python, args.name, args.concurrency, extra, args.limit)
+    name = args.name or (served_name(args.base_url) if args.base_url else 'thyme')
+    run = HarnessRun(suite, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
     harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
     version, model = harness.version(run), model_arguments(args)
     with ExitStack() as stack:
         if args.nproc and args.suite is Suite.VLMEVALKIT:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
         else:
-            url = args.base_url or stack.enter_context(served(model, args.out / 'serve.log'))
+            url = args.base_url or stack.enter_context(
+                served([*model, '--served-model-name', name], args.out / 'serve.log')
+            )
             line = harness.command(run, base_url=url)
         scores = harness.run_command(run, line)
     for score in scores:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import re
 import subprocess
 import sys
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,6 +75,26 @@ def _wait(process: subprocess.Popen[str], start_s: float) -> str | None:
         return None
 
 
+def served_name(base_url: str, timeout_s: float = 10.0) -> str:
+    """The first model that a server lists.
+
+    Args:
+        base_url: `/v1` included.
+        timeout_s: for the reply.
+
+    Raises:
+        ThymeError: it lists none, or does not answer.
+    """
+    try:
+        with urllib.request.urlopen(f'{base_url.rstrip("/")}/models', timeout=timeout_s) as reply:
+            return str(json.load(reply)['data'][0]['id'])
+    except (OSError, ValueError, LookupError) as error:
+        raise ThymeError(
+            f'{base_url} lists no model: got {type(error).__name__}: {error}; expected a running `thyme serve`; '
+            f'check the address, /v1 included'
+        ) from error
+
+
 def is_healthy(address: str, timeout_s: float = 10.0) -> bool:
     """Whether a server's `/health` answers with success.
 
@@ -85,5 +105,5 @@ def is_healthy(address: str, timeout_s: float = 10.0) -> bool:
     try:
         with urllib.request.urlopen(f'{address}/health', timeout=timeout_s) as reply:
             return 200 <= int(reply.status) < 300
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
