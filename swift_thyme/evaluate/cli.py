@@ -105,7 +105,7 @@ def _harness(args: argparse.Namespace) -> int:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
         else:
             url = args.base_url or stack.enter_context(
-                served([*model, '--served-model-name', name], args.out / 'serve.log')
+                served([*model, '--served-model-name', name, '--letters'], args.out / 'serve.log')
             )
             line = harness.command(run, base_url=url)
         scores = harness.run_command(run, line)

@@ -58,6 +58,7 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
 
     if args.out is None:
         raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
+    judge = judge_settings(args.judge)
     items = load_items(args, args.out)
     thinker = thinker_from(args)
     policy = describe_policy(
@@ -68,7 +69,6 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
         template=args.template,
         engine_kwargs={key: '***' if 'key' in key else str(value) for key, value in args.engine_kwargs.items()},
     )
-    judge = judge_settings(args.judge)
     plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
     return thinker, plan, args.out
 
@@ -90,7 +90,7 @@ def _made_set(args: argparse.Namespace, folder: Path) -> Path:
     from ..data.synth.cli import difficulty
 
     if not (folder / 'manifest.json').is_file():
-        spec = SetSpec(n=args.n, seed=args.seed, canvas=args.canvas, difficulty=difficulty(args.difficulty))
+        spec = SetSpec(n=args.n, seed=args.seed or 0, canvas=args.canvas, difficulty=difficulty(args.difficulty))
         generate(spec, folder)
     return folder
 
@@ -116,7 +116,9 @@ def progress_bar(total: int) -> Callable[[Progress], None]:
         nonlocal bar
         if bar is None:
             seconds = 1.0 if sys.stderr.isatty() else 30.0
-            bar = tqdm(total=total, initial=progress.done - 1, unit='answer', mininterval=seconds, file=sys.stderr)
+            bar = tqdm(
+                total=total, initial=max(0, progress.done - 1), unit='answer', mininterval=seconds, file=sys.stderr
+            )
         bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
         bar.update(progress.done - bar.n)
         if progress.done == total:

@@ -180,7 +180,8 @@ class _Call:
         return bytes(content)
 
     async def _answer(self, chat: ChatRequest) -> None:
-        replier = Replier(self.house.names[0], self.trajectory_id)
+        asked = chat.question.text if self.house.settings.letters else ''
+        replier = Replier(self.house.names[0], self.trajectory_id, asked)
         events: asyncio.Queue[Event] = asyncio.Queue()
         folder = self.house.settings.save / self.trajectory_id if self.house.settings.save is not None else None
         thinking = asyncio.ensure_future(

@@ -46,7 +46,7 @@ def main() -> None:
     folder, known = Path(sys.argv[1]), int(sys.argv[2])
     with tempfile.TemporaryDirectory() as inputs:
         thinker = Thinker(ScriptedEngine(answers(load(folder, Path(inputs)), known)))
-        app = make_app(thinker, ServeSettings(names=('thyme',)))
+        app = make_app(thinker, ServeSettings(names=('thyme',), letters=True))
         run_app(app, '127.0.0.1', 0, grace_s=5, on_ready=lambda url: print(f'serving on {url}/v1', flush=True))
 
 

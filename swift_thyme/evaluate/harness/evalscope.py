@@ -61,4 +61,5 @@ def read_scores(folder: Path) -> Iterator[Score]:
     for path in sorted(folder.rglob('reports/*/*.json')):
         report = json.loads(path.read_text(encoding='utf-8'))
         for metric in report.get('metrics', ()):
-            yield Score(report['dataset_name'], metric['name'], float(metric['score']), int(metric['num']))
+            name = metric['identity']['name'] if 'identity' in metric else metric['name']
+            yield Score(report['dataset_name'], name, float(metric['score']), int(metric['num']))

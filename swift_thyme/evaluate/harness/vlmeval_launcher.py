@@ -19,9 +19,11 @@ from typing import Any
 from vlmeval import run as harness
 from vlmeval.api.adapters import ModelAdapter, register_adapter
 from vlmeval.config import supported_VLM
+from vlmeval.smp import collect_run_benchmark_report
 from vlmeval.vlm.base import BaseModel
 
-from swift_thyme.evaluate.harness.letters import letter_of
+from swift_thyme.evaluate.harness.vlmevalkit import BENCHMARKS
+from swift_thyme.rewards.rules.letter import letter_of
 
 ADAPTER = 'thyme'
 
@@ -78,6 +80,10 @@ def main() -> None:
         supported_VLM[name] = partial(ThymeVLM, own.thyme_model)
     sys.argv = [sys.argv[0], *rest]
     harness.main()
+    if harness.RANK == 0:
+        results = Path(rest[rest.index('--work-dir') + 1]) / rest[rest.index('--model') + 1]
+        found = collect_run_benchmark_report(results)
+        (results / BENCHMARKS).write_text(json.dumps(found, default=str, indent=1), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -15,6 +15,8 @@ from .command import PACKAGE_ROOT, HarnessRun, Score, execute, require
 
 PACKAGE = 'ms-vlmeval'
 _LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
+BENCHMARKS = 'thyme_benchmarks.json'
+"""VLMEvalKit's own summary of a run, which it only logs; the launcher keeps it."""
 _MOST_TOKENS = 2048
 """`max_tokens` of a request: a hint that the server raises to its own setting."""
 
@@ -79,23 +81,18 @@ def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
 
 
 def read_scores(folder: Path) -> Iterator[Score]:
-    """The scores of a results folder, from the harness's own `status.json`.
+    """The scores of a results folder, from the summary that the launcher keeps.
 
     Raises:
-        ThymeError: a data set was evaluated with an error.
+        ThymeError: a data set could not be scored.
     """
-    for path in sorted(folder.rglob('status.json')):
-        status = json.loads(path.read_text(encoding='utf-8'))
-        yield from _scores(status, path)
-
-
-def _scores(status: Mapping[str, Any], path: Path) -> Iterator[Score]:
-    for name, found in status.get('datasets', {}).items():
-        if found.get('eval_error'):
-            raise ThymeError(f'VLMEvalKit could not score {name}: {found["eval_error"]}; see {path}')
-        values = found.get('primary_metric_value')
-        metrics = values if isinstance(values, dict) else {str(found.get('primary_metric')): values}
+    path = folder / BENCHMARKS
+    for found in json.loads(path.read_text(encoding='utf-8')) if path.is_file() else ():
+        if found.get('eval_error') or found.get('skip_reason'):
+            cause = found.get('eval_error') or found['skip_reason']
+            raise ThymeError(f'VLMEvalKit could not score {found["benchmark"]}: {cause}; see {path}')
+        values = found['primary_metric_value']
+        metrics = values if isinstance(values, dict) else {found['primary_metric']: values}
         for metric, value in metrics.items():
-            if value is not None:
-                answers, failed = int(found.get('infer_total') or 0), int(found.get('infer_failed') or 0)
-                yield Score(name, metric, float(value), answers, failed)
+            answers, failed = int(found['infer_total'] or 0), int(found['infer_failed'] or 0)
+            yield Score(found['benchmark'], str(metric), float(value), answers, failed)

@@ -1,12 +1,13 @@
-"""Answers in the form that harnesses read: the bare letter of the option an answer takes.
+"""Answers in the form that benchmark harnesses read: the bare letter of the option an answer takes.
 
 Owns this reduction only. VLMEvalKit's MME-RealWorld takes the first capital A to E of an answer, so `Blue` would count
-as B; an answer is therefore reduced to its letter by the same rules that grade in training, where they can tell.
+as B; evalscope takes the last capital letter. An answer is therefore reduced to its letter by the same rules that grade
+in training, where they can tell.
 """
 
 from __future__ import annotations
 
-from ...rewards.rules.choice import Reading, options_of, taken
+from .choice import Reading, options_of, taken
 
 
 def letter_of(question: str, answer: str) -> str:
