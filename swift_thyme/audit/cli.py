@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.epilog = 'exit code 0: every attempt has an answer; 1: run the same command again to go on'
+    parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
     parser.add_argument('--data', nargs='+', default=[], help='folders of `thyme synth`, .tsv or .jsonl files')
     parser.add_argument('--out', type=Path, help='folder of the run; the same folder goes on where it was')
     parser.add_argument('--rescore', type=Path, metavar='DIR', help='grade the trajectories of an audit again')
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         total = len(plan.items) * settings.repeats * len(CONDITIONS)
         found = audit(plan, thinker, out, on_progress=progress_bar(total))
     _show(found, out)
-    return 1 if found.summary.missing else 0
+    return 0 if found.summary.complete else 1
 
 
 def _show(found: Audit, out: Path) -> None:

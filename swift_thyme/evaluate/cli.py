@@ -29,7 +29,7 @@ class Suite(str, Enum):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.epilog = 'exit code 0: every attempt has an answer or a verdict; 1: run the same command again to go on'
+    parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
     parser.add_argument(
         '--suite',
         type=Suite,
@@ -83,7 +83,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
     summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
     _show(summary, out)
-    return 1 if summary.missing else 0
+    return 0 if summary.complete else 1
 
 
 def _harness(args: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def _rescore(args: argparse.Namespace) -> int:
     out = args.out or args.rescore / 'rescored'
     summary = rescore(args.rescore, out, judge_settings(args.judge))
     _show(summary, out)
-    return 1 if summary.missing else 0
+    return 0 if summary.complete else 1
 
 
 def _show(summary: Summary, out: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .statistics import Estimate
 
@@ -24,14 +25,13 @@ class Series:
     """In the order of the rows; None leaves a gap."""
 
 
-def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str, signed: bool = False) -> str:
+def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str) -> str:
     """Dots with their intervals, rows downwards.
 
     Args:
         labels: of the rows.
         series: what is drawn beside each label.
         axis: what the horizontal axis shows; in per cent.
-        signed: from -100 to 100 % with a line at 0, instead of from 0.
 
     Returns:
         An `<svg>` element.
@@ -53,25 +53,21 @@ def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str, signed: 
         axes.errorbar(xs, ys, xerr=[below, above], fmt='o', color=color, capsize=3, ms=5, label=one.name)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.set_xlim(*((-102, 102) if signed else (-2, 102)))
-    if signed:
-        axes.axvline(0, color='#888', lw=0.8)
+    axes.set_xlim(-2, 102)
     axes.set_xlabel(axis)
     axes.grid(axis='x', color='#ddd', lw=0.6)
     axes.spines[['top', 'right']].set_visible(False)
     if len(series) > 1:
-        axes.legend(
-            loc='upper center', bbox_to_anchor=(0.5, -0.32 if len(labels) < 4 else -0.12), ncols=4, frameon=False
-        )
+        figure.legend(loc='outside lower center', ncols=2, frameon=False, fontsize=9)
     return as_svg(figure)
 
 
-def as_svg(figure: object) -> str:
+def as_svg(figure: Any) -> str:
     """A figure as an `<svg>` element, the same bytes for the same figure."""
     import matplotlib
 
     buffer = io.StringIO()
     with matplotlib.rc_context({'svg.hashsalt': 'thyme', 'svg.fonttype': 'path'}):
-        figure.savefig(buffer, format='svg', metadata={'Date': None})  # type: ignore[attr-defined]
+        figure.savefig(buffer, format='svg', metadata={'Date': None})
     text = buffer.getvalue()
     return text[text.index('<svg') :]

@@ -54,6 +54,7 @@ def environment(*packages: str) -> Environment:
     env.filters |= {
         'percent': percent,
         'interval': interval,
+        'bounds': lambda e: '' if e is None else f'[{100 * e.low:.1f}, {100 * e.high:.1f}]',
         'signed': lambda e: interval(e, signed=True),
         'condition': lambda c: CONDITION_TEXT[Condition(c)],
         'pretty': lambda value: json.dumps(value, indent=1, ensure_ascii=False),

@@ -147,9 +147,10 @@ class Runner:
         if reply.stop_reason in NOT_THE_POLICY:
             self._note_failure(attempt, f'{reply.stop_reason.value}: {reply.error}')
             return
+        elapsed_s = time.monotonic() - started
+        self.store.add(await asyncio.to_thread(self._record, attempt, reply, elapsed_s))
         self._failed_in_a_row = 0
         self._finished += 1
-        self.store.add(self._record(attempt, reply, time.monotonic() - started))
 
     def _note_failure(self, attempt: Attempt, cause: str) -> None:
         self._failed += 1

@@ -55,6 +55,11 @@ class Summary:
         """Those asked for, in order."""
         return tuple(Condition(name) for name in self.settings['conditions'])
 
+    @property
+    def complete(self) -> bool:
+        """Whether every attempt has an answer, and every answer a verdict."""
+        return not self.missing and not any(line.ungraded for line in self.lines)
+
     def overall(self, condition: Condition) -> Line:
         """Accuracy over all items."""
         return next(line for line in self.lines if line.condition is condition and line.task == figures.ALL_TASKS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -23,8 +22,13 @@ class Kind(Enum):
     NEVER = 'never answers right'
 
 
-def margin(box: Box, by: int = 24) -> Box:
-    return box[0] - by, box[1] - by, box[2] + by, box[3] + by
+def margin(item: Item, by: int = 40) -> Box:
+    """The target with room around it, inside the picture: not below the side that the sandbox would widen to."""
+    assert item.box is not None
+    with Image.open(item.images[0].path) as image:
+        width, height = image.size
+    left, top, right, bottom = item.box
+    return max(0, left - by), max(0, top - by), min(width, right + by), min(height, bottom + by)
 
 
 def dependent(items: list[Item], kinds: Mapping[str, Kind], miss: frozenset[str] = frozenset()) -> Speak:
@@ -33,8 +37,7 @@ def dependent(items: list[Item], kinds: Mapping[str, Kind], miss: frozenset[str]
     def speak(conversation: Conversation) -> str:
         item = next(i for i in items if i.question in asked_text(conversation))
         kind, tools = kinds[item.id], protocol.SANDBOX_OPEN in conversation.messages[0].content
-        assert item.box is not None
-        box = (0, 0, 90, 80) if item.id in miss else margin(item.box)
+        box = (0, 0, 90, 80) if item.id in miss else margin(item)
         if tools and not conversation.rounds:
             cut = f'Image.open(image_path).crop({box}).resize(({2 * (box[2] - box[0])}, {2 * (box[3] - box[1])}))'
             code = f'from PIL import Image\npart = {cut}\npart.save("part.png")\nprint("part.png")'
@@ -58,8 +61,7 @@ def letter_of(item: Item, text: str, right: bool) -> str:
 
 def shows(path: str, item: Item) -> bool:
     """Whether a picture shows the target: its pixels are those around the target's box."""
-    assert item.box is not None
-    with Image.open(path) as opened, Image.open(Path(item.images[0].path)) as whole:
+    with Image.open(path) as opened, Image.open(item.images[0].path) as whole:
         seen = np.asarray(opened.convert('L').resize((64, 64)), float)
-        there = np.asarray(whole.convert('L').crop(margin(item.box)).resize((64, 64)), float)
+        there = np.asarray(whole.convert('L').crop(margin(item)).resize((64, 64)), float)
     return float(np.abs(seen - there).mean()) < 8

@@ -91,7 +91,7 @@ def test_every_crop_is_placed_and_its_overlap_known(found: Audit) -> None:
 def test_the_overlap_is_the_one_of_the_boxes(found: Audit, items: list[Item]) -> None:
     for item in items[:4]:
         (crop,) = found.crops[item.id, 0]
-        box = margin(item.box or (0, 0, 0, 0))
+        box = margin(item)
         assert crop.region is not None and crop.coverage == 1.0
         target = (item.box[2] - item.box[0]) * (item.box[3] - item.box[1])  # type: ignore[index]
         region = (crop.region[2] - crop.region[0]) * (crop.region[3] - crop.region[1])
