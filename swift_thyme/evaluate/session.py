@@ -86,8 +86,11 @@ def evaluate(
     store = Store(folder)
     store.begin(plan.stated(), {'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'versions': versions()})
     runner = Runner(plan.items, plan.settings, store, policy, plan.concurrency, intervention, on_progress)
-    asyncio.run(runner.run())
-    store.regrade(grade_all(store.records(), plan.judge))
+    try:
+        asyncio.run(runner.run())
+        store.regrade(grade_all(store.records(), plan.judge))
+    finally:
+        store.release()
     summary = summarize(store, store.records(), judge=plan.judge, level=plan.level)
     write_report(summary, folder)
     return summary, store

@@ -10,10 +10,11 @@ Owns files only. A line is complete or not there: a torn last line of a killed r
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import ConfigError, DataError
 from .grading import Grade
@@ -38,7 +39,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.pictures, self.inputs = folder / 'pictures', folder / 'inputs'
+        self.pictures = folder / 'pictures'
+        self._lock: IO[str] | None = None
 
     def begin(self, settings: Mapping[str, Any], session: Mapping[str, Any]) -> None:
         """Opens the folder for a run with these settings, new or begun before.
@@ -48,9 +50,10 @@ class Store:
             session: of this start: time, versions.
 
         Raises:
-            ConfigError: the folder holds a run with other settings, or something else.
+            ConfigError: the folder holds a run with other settings, or something else, or is in use.
         """
         path = self.folder / RUN
+        self._take(self.folder)
         if path.is_file():
             run = json.loads(path.read_text(encoding='utf-8'))
             self._require_same(run['settings'], json.loads(json.dumps(settings)))
@@ -58,11 +61,27 @@ class Store:
             raise ConfigError(f'{self.folder} holds trajectories of another kind: expected a new folder; name another')
         else:
             run = {'settings': settings, 'sessions': []}
-        self.folder.mkdir(parents=True, exist_ok=True)
         run['sessions'].append(dict(session))
         _write(path, json.dumps(run, indent=1, ensure_ascii=False))
         for name in (TRAJECTORIES, FAILURES):
             _cut_torn_line(self.folder / name)
+
+    def _take(self, folder: Path) -> None:
+        """Keeps other processes away from the folder for as long as this object lives."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / '.lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise ConfigError(
+                f'{folder} is in use by another process: expected it free; wait, or name another'
+            ) from error
+
+    def release(self) -> None:
+        """Lets other processes have the folder."""
+        if self._lock is not None:
+            self._lock.close()
 
     def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))

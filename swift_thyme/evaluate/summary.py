@@ -127,7 +127,12 @@ def judge_name(judge: JudgeSettings | None) -> str:
 
 def prompt() -> dict[str, str]:
     """The prompt's parts, as every question is put."""
-    return {'system': protocol.SYSTEM_PROMPT, 'user': protocol.USER_PROMPT}
+    return {
+        'system': protocol.SYSTEM_PROMPT,
+        'user': protocol.USER_PROMPT,
+        'system_without_tools': protocol.SYSTEM_PROMPT_PLAIN,
+        'user_without_tools': protocol.USER_PROMPT_PLAIN,
+    }
 
 
 def versions() -> dict[str, str]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +15,7 @@ import pytest
 
 from swift_thyme import protocol
 from swift_thyme.config import JudgeSettings
-from swift_thyme.engines import Conversation
+from swift_thyme.engines import Conversation, Sampling
 from swift_thyme.errors import ConfigError, ThymeError
 from swift_thyme.evaluate import Condition, EvalSettings, Item
 from swift_thyme.evaluate.grading import Grade, Mark
@@ -178,3 +182,63 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'trajectories.jsonl').write_text('{}\n')
     with pytest.raises(ConfigError, match='another kind'):
         Store(tmp_path).begin({}, {})
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    first.begin({}, {})
+    with pytest.raises(ConfigError, match='in use'):
+        Store(tmp_path).begin({}, {})
+    first.release()
+    Store(tmp_path).begin({}, {})
+
+
+def test_answers_after_retries_and_by_fallback_are_counted(tmp_path: Path) -> None:
+    items = [Item('first', 'one', 'x'), Item('second', 'two', 'x'), Item('third', 'three', 'x')]
+    engine = ScriptedEngine(lambda c: '')
+
+    def speak(conversation: Conversation) -> str:
+        """The first item is answered at once, the second at the second attempt, the third only without tools."""
+        text = asked_text(conversation)
+        before = sum(text == asked_text(asked) for asked, _ in engine.asked)
+        plain = protocol.SANDBOX_OPEN not in conversation.messages[0].content
+        return answering('x') if 'one' in text or ('two' in text and before > 1) or plain else 'I do not know.'
+
+    engine.speak = speak
+    thinker = Thinker(engine, settings=InferSettings(retries=1, fallback=True))
+    summary, _ = evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
+    (habits,) = summary.habits
+    assert (habits.retried, habits.fell_back, summary.overall(Condition.TOOLS).right) == (2, 1, 3)
+
+
+def test_the_baseline_may_not_generate_more_however_often_it_writes_code(tmp_path: Path) -> None:
+    code = f'{protocol.CODE_OPEN} 1 {protocol.CODE_CLOSE}'
+    engine = ScriptedEngine(lambda c: f'<think>{" word" * 10}{code}')
+    thinker = Thinker(engine, settings=InferSettings(Sampling(max_tokens=8)))
+    settings = EvalSettings(conditions=(Condition.NO_TOOLS,))
+    _, store = evaluate(plan_of([Item('1', 'q', 'x')], settings), thinker, tmp_path / 'run')
+    given = [sampling.max_tokens for _, sampling in engine.asked]
+    assert given[0] == 8 * 5 and all(later < earlier for earlier, later in zip(given, given[1:], strict=False))
+    assert store.records()[0]['stop_reason'] == 'length'
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_a_signal_goes_on(synth_set: Path, tmp_path: Path) -> None:
+    """Killed while attempts are under way; the second start makes those that were not finished, and no other."""
+    program = f"""
+from tests.evaluate.slow_run import main
+main({str(synth_set)!r}, {str(tmp_path)!r})
+"""
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, '-c', program], cwd=root)
+    path = tmp_path / 'run' / 'trajectories.jsonl'
+    deadline = time.monotonic() + 60
+    while not (path.is_file() and path.read_bytes().count(b'\n') >= 4):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = path.read_bytes().count(b'\n')
+    done = subprocess.run([sys.executable, '-c', program], cwd=root, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) == 12 - kept
+    assert path.read_bytes().count(b'\n') == 12

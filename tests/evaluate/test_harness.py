@@ -25,6 +25,8 @@ from swift_thyme.rewards.rules.letter import letter_of
 QUESTION = 'Colour?\n(A) red\n(B) deep blue\n(C) none of these\nAnswer with the letter.'
 KIT = os.environ.get('THYME_HARNESS_PYTHON', '')
 """Interpreter that has ms-vlmeval and evalscope; they pin packages and are not in the development environment."""
+LMMS = os.environ.get('THYME_LMMS_PYTHON', '')
+"""Interpreter that has lmms-eval and this package."""
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,37 @@ def test_the_real_runner_gives_the_score_the_policy_was_built_with(
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert [score['value'] for score in report['scores']] == [pytest.approx(7 / 12, abs=1e-3)]
     assert report['version'] and report['scores'][0]['answers'] == 12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LMMS, reason='THYME_LMMS_PYTHON names no interpreter that has lmms-eval and this package')
+def test_lmms_eval_finds_the_model_and_gives_the_score_it_was_built_with(synth_set: Path, tmp_path: Path) -> None:
+    command = [LMMS, '-m', 'tests.evaluate.lmms_driver', str(synth_set), '7', str(tmp_path)]
+    env = {**os.environ, 'PYTHONPATH': '.', 'HF_HUB_OFFLINE': '1', 'HF_HOME': str(tmp_path / 'home')}
+    subprocess.run(command, cwd=Path(__file__).parents[2], env=env, check=True)
+    (path,) = (tmp_path / 'results').rglob('*_results.json')
+    found = json.loads(path.read_text())['results']['thyme_local']
+    assert found['exact_match,none'] == pytest.approx(7 / 12, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KIT, reason='THYME_HARNESS_PYTHON names no interpreter that has ms-vlmeval and evalscope')
+def test_mme_realworlds_own_scorer_reads_reduced_answers_right() -> None:
+    """It takes the first capital from A to E: of `Deep blue` none, of `Black` the B."""
+    code = """
+import json, sys
+from vlmeval.dataset.utils.multiple_choice import extract_characters_regex
+print(json.dumps([extract_characters_regex(answer) for answer in json.load(sys.stdin)]))
+"""
+    question = (
+        'Colour?\n(A) Red\n(B) Green\n(C) Black\n(D) Cyan\n(E) This image does not feature the colour.\nThe answer is:'
+    )
+    given = ['C', '(C) Black', 'Black', 'Cyan', 'E. This image does not feature the colour.', 'Red']
+    reduced = [letter_of(question, answer) for answer in given]
+
+    def extracted(answers: list[str]) -> list[str]:
+        done = subprocess.run([KIT, '-c', code], input=json.dumps(answers), capture_output=True, text=True, check=True)
+        return list(json.loads(done.stdout.splitlines()[-1]))
+
+    assert extracted(reduced) == ['C', 'C', 'C', 'D', 'E', 'A']
+    assert extracted(given) != extracted(reduced)
