@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,7 @@ def test_the_baseline_may_not_generate_more_however_often_it_writes_code(tmp_pat
     settings = EvalSettings(conditions=(Condition.NO_TOOLS,))
     _, store = evaluate(plan_of([Item('1', 'q', 'x')], settings), thinker, tmp_path / 'run')
     given = [sampling.max_tokens for _, sampling in engine.asked]
-    assert given[0] == 8 * 5 and all(later < earlier for earlier, later in zip(given, given[1:], strict=False))
+    assert given[0] == 8 * 5 and all(later < earlier for earlier, later in pairwise(given))
     assert store.records()[0]['stop_reason'] == 'length'
 
 
