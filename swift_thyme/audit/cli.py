@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,14 @@ def run(args: argparse.Namespace) -> int:
         out = args.out or args.rescore / 'rescored'
         found = rescore(args.rescore, out, judge_settings(args.judge))
     else:
-        settings = EvalSettings(args.seed or 0, args.repeats, not args.no_shuffle, CONDITIONS)
+        args.seed = args.seed or 0
+        settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, CONDITIONS)
         thinker, plan, out = prepare(args, settings)
         total = len(plan.items) * settings.repeats * len(CONDITIONS)
-        found = audit(plan, thinker, out, on_progress=progress_bar(total))
+        try:
+            found = audit(plan, thinker, out, on_progress=progress_bar(total))
+        finally:
+            asyncio.run(thinker.aclose())
     _show(found, out)
     return 0 if found.summary.complete else 1
 

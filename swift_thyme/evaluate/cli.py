@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import shlex
 import sys
 from contextlib import ExitStack
@@ -78,10 +79,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     conditions = [Condition.NO_TOOLS] if args.no_tools else [Condition.TOOLS]
     if args.baseline:
         conditions = [Condition.TOOLS, Condition.NO_TOOLS]
-    settings = EvalSettings(args.seed or 0, args.repeats, not args.no_shuffle, tuple(conditions))
+    args.seed = args.seed or 0
+    settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, tuple(conditions))
     thinker, plan, out = prepare(args, settings)
     with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
-    summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
+    try:
+        summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
+    finally:
+        asyncio.run(thinker.aclose())
     _show(summary, out)
     return 0 if summary.complete else 1
 
@@ -130,7 +135,8 @@ def _show(summary: Summary, out: Path) -> None:
 
     for condition in summary.conditions:
         line = summary.overall(condition)
-        print(f'{CONDITION_TEXT[condition]}: {interval(line.accuracy)} % of {line.right + line.wrong} answers', end='')
+        graded = line.right + line.wrong + line.undecided
+        print(f'{CONDITION_TEXT[condition]}: {interval(line.accuracy)} % of {graded} answers', end='')
         print(f', {line.undecided} undecided' if line.undecided else '', end='')
         print(f', {line.ungraded} ungraded' if line.ungraded else '')
     for gap in summary.gaps:

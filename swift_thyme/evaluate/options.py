@@ -75,13 +75,14 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
 
 def load_items(args: argparse.Namespace, out: Path) -> list[Item]:
     """The items of all sets named, or of a set made for this run."""
-    from .sources import load
+    from .sources import load, require_unique
 
     paths = [Path(path) for path in args.data] or [_made_set(args, out / 'data')]
     sets = {path: load(path, out / 'inputs') for path in paths}
     if len(sets) == 1:
         return sets[paths[0]][: args.limit]
     items = [replace(item, id=f'{path.stem}/{item.id}') for path, found in sets.items() for item in found]
+    require_unique(items, ', '.join(args.data))
     return items[: args.limit]
 
 
@@ -89,9 +90,7 @@ def _made_set(args: argparse.Namespace, folder: Path) -> Path:
     from ..data.synth import SetSpec, generate
     from ..data.synth.cli import difficulty
 
-    if not (folder / 'manifest.json').is_file():
-        spec = SetSpec(n=args.n, seed=args.seed or 0, canvas=args.canvas, difficulty=difficulty(args.difficulty))
-        generate(spec, folder)
+    generate(SetSpec(n=args.n, seed=args.seed, canvas=args.canvas, difficulty=difficulty(args.difficulty)), folder)
     return folder
 
 

@@ -43,8 +43,6 @@ class Plan:
     """Who grades what rules leave undecided; None for nobody."""
     concurrency: int = 1
     level: float = DEFAULT_LEVEL
-    extra: Mapping[str, Any] | None = None
-    """Further settings that must not change while a run goes on."""
 
     def stated(self) -> dict[str, Any]:
         """The settings of `run.json`: all that decides an answer."""
@@ -58,7 +56,6 @@ class Plan:
             'conditions': chosen,
             'policy': dict(self.policy),
             'prompt_sha256': hashlib.sha256(json.dumps(prompt()).encode()).hexdigest(),
-            **(self.extra or {}),
         }
 
 

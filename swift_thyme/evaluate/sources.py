@@ -10,7 +10,7 @@ import ast
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -45,17 +45,26 @@ def load(path: Path, pictures: Path) -> list[Item]:
             f'no evaluation set: got {str(path)!r}; expected a folder of `thyme synth`, a .tsv or a .jsonl file; '
             f'check the path'
         )
-    _require_unique(items, path)
+    require_unique(items, path)
     return items
 
 
-def _require_unique(items: list[Item], path: Path) -> None:
+def require_unique(items: Sequence[Item], where: str | Path) -> None:
+    """Checks that there are items, and that each has an id of its own.
+
+    Args:
+        items: of one evaluation.
+        where: they come from, for the message.
+
+    Raises:
+        DataError: there is none, or two share an id.
+    """
     if not items:
-        raise DataError(f'{path} holds no item: expected at least one; check the file')
+        raise DataError(f'{where} holds no item: expected at least one; check the file')
     seen: set[str] = set()
     for item in items:
         if item.id in seen:
-            raise DataError(f'{path}: two items have the id {item.id!r}; expected each once; rename or remove one')
+            raise DataError(f'{where}: two items have the id {item.id!r}; expected each once; rename or remove one')
         seen.add(item.id)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import ThymeError
+from ...errors import ConfigError, ThymeError
 from .command import PACKAGE_ROOT, HarnessRun, Score, execute, require
 
 PACKAGE = 'ms-vlmeval'
@@ -63,12 +63,13 @@ def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
     """Runs the harness and reads its scores.
 
     Raises:
+        ConfigError: local files lie in several folders.
         ThymeError: it failed, or a data set has no score.
     """
     env = {'PYTHONPATH': str(PACKAGE_ROOT)}
     roots = {str(Path(name).resolve().parent) for name in run.data if name.endswith('.tsv')}
     if len(roots) > 1:
-        raise ThymeError(
+        raise ConfigError(
             f'VLMEvalKit reads local files from one folder, got {", ".join(sorted(roots))}; run them apart'
         )
     if roots:
