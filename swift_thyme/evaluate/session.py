@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import JudgeSettings
+from ..config import JudgeSettings, SamplingSettings, SandboxSettings, read_env
 from ..infer import InferSettings
 from .grading import grade_all
 from .items import Item, can_shuffle
@@ -138,9 +138,18 @@ def describe_policy(model: str, settings: InferSettings, **more: Any) -> dict[st
         settings: of its thinker.
         more: backend, template and the like; plain values.
     """
-    shown = {'model': model, **more, 'settings': asdict(settings)}
+    shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment_settings()}
     folder = Path(model)
     return {**shown, 'weights_sha256': fingerprint(folder)} if model and folder.is_dir() else shown
+
+
+def environment_settings() -> dict[str, Any]:
+    """What environment variables decide of an answer: picture size, sampling of code, sandbox limits and repairs."""
+    return {
+        'MAX_PIXELS': read_env('MAX_PIXELS', int, 0) or None,
+        'code_sampling': asdict(SamplingSettings.from_env()),
+        'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
+    }
 
 
 def fingerprint(folder: Path) -> str:
