@@ -187,7 +187,10 @@ def test_mme_realworlds_own_scorer_reads_reduced_answers_right() -> None:
     code = """
 import json, sys
 from vlmeval.dataset.utils.multiple_choice import extract_characters_regex
-print(json.dumps([extract_characters_regex(answer) for answer in json.load(sys.stdin)]))
+from vlmeval.utils import can_infer
+answers = json.load(sys.stdin)
+assert can_infer('no answer', {'A': 'red', 'B': 'green'}) is False
+print(json.dumps([extract_characters_regex(answer) for answer in answers]))
 """
     question = (
         'Colour?\n(A) Red\n(B) Green\n(C) Black\n(D) Cyan\n(E) This image does not feature the colour.\nThe answer is:'
@@ -201,3 +204,4 @@ print(json.dumps([extract_characters_regex(answer) for answer in json.load(sys.s
 
     assert extracted(reduced) == ['C', 'C', 'C', 'D', 'E', 'A']
     assert extracted(given) != extracted(reduced)
+    assert extracted([vlmevalkit.NO_ANSWER]) == ['']

@@ -22,7 +22,7 @@ from vlmeval.config import supported_VLM
 from vlmeval.smp import collect_run_benchmark_report
 from vlmeval.vlm.base import BaseModel
 
-from swift_thyme.evaluate.harness.vlmevalkit import BENCHMARKS
+from swift_thyme.evaluate.harness.vlmevalkit import BENCHMARKS, NO_ANSWER
 from swift_thyme.rewards.rules.letter import letter_of
 
 ADAPTER = 'thyme'
@@ -41,8 +41,8 @@ class ThymeAdapter(ModelAdapter):  # type: ignore[misc]
         return inputs
 
     def postprocess(self, response: str, dataset: Any = None) -> str:
-        """The letter where the answer takes one."""
-        return letter_of(getattr(self._asked, 'text', ''), response)
+        """The letter where the answer takes one; `NO_ANSWER` where the model gave none."""
+        return letter_of(getattr(self._asked, 'text', ''), response) or NO_ANSWER
 
 
 class ThymeVLM(BaseModel):  # type: ignore[misc]
@@ -67,7 +67,7 @@ class ThymeVLM(BaseModel):  # type: ignore[misc]
         reply = self._thinker.ask(text, images)
         if reply.error:
             raise RuntimeError(reply.error)
-        return letter_of(text, reply.answer or '')
+        return letter_of(text, reply.answer or '') or NO_ANSWER
 
 
 def main() -> None:

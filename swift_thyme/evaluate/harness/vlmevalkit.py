@@ -17,6 +17,9 @@ PACKAGE = 'ms-vlmeval'
 _LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
 BENCHMARKS = 'thyme_benchmarks.json'
 """VLMEvalKit's own summary of a run, which it only logs; the launcher keeps it."""
+NO_ANSWER = 'no answer'
+"""What VLMEvalKit is told when the model gave none. It takes an empty text for a failed request, asks six times more
+and sets the item aside; no scorer of its reads a letter in this."""
 _MOST_TOKENS = 2048
 """`max_tokens` of a request: a hint that the server raises to its own setting."""
 
