@@ -68,13 +68,6 @@ class Progress:
     total: int
     failed: int
     """Failures of the machinery in this session."""
-    per_second: float
-    """Attempts finished a second in this session."""
-
-    @property
-    def eta_s(self) -> float:
-        """Seconds to the end at this pace; infinity before the first attempt has finished."""
-        return (self.total - self.done) / self.per_second if self.per_second else float('inf')
 
 
 Intervention = Callable[[Attempt], Intervene | None]
@@ -111,14 +104,11 @@ class Runner:
         attempts = self.attempts()
         done = self.store.done()
         waiting = iter([attempt for attempt in attempts if attempt.key not in done])
-        started = time.monotonic()
 
         async def work() -> None:
             for attempt in waiting:
                 await self._make(attempt)
-                pace = self._finished / max(time.monotonic() - started, 1e-6)
-                n_done = len(done) + self._finished
-                self.on_progress(Progress(n_done, len(attempts), self._failed, pace))
+                self.on_progress(Progress(len(done) + self._finished, len(attempts), self._failed))
 
         workers = [asyncio.ensure_future(work()) for _ in range(max(1, self.concurrency))]
         try:

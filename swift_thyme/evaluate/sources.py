@@ -18,6 +18,7 @@ from typing import Any
 from .. import picture, protocol
 from ..data.synth.writers import CANONICAL, read_canonical
 from ..errors import DataError
+from ..rewards.trajectory import question_of
 from .items import Box, Item, ItemImage
 
 _REFERENCE_CHARS = 64
@@ -147,14 +148,14 @@ def _listed(cell: str) -> list[str]:
 
 def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | None) -> Item:
     options = _options(row, where)
-    stem, worded = row.get('stem'), row.get('question')
+    messages = row.get('messages') or []
+    stem, worded = row.get('stem'), row.get('question') or question_of(messages)
     question = stem if isinstance(stem, str) and stem else worded
     if not isinstance(question, str) or not question.strip():
         raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
     answer, right = _truth(row, options, where)
     pictured = row.get('images', row.get('image')) or []
     listed = pictured if isinstance(pictured, list) else [pictured]
-    messages = row.get('messages') or []
     kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed
     names = _names(messages, len(kept))
     return Item(

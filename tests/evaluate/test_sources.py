@@ -13,6 +13,7 @@ from PIL import Image
 from swift_thyme.errors import DataError
 from swift_thyme.evaluate.items import Item
 from swift_thyme.evaluate.sources import load
+from swift_thyme.protocol import PromptImage, render_user_prompt
 
 
 def png(color: str = 'red') -> bytes:
@@ -104,6 +105,14 @@ def test_a_row_with_a_response_keeps_the_questions_picture_only(tmp_path: Path) 
     (tmp_path / 'set.jsonl').write_text(json.dumps(row))
     item = one(tmp_path / 'set.jsonl')
     assert [(image.path.name, image.name) for image in item.images] == [('a.png', 'images/a.png')]
+
+
+def test_a_row_with_nothing_but_a_prompt_is_asked_what_the_prompt_asks(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    user = render_user_prompt('How many?', [PromptImage('images/a.png', 40, 30)])
+    row = {'messages': [{'role': 'user', 'content': user}], 'images': ['a.png'], 'solution': '3'}
+    (tmp_path / 'set.jsonl').write_text(json.dumps(row))
+    assert one(tmp_path / 'set.jsonl').question == 'How many?'
 
 
 def test_a_set_that_was_moved_finds_its_pictures_beside_it(tmp_path: Path) -> None:
