@@ -39,6 +39,7 @@ EFFECT_TEXT = {
 _EXAMPLES = 12
 _PER_KIND = 3
 _THUMBNAIL_PX = 420
+_ANSWER_CHARS = 80
 _TARGET, _CROP = (38, 160, 96), (214, 88, 28)
 
 
@@ -126,11 +127,13 @@ def _example(
             p for turn in conditions.get(condition.value, {}).get('turns', ()) for p in turn.get('images') or ()
         ]
         figures += [Figure(_thumbnail(folder / picture), CONDITION_TEXT[condition]) for picture in pictures[:1]]
-    answers = {
-        CONDITION_TEXT[Condition(name)]: f'{one["answer"] or "no answer"} ({one["verdict"]})'
-        for name, one in conditions.items()
-    }
+    answers = {CONDITION_TEXT[c]: _answered(conditions[c.value]) for c in Condition if c.value in conditions}
     return Example(key[0], kind, record['question'], record['solution'], answers, tuple(figures))
+
+
+def _answered(record: Mapping[str, Any]) -> str:
+    answer = record['answer'] or 'no answer'
+    return f'{answer[:_ANSWER_CHARS]}{"…" * (len(answer) > _ANSWER_CHARS)} ({record["verdict"]})'
 
 
 def _drawn(path: Path, box: Any, regions: list[Region]) -> str:

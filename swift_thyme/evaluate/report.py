@@ -54,6 +54,7 @@ def environment(*packages: str) -> Environment:
     env.filters |= {
         'percent': percent,
         'interval': interval,
+        'percents': lambda e: interval(e) + (' %' if e else ''),
         'bounds': lambda e: '' if e is None else f'[{100 * e.low:.1f}, {100 * e.high:.1f}]',
         'signed': lambda e: interval(e, signed=True),
         'condition': lambda c: CONDITION_TEXT[Condition(c)],

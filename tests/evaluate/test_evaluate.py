@@ -26,6 +26,7 @@ from swift_thyme.evaluate.store import Store
 from swift_thyme.infer import InferSettings, Thinker
 from swift_thyme.record import read_trajectories
 
+from ..rewards.stub_judge import VERDICT, StubJudge, http, reply
 from .scripted import ScriptedEngine, Speak, answering, asked_text
 
 BOTH = (Condition.TOOLS, Condition.NO_TOOLS)
@@ -177,6 +178,33 @@ def test_grading_again_asks_no_model_and_leaves_the_run_alone(tmp_path: Path, mo
     assert (tmp_path / 'run' / 'trajectories.jsonl').read_bytes() == before and len(engine.asked) == 1
     verdict = json.loads((tmp_path / 'again' / 'verdicts.jsonl').read_text())
     assert verdict['verdict'] == 'right' and verdict['graded_by'] == 'judge'
+
+
+@pytest.mark.parametrize(('verdict', 'mark'), [(1, Mark.RIGHT), (0, Mark.WRONG)])
+def test_what_rules_cannot_decide_goes_to_the_judge(verdict: int, mark: Mark, tmp_path: Path) -> None:
+    content = json.dumps({'Correctness': verdict})
+    items = [Item('1', 'What does it do?', 'It keeps the door from closing'), Item('2', 'How many?', '7')]
+    engine = ScriptedEngine(lambda c: answering('a wedge' if 'do?' in asked_text(c) else '7'))
+    with StubJudge(lambda n, body: http(body=reply(content))) as judge:
+        settings = JudgeSettings((judge.url,), model='stub', cache_dir='')
+        evaluate(plan_of(items, EvalSettings(), judge=settings), Thinker(engine), tmp_path / 'run')
+        assert len(judge.requests) == 1
+    records = {record['item_id']: record for record in Store(tmp_path / 'run').records()}
+    assert (records['1']['verdict'], records['1']['graded_by']) == (mark.value, 'judge')
+    assert records['2']['graded_by'] != 'judge'
+
+
+def test_a_judge_that_fails_leaves_the_answer_ungraded_until_the_next_time(tmp_path: Path) -> None:
+    items = [Item('1', 'What does it do?', 'It keeps the door from closing')]
+    engine = ScriptedEngine(lambda c: answering('a wedge'))
+    with StubJudge(lambda n, body: http(body=reply('no verdict' if n < 2 else VERDICT))) as judge:
+        settings = JudgeSettings((judge.url,), model='stub', attempts=1, cache_dir='')
+        plan = plan_of(items, EvalSettings(), judge=settings)
+        summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')
+        line = summary.overall(Condition.TOOLS)
+        assert (line.ungraded, line.accuracy, summary.complete) == (1, None, False)
+        summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')
+    assert summary.overall(Condition.TOOLS).right == 1 and summary.complete and len(engine.asked) == 1
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
