@@ -14,7 +14,10 @@ from pathlib import Path
 from . import protocol
 from .errors import SandboxError
 from .sandbox.base import InputImage, Limits, Sandbox, Session
-from .types import SandboxResult, StopReason, Trajectory, Turn
+from .types import RepetitionRule, SandboxResult, StopReason, Trajectory, Turn
+
+_RELEASE_TAIL_CHARS, _RELEASE_SHARE = 1000, 0.3
+_RELEASE_EXEMPT = (protocol.CODE_OPEN, 'answer', 'sandbox_output')
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class AgentSettings:
     """Length of that substring, characters."""
     repetition_min_chars: int = 400
     """Shorter generations are never called repetitive."""
+    repetition_rule: RepetitionRule = RepetitionRule.PAPER
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,19 @@ class Agent:
             self.stop_reason = step.stop
             await self.close()
         return step
+
+    async def end(self, reason: StopReason, text: str | None = None) -> Step:
+        """Ends the trajectory from outside the rules of `step`, for a bound that only the caller knows.
+
+        Args:
+            reason: why.
+            text: what was sampled since the last step; None when the last step is to be the last one after all.
+        """
+        if text is not None:
+            self.turns.append(Turn(text))
+        self.stop_reason = reason
+        await self.close()
+        return Step(self.turns[-1], reason)
 
     def _stop_without_code(self, text: str, cut_by_length: bool) -> Step | None:
         if is_repetitive(text, self.settings):
@@ -179,12 +196,24 @@ def is_repetitive(text: str, settings: AgentSettings) -> bool:
     Every window of `repetition_window_chars` characters is counted by hash (Rabin-Karp's idea; Python's own string
     hash of a slice stands in for the rolling one), overlapping copies only once.
 
-    Paper: §4, early stopping. Differs from the release, which looks at the last 1,000 characters only, at 0.3, and
-    not at all once the text holds a tag.
+    Paper: §4, early stopping. The release's rule (`RepetitionRule.RELEASE`) looks at the last 1,000 characters only,
+    at a share of 0.3, and not at all when they hold a tag.
     """
+    share = settings.repetition_share
+    if settings.repetition_rule is RepetitionRule.OFF:
+        return False
+    if settings.repetition_rule is RepetitionRule.RELEASE:
+        text, share = text[-_RELEASE_TAIL_CHARS:], _RELEASE_SHARE
+        if any(word in text for word in _RELEASE_EXEMPT):
+            return False
     size = settings.repetition_window_chars
     if len(text) < max(settings.repetition_min_chars, size):
         return False
+    return _most_copies(text, size) * size > share * len(text)
+
+
+def _most_copies(text: str, size: int) -> int:
+    """How often the most frequent window of `size` characters occurs without overlap; 0 when none occurs twice."""
     copies: dict[str, list[int]] = {}
     for start in range(len(text) - size + 1):
         window = text[start : start + size]
@@ -195,4 +224,4 @@ def is_repetitive(text: str, settings: AgentSettings) -> bool:
             seen[0] += 1
             seen[1] = start + size
     most = max(count for count, _ in copies.values())
-    return most > 1 and most * size > settings.repetition_share * len(text)
+    return most if most > 1 else 0

@@ -14,7 +14,11 @@ from .errors import ThymeError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
-    'infer': ('swift_thyme.infer.cli', 'ask a model one question about a picture, or a file of them'),
+    'sft': ('swift_thyme.launch.cli', "the host's SFT with plug-in, template and mask filled in"),
+    'rlhf': ('swift_thyme.launch.cli', "the host's GRPO with plug-in, template and scheduler filled in"),
+    'rollout': ('swift_thyme.launch.cli', "the host's rollout server, likewise"),
+    'deploy': ('swift_thyme.launch.cli', "the host's OpenAI-compatible server, likewise"),
+    'infer': ('swift_thyme.launch.infer_cli', "ask a model one question about a picture, or the host's infer"),
     'serve': ('swift_thyme.serve.cli', 'serve a model with its sandbox behind the OpenAI API'),
     'eval': ('swift_thyme.evaluate.cli', 'score a model: synthetic sets, local files, VLMEvalKit, evalscope'),
     'audit': ('swift_thyme.audit.cli', 'did the tool cause the answer? the same items under four conditions'),
@@ -22,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
+    'plan': ('swift_thyme.plan.cli', 'settings that fit your GPUs, and what a step costs, by arithmetic'),
     'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
     'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
     'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),

@@ -14,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ConfigError
+from .types import CodeSwitch, RepetitionRule, SegmentKind, TrainCode
 
 T = TypeVar('T')
 
@@ -57,6 +58,10 @@ class SamplingSettings:
     """`THYME_ATS`: whether code is sampled at its own temperature at all."""
     code_temperature: float = 0.0
     """`THYME_CODE_TEMPERATURE`: temperature inside code; 0 takes the most likely token. Paper: 0."""
+    train_code: TrainCode = TrainCode.PAPER
+    """`THYME_TRAIN_CODE`: `paper`, `mask` or `exact`."""
+    switch: CodeSwitch = CodeSwitch.PROCESSOR
+    """`THYME_SWITCH`: `processor` or `stop_words` (for engines that take no logits processors of others)."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.code_temperature < float('inf'):
@@ -64,18 +69,29 @@ class SamplingSettings:
                 f'code temperature must be >= 0 and finite, got {self.code_temperature}; set THYME_CODE_TEMPERATURE=0 '
                 "for the paper's setting"
             )
+        if self.adaptive and self.train_code is TrainCode.EXACT and self.code_temperature == 0:
+            raise ConfigError(
+                'THYME_TRAIN_CODE=exact needs probabilities to train with, got code temperature 0, under which every '
+                'token has probability 1; set THYME_CODE_TEMPERATURE above 0, or THYME_TRAIN_CODE=paper or mask'
+            )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> SamplingSettings:
-        """Reads `THYME_ATS` and `THYME_CODE_TEMPERATURE`."""
+        """Reads the variables named at the fields."""
         return cls(
             adaptive=read_env('THYME_ATS', parse_bool, cls.adaptive, env),
             code_temperature=read_env('THYME_CODE_TEMPERATURE', float, cls.code_temperature, env),
+            train_code=read_env('THYME_TRAIN_CODE', _member(TrainCode), cls.train_code, env),
+            switch=read_env('THYME_SWITCH', _member(CodeSwitch), cls.switch, env),
         )
 
     def scale(self, text_temperature: float) -> float:
         """What logits at the text temperature are multiplied by inside code; infinity for a code temperature of 0."""
         return text_temperature / self.code_temperature if self.code_temperature > 0 else float('inf')
+
+    def temperature(self, kind: SegmentKind, text_temperature: float) -> float:
+        """The temperature at which a token of a kind is sampled."""
+        return self.code_temperature if self.adaptive and kind is SegmentKind.CODE else text_temperature
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,10 @@ class RolloutSettings:
     """`THYME_IMAGE_DIR`: where returned pictures are kept; empty: a temporary directory of the process."""
     trajectory_mb: int = 1024
     """`THYME_TRAJECTORY_MB`: bound of `OUTPUT_DIR/trajectories`, MiB; the oldest steps go first."""
+    repetition_rule: RepetitionRule = RepetitionRule.PAPER
+    """`THYME_REPETITION_RULE`: `paper`, `release` or `off`."""
+    min_round_tokens: int = 32
+    """`THYME_MIN_ROUND_TOKENS`: a round is not begun when less room than this is left in the engine's context."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
@@ -99,6 +119,8 @@ class RolloutSettings:
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
             trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
+            repetition_rule=read_env('THYME_REPETITION_RULE', _member(RepetitionRule), cls.repetition_rule, env),
+            min_round_tokens=read_env('THYME_MIN_ROUND_TOKENS', _count(1), cls.min_round_tokens, env),
         )
 
 

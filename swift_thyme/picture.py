@@ -1,12 +1,19 @@
-"""Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these. Decodes none."""
+"""Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these.
+
+Owns finding and keeping them, and the memory of rows whose pictures an engine could not take: the host encodes a batch of prompts
+together, and one that raises would end the whole batch.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from .errors import DataError
 
@@ -43,6 +50,39 @@ def resolve(picture: Any) -> Path | bytes:
     raise DataError(f'picture cannot be read as a file or base64: got {shown}; download it and give its path')
 
 
+def size(picture: Any) -> tuple[int, int]:
+    """Width and height of a picture, px, from its header; one that is already decoded is taken as it is.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if isinstance(picture, Image.Image):
+        return int(picture.width), int(picture.height)
+    return _opened(picture, decode=False)
+
+
+def check(picture: Any) -> None:
+    """Decodes a picture.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if not isinstance(picture, Image.Image):
+        _opened(picture, decode=True)
+
+
+def _opened(picture: Any, *, decode: bool) -> tuple[int, int]:
+    found = resolve(picture)
+    try:
+        with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
+            if decode:
+                image.load()
+            return int(image.width), int(image.height)
+    except (OSError, ValueError, SyntaxError) as error:
+        shown = f'{str(picture)[:200]!r}'
+        raise DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it') from error
+
+
 def is_file(path: str | Path) -> bool:
     """Whether a text names an existing file; base64 text, too long for a path, does not."""
     try:
@@ -65,3 +105,36 @@ def save(content: bytes, folder: Path) -> Path:
         partial.write_bytes(content)
         partial.replace(target)
     return target
+
+
+class BadRows:
+    """Prompts that an engine could not take, with the reason, from encoding until their first turn ends.
+
+    While a scheduler is at work in this process, the template puts a blank picture in the place of what it cannot
+    read and notes it here; the scheduler then ends that trajectory, and nothing of it is trained.
+    """
+
+    def __init__(self) -> None:
+        self.tolerated = False
+        self._reasons: dict[str, str] = {}
+
+    def note(self, pictures: Sequence[Any], reason: str) -> None:
+        """Remembers why a prompt with these pictures cannot be used."""
+        self._reasons[_key(pictures)] = reason
+
+    def reason(self, pictures: Sequence[Any]) -> str | None:
+        """Why a prompt cannot be used; None when nothing is known against it."""
+        return self._reasons.get(_key(pictures)) if self._reasons else None
+
+
+def _key(pictures: Sequence[Any]) -> str:
+    digest = hashlib.sha256()
+    for one in pictures:
+        value = (one.get('bytes') or one.get('path')) if isinstance(one, Mapping) else one
+        digest.update(value if isinstance(value, bytes) else str(value).encode())
+        digest.update(b'\0')
+    return digest.hexdigest()
+
+
+BAD_ROWS = BadRows()
+"""Of this process."""

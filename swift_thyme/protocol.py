@@ -267,6 +267,17 @@ def code_at_end(text: str) -> str | None:
     return strip_fence(parts[-1].text[len(CODE_OPEN) : -len(CODE_CLOSE)])
 
 
+def opens_code(text: str) -> bool:
+    """Whether `text` ends with `<code>` that has just been opened, give or take a tail of `MAX_TAIL_CHARS`.
+
+    So ends a generation with `<code>` among its stop words.
+    """
+    parts = segments(text)
+    last = parts[-1] if parts else Segment(SegmentKind.TEXT, '')
+    body = last.text.removeprefix(CODE_OPEN)
+    return last.kind is SegmentKind.CODE and not body.endswith(CODE_CLOSE) and len(body) <= MAX_TAIL_CHARS
+
+
 def strip_fence(block: str) -> str:
     """Removes a ```` ```python ```` fence around a snippet, where there is one; the code itself is not touched."""
     opened = _FENCE_OPEN.match(block)

@@ -71,15 +71,17 @@ class Recorder:
             values = columns.get(name)
             return values[i] if isinstance(values, Sequence) and i < len(values) else None
 
-        pictures = list(column('images') or [])
         turns = [dict(turn) for turn in info['turns']]
-        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns)
+        pictures = list(column('images') or info.get('input_images') or [])
+        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns[:-1])
         kept = [_keep(reference, folder) for reference in pictures]
         at = first_returned
-        for turn in turns:
+        for turn in turns[:-1]:
             n = len(turn.get('images', ()))
             if n:
                 turn['images'], at = kept[at : at + n], at + n
+        if turns and turns[-1].get('images'):  # the trajectory ended before the policy saw these
+            turns[-1]['images'] = [_keep(path, folder) for path in turns[-1]['images']]
         return {
             'schema': SCHEMA,
             'step': step,
@@ -104,6 +106,8 @@ class Recorder:
 
 def _keep(reference: Any, folder: Path) -> str:
     """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
+    if not reference:
+        return ''
     try:
         found = picture.resolve(reference)
     except DataError:

@@ -16,8 +16,8 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,17 @@ from swift.utils import get_logger
 
 from . import picture, protocol
 from .agent import Agent, AgentSettings, Step
-from .config import RolloutSettings
-from .errors import ConfigError, ThymeError
+from .config import RolloutSettings, SamplingSettings
+from .errors import ConfigError, DataError, ThymeError, TrajectoryError
+from .host_patch import leave_out_untrained
+from .host_run import host_run, remember
 from .record import turn_json
+from .sampling import token_pieces
 from .sandbox import InputImage, Session, local_sandbox
-from .template import O3Mixin
+from .template import UNTRAINED, O3Mixin
+from .tokens import TokenRecord, kept_after_stop
 from .types import Outcome, StopReason, Turn
+from .verify import rollout_problem
 
 logger = get_logger()
 
@@ -41,9 +46,21 @@ class _Rollout:
     """What the scheduler keeps of one trajectory between the host's calls."""
 
     agent: Agent
+    record: TokenRecord
     step: Step | None = None
-    sampled_ids: list[int] = field(default_factory=list)
-    """Every id the engine sampled, in order: what training must see unmasked."""
+    """Of the last generation; None while a generation is open at `<code>`."""
+    opened: str = ''
+    """Text of a generation that stopped at `<code>`; the next one goes on with it."""
+    prompt_tokens: int = 0
+    segments: list[list[dict[str, Any]]] = field(default_factory=list)
+    """For each turn, its runs of one temperature."""
+
+    def fail(self, text: str, error: Exception, known_turns: int) -> None:
+        """Ends the trajectory because of an error that is not the policy's."""
+        if len(self.agent.turns) == known_turns:
+            self.agent.turns.append(Turn(text))
+        self.agent.abandon(StopReason.ERROR)
+        self.step = Step(self.agent.turns[-1], StopReason.ERROR, error=f'{type(error).__name__}: {error}')
 
 
 class ThymeScheduler(MultiTurnScheduler):
@@ -59,10 +76,20 @@ class ThymeScheduler(MultiTurnScheduler):
             )
         self._o3 = template
         self._settings = RolloutSettings.from_env()
+        self._sampling = SamplingSettings.from_env()
         self._rollouts: dict[str, _Rollout] = {}
         self._image_dir = _image_dir(self._settings)
+        remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None))
+        picture.BAD_ROWS.tolerated = True
+        if self.infer_engine is None:  # in the trainer's process
+            leave_out_untrained()
 
     # Hooks of the host, in the order it calls them.
+
+    async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
+        """One trajectory in server mode: the host's loop, with the request's temperature noted."""
+        remember(text_temperature=request_config.temperature)
+        return await super().run(infer_request, request_config, **kwargs)
 
     async def on_trajectory_start(self, requests: list[Any]) -> None:
         """Makes an agent for every request; sessions open later, with the first code."""
@@ -75,11 +102,13 @@ class ThymeScheduler(MultiTurnScheduler):
                     max_rounds=self.max_turns or AgentSettings.max_rounds,
                     max_images=self._settings.max_images,
                     repetition_share=self._settings.repetition_share,
+                    repetition_rule=self._settings.repetition_rule,
                 ),
                 output_dir=self._image_dir / request.uuid,
                 on_open=_closer(request),
             )
-            self._rollouts[request.uuid] = _Rollout(agent)
+            record = TokenRecord(token_pieces(self.tokenizer), self._sampling)
+            self._rollouts[request.uuid] = _Rollout(agent, record)
             weakref.finalize(request, self._rollouts.pop, request.uuid, None)
 
     async def on_turn_end(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
@@ -88,21 +117,17 @@ class ThymeScheduler(MultiTurnScheduler):
         One trajectory's failure ends that trajectory: the host awaits all of a batch together, so nothing is raised.
         """
         rollout = self._rollouts[infer_request.uuid]
-        text = _sampled_text(response_choice)
-        rollout.sampled_ids += response_choice.token_ids or []
+        known_turns, text = len(rollout.agent.turns), ''
         try:
-            if not rollout.agent.images:
-                rollout.agent.images = input_images(infer_request)
-            rollout.step = await rollout.agent.step(text, cut_by_length=response_choice.finish_reason == 'length')
+            text = _take(rollout.record, response_choice, self.tokenizer)
+            await self._advance(infer_request, rollout, text, response_choice, current_turn)
         except (ThymeError, OSError) as error:
-            rollout.agent.turns.append(Turn(text))
-            rollout.agent.abandon(StopReason.ERROR)
-            rollout.step = Step(Turn(text), StopReason.ERROR, error=f'{type(error).__name__}: {error}')
-        if rollout.step.error:
-            logger.warning(f'trajectory {infer_request.uuid} set aside: {rollout.step.error}')
-        if rollout.step.stop is None:
+            rollout.fail(rollout.opened + text, error, known_turns)
+        if len(rollout.agent.turns) > known_turns:
+            rollout.segments.append(rollout.record.take_segments())
+        if rollout.step is None or rollout.step.stop is None:
             return {}
-        return {'done': True, 'rollout_infos': self._infos(infer_request, rollout)}
+        return {'done': True, 'rollout_infos': self._finish(infer_request, rollout, rollout.step)}
 
     def check_finished(self, infer_request: Any, response_choice: Any, current_turn: int) -> bool:
         """Never: `on_turn_end` says when a trajectory is done."""
@@ -111,26 +136,87 @@ class ThymeScheduler(MultiTurnScheduler):
     def step(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
         """Appends the sandbox's output to the assistant turn as masked ids, and its pictures to the request."""
         rollout = self._rollouts[infer_request.uuid]
-        step = rollout.step
-        assert step is not None and step.turn.result is not None  # the host calls on_turn_end first
-        sampled_ids, sampled_mask, logprobs = self.prepare_response_continuation(response_choice)
-        output_ids = self._o3.encode_output(step)
-        infer_request.images = [*infer_request.images, *(image.path for image in step.turn.result.images)]
+        sampled, output_ids = rollout.record.last, []
+        if rollout.step is not None and rollout.step.turn.result is not None:
+            output_ids = rollout.record.outputs[-1]
+            infer_request.images = [*infer_request.images, *(i.path for i in rollout.step.turn.result.images)]
         return {
             'infer_request': infer_request,
-            'response_token_ids': sampled_ids + output_ids,
-            'response_loss_mask': sampled_mask + [0] * len(output_ids),
-            'rollout_logprobs': logprobs,
+            'response_token_ids': sampled.ids + output_ids,
+            'response_loss_mask': sampled.mask + [0] * len(output_ids),
+            'rollout_logprobs': sampled.logprobs,
             'rollout_infos': {'images': list(infer_request.images)},
         }
 
+    def get_response_token_data(
+        self,
+        infer_request: Any,
+        response_choice: Any,
+        is_continuation: bool = False,
+        response_token_ids: list[int] | None = None,
+        response_loss_mask: list[int] | None = None,
+    ) -> tuple[list[int], list[int]]:
+        """As the host's, with the mask of this generation (`THYME_TRAIN_CODE`) where the host has none of its own."""
+        if response_token_ids is None and infer_request.uuid in self._rollouts:
+            last = self._rollouts[infer_request.uuid].record.last
+            response_token_ids, response_loss_mask = last.ids, last.mask
+        data: tuple[list[int], list[int]] = super().get_response_token_data(
+            infer_request, response_choice, is_continuation, response_token_ids, response_loss_mask
+        )
+        return data
+
     # Helpers.
 
-    def _infos(self, request: Any, rollout: _Rollout) -> dict[str, Any]:
-        agent, step = rollout.agent, rollout.step
-        assert step is not None and step.stop is not None
-        info = {**trajectory_info(agent, step), 'sampled_ids': rollout.sampled_ids}
-        return {'images': list(request.images), 'thyme': info}
+    async def _advance(self, request: Any, rollout: _Rollout, text: str, choice: Any, current_turn: int) -> None:
+        agent, cut = rollout.agent, choice.finish_reason == 'length'
+        if not agent.turns and not rollout.opened:
+            reason = picture.BAD_ROWS.reason(request.images)
+            if reason is not None:
+                raise DataError(reason)
+        text, rollout.opened, rollout.step = rollout.opened + text, '', None
+        last = bool(self.max_turns) and current_turn >= self.max_turns
+        if not cut and protocol.opens_code(text) and choice.token_ids[-1:] != [self.tokenizer.eos_token_id]:
+            if last:
+                rollout.step = await agent.end(StopReason.ROUND_LIMIT, text)
+            else:
+                rollout.opened = text
+            return
+        if not agent.images:
+            agent.images = input_images(request)
+        if last:
+            agent.settings = replace(agent.settings, max_rounds=len(agent.turns) + 1)
+        rollout.step = await agent.step(text, cut_by_length=cut)
+        if rollout.step.stop is None:
+            await self._append_output(request, rollout, rollout.step)
+
+    async def _append_output(self, request: Any, rollout: _Rollout, step: Step) -> None:
+        """Takes the sandbox's output into the record, or ends the trajectory where the engine has no room for it."""
+        assert step.turn.result is not None  # a step that goes on has run code
+        output_ids = self._o3.encode_output(step)
+        tokens = sum(self._o3.visual_tokens(i.width_px, i.height_px) for i in step.turn.result.images)
+        limit = host_run().max_context_tokens
+        if limit is not None:
+            rollout.prompt_tokens = rollout.prompt_tokens or self._o3.prompt_tokens(request)
+            needed = rollout.prompt_tokens + rollout.record.expanded_length + len(output_ids) + tokens
+            if needed + self._settings.min_round_tokens > limit:
+                rollout.step = await rollout.agent.end(StopReason.LENGTH)
+                return
+        rollout.record.output(output_ids, tokens)
+
+    def _finish(self, request: Any, rollout: _Rollout, step: Step) -> dict[str, Any]:
+        agent, record = rollout.agent, rollout.record
+        info = trajectory_info(agent, step)
+        for turn, segments in zip(info['turns'], rollout.segments, strict=True):
+            turn['segments'] = segments
+        info |= {'sampled_ids': record.sampled_ids, 'tokens': dict(record.counts)}
+        problem = step.error or rollout_problem(record, agent.turns, self.tokenizer, self._o3.picture_ids)
+        images = list(request.images)
+        if problem:
+            logger.warning(f'trajectory {request.uuid} is kept out of training: {problem}')
+            info |= {'quarantined': True, 'quarantine_reason': problem, 'input_images': _paths(images)}
+            next(m for m in reversed(request.messages) if m['role'] == 'assistant')['loss'] = UNTRAINED
+            images = []
+        return {'images': images, 'thyme': info}
 
 
 def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
@@ -141,12 +227,40 @@ def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
         'text': agent.text,
         'stop_reason': step.stop.value,
         'error': step.error,
-        'quarantined': step.stop in (StopReason.SANDBOX_FAILURE, StopReason.ERROR),
+        'quarantined': False,
         'code_blocks': sum(turn.code is not None for turn in agent.turns),
         'code_ok': sum(result.outcome is Outcome.OK for result in results),
         'sandbox_s': sum(result.elapsed_s for result in results),
         'turns': [turn_json(turn) for turn in agent.turns],
     }
+
+
+def _take(record: TokenRecord, choice: Any, tokenizer: Any) -> str:
+    """Records one generation, cut after its stop string, and returns its text.
+
+    The choice is changed in place to what was recorded: in server mode the host reads the last one from it.
+
+    Raises:
+        TrajectoryError: the engine gave another number of log-probs than of ids.
+    """
+    ids = list(choice.token_ids or [])
+    content = (choice.logprobs or {}).get('content') or []
+    if content and len(content) != len(ids):
+        raise TrajectoryError(f'the engine gave {len(content)} log-probs for {len(ids)} ids; expected one for each')
+    n = kept_after_stop(ids, record.pieces, record.kind)
+    sampled = record.sampled(ids[:n], [item['logprob'] for item in content[:n]], host_run().text_temperature)
+    choice.token_ids = sampled.ids
+    if content:
+        kept = [item for item, trained in zip(content[:n], sampled.mask, strict=True) if trained]
+        choice.logprobs = {**choice.logprobs, 'content': kept}
+    text = choice.message.content
+    if n < len(ids) or not isinstance(text, str):
+        text = tokenizer.decode(sampled.ids, skip_special_tokens=False)
+    return str(text)
+
+
+def _paths(images: Sequence[Any]) -> list[str]:
+    return [image if isinstance(image, str) and picture.is_file(image) else '' for image in images]
 
 
 def input_images(request: Any) -> list[InputImage]:
@@ -161,11 +275,6 @@ def input_images(request: Any) -> list[InputImage]:
     for i, image in enumerate(request.images):
         images.append(InputImage(picture.resolve(image), paths[i] if i < len(paths) else None))
     return images
-
-
-def _sampled_text(response_choice: Any) -> str:
-    content = response_choice.message.content
-    return content if isinstance(content, str) else ''
 
 
 def _closer(request: Any) -> Callable[[Session], None]:

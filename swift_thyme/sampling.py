@@ -40,9 +40,14 @@ class SpanTracker:
 
     __slots__ = ('_tail', 'kind')
 
-    def __init__(self) -> None:
-        self.kind = SegmentKind.TEXT
+    def __init__(self, kind: SegmentKind = SegmentKind.TEXT) -> None:
+        self.kind = kind
         self._tail = ''
+
+    @property
+    def mid_tag(self) -> bool:
+        """Whether the text so far may end inside a tag, so that the next token can complete it."""
+        return bool(self._tail)
 
     def feed(self, piece: str) -> None:
         """Takes the text of one token (or of many)."""
@@ -69,10 +74,17 @@ class TokenPieces:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._pieces = ['' if piece is None else str(piece) for piece in _vocabulary(tokenizer)]
+        self._has_bracket = bytes('<' in piece for piece in self._pieces)
         self._turn_start_id = tokenizer.convert_tokens_to_ids(_TURN_START)
 
     def __getitem__(self, token_id: int) -> str:
         return self._pieces[token_id] if 0 <= token_id < len(self._pieces) else ''
+
+    def feed(self, tracker: SpanTracker, token_ids: Sequence[int]) -> None:
+        """Feeds tokens to a tracker; those that can neither begin nor end a tag cost one look-up."""
+        for token_id in token_ids:
+            if tracker.mid_tag or not 0 <= token_id < len(self._has_bracket) or self._has_bracket[token_id]:
+                tracker.feed(self[token_id])
 
     def tracker(self, prompt_ids: Sequence[int]) -> SpanTracker:
         """A tracker for a sequence whose prompt may already hold the beginning of the assistant turn.
@@ -110,10 +122,10 @@ def sharpen(logits_BV: torch.Tensor, rows: Sequence[int], scale: float) -> None:
     if scale != float('inf'):
         logits_BV[list(rows)] *= scale
         return
-    index_N = torch.as_tensor(rows, device=logits_BV.device)
-    best_N1 = logits_BV[index_N].argmax(dim=-1, keepdim=True)
-    kept_N1 = logits_BV[index_N].gather(1, best_N1)
-    logits_BV[index_N] = torch.full_like(logits_BV[index_N], float('-inf')).scatter_(1, best_N1, kept_N1)
+    index_N = torch.tensor(rows).to(logits_BV.device, non_blocking=True)
+    kept_N, best_N = logits_BV[index_N].max(dim=-1)
+    logits_BV.index_fill_(0, index_N, float('-inf'))
+    logits_BV[index_N, best_N] = kept_N
 
 
 class CodeTemperature(LogitsProcessor):

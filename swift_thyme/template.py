@@ -7,28 +7,36 @@ kept out of the loss, and the sampling hook. Everything else is the host's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from swift.loss_scale import LossScale
 from swift.template import TemplateMeta
 from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qwen3VLTemplate, QwenTemplateMeta
 from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
 
-from . import protocol
+from . import picture, protocol
 from .agent import Step
 from .config import SamplingSettings
+from .data.lengths import resized
 from .errors import ConfigError, DataError, TrajectoryError
+from .host_patch import greedy_continuations
 from .loss import SandboxGuard
 from .sampling import CodeTemperature, token_pieces
 from .trace import BatchTrace
-from .verify import TokenRules
+from .types import CodeSwitch, TrainCode
+from .verify import IMAGE_IDS_TEXT, TokenRules
 
-IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
-"""How the Qwen-VL families write one picture before its pad is repeated for every visual token."""
 VLLM_PROCESSOR = 'swift_thyme.vllm_sampling:AdaptiveTemperature'
+UNTRAINED = [0]
+"""The `loss` of an assistant message that must not be trained (a list, as the host's message type has it)."""
+_BLANK_PX = 56
+_TOKENS_A_MESSAGE = 8
+"""At most, around one message's content."""
 
 
 if TYPE_CHECKING:
@@ -73,10 +81,21 @@ class O3Mixin(_Base):
         return self._guarded[1]
 
     def prepare_engine_kwargs(self) -> dict[str, Any]:
-        """Installs adaptive temperature in a vLLM engine."""
+        """Installs adaptive temperature in a vLLM engine.
+
+        With `THYME_TRAIN_CODE=paper` the engine reports log-probs of the model itself, before temperature, top-p and
+        processors: what the trainer computes at temperature 1. Otherwise, as the host has it, those after them.
+        """
         kwargs: dict[str, Any] = super().prepare_engine_kwargs()
-        if SamplingSettings.from_env().adaptive:
+        settings = SamplingSettings.from_env()
+        if not settings.adaptive:
+            return kwargs
+        if settings.switch is CodeSwitch.STOP_WORDS:
+            greedy_continuations()
+        else:
             kwargs['logits_processors'] = [*kwargs.get('logits_processors', []), VLLM_PROCESSOR]
+        if settings.train_code is TrainCode.PAPER:
+            kwargs['logprobs_mode'] = 'raw_logprobs'
         return kwargs
 
     def prepare_generate_kwargs(self, generate_kwargs: dict[str, Any], *, model: Any = None) -> dict[str, Any]:
@@ -103,6 +122,35 @@ class O3Mixin(_Base):
                 f'{step.output[:200]!r}'
             )
         return ids
+
+    @property
+    def picture_ids(self) -> frozenset[int]:
+        """Token ids that stand for pictures and videos: sampled by a policy, they would break the row."""
+        return frozenset({int(self.image_token_id), int(self.video_token_id)})
+
+    def visual_tokens(self, width_px: int, height_px: int) -> int:
+        """Tokens that one picture of this size becomes."""
+        from qwen_vl_utils import vision_process
+
+        factor = int(self.processor.image_processor.patch_size) * self._merge_size
+        if self.max_pixels and width_px * height_px > self.max_pixels:
+            shrink = math.sqrt(self.max_pixels / (width_px * height_px))
+            width_px, height_px = int(width_px * shrink), int(height_px * shrink)
+        low, high = vision_process.IMAGE_MIN_TOKEN_NUM, vision_process.IMAGE_MAX_TOKEN_NUM
+        height, width = resized(height_px, width_px, factor, low * factor**2, high * factor**2)
+        return (height // factor) * (width // factor)
+
+    def prompt_tokens(self, request: Any) -> int:
+        """At most so many tokens has the prompt of a request, its pictures included.
+
+        Args:
+            request: the host's, before the first generation or after it; assistant messages do not count.
+        """
+        texts = [m['content'] for m in request.messages if m['role'] != 'assistant' and isinstance(m['content'], str)]
+        if not any(m['role'] == 'system' for m in request.messages):
+            texts.append(self.template_meta.default_system or '')
+        text = sum(len(self.tokenizer.encode(t, add_special_tokens=False)) + _TOKENS_A_MESSAGE for t in texts)
+        return text + sum(self.visual_tokens(*picture.size(image)) + 2 for image in request.images)
 
     def _encode(self, inputs: Any) -> dict[str, Any]:
         """As the host's, with the end-of-turn token trained after `</answer>` although that is a stop word."""
@@ -143,18 +191,37 @@ class O3Mixin(_Base):
         Raises:
             DataError: a picture cannot be read, or a training row has not as many pictures as places for them.
         """
+        if self.is_training and _is_untrained(inputs.messages):
+            self._empty(inputs)
         if self.is_training:
             self._check_image_count(inputs)
-        names = [_describe_image(image) for image in inputs.images]
+        given = list(inputs.images)
         try:
             super()._preprocess_inputs(inputs)
         except (OSError, ValueError, SyntaxError) as error:
             if isinstance(error, DataError):
                 raise
+            if not self.is_training and picture.BAD_ROWS.tolerated:
+                inputs.images = _blank_for_unreadable(given)
+                super()._preprocess_inputs(inputs)
+                return
             raise DataError(
-                f"a picture of this row cannot be read: {error}; the row's pictures are {names}; expected readable "
-                'files or base64; run `thyme validate` on the data set'
+                f"a picture of this row cannot be read: {error}; the row's pictures are "
+                f'{[_describe_image(image) for image in given]}; expected readable files or base64; run '
+                '`thyme validate` on the data set'
             ) from error
+
+    def _empty(self, inputs: Any) -> None:
+        """Leaves the words of the prompt of a row that is kept out of training, and nothing that could break.
+
+        The one label that stays is what the host's collation needs; `host_patch` takes it out of the loss.
+        """
+        inputs.images = []
+        for message in inputs.messages:
+            if isinstance(message['content'], str):
+                message['content'] = message['content'].replace(protocol.IMAGE_TAG, '')
+        ends = [self.tokenizer.eos_token_id]
+        inputs.messages[-1]['content'] = {'token_ids': ends, 'loss_scale': [1]}
 
     def _check_image_count(self, inputs: Any) -> None:
         if not inputs.messages or inputs.messages[-1]['role'] != 'assistant' or not inputs.messages[-1]['content']:
@@ -226,6 +293,24 @@ def _backed_ids(messages: list[dict[str, Any]]) -> Iterator[list[int]]:
                 yield ids
 
 
+def _is_untrained(messages: list[dict[str, Any]]) -> bool:
+    last = messages[-1] if messages else {}
+    return last.get('loss') == UNTRAINED and not isinstance(last.get('content'), str)
+
+
+def _blank_for_unreadable(pictures: list[Any]) -> list[Any]:
+    """The pictures of a rollout's prompt with a blank for each that cannot be decoded; its scheduler is told."""
+    kept = []
+    for one in pictures:
+        try:
+            picture.check(one)
+            kept.append(one)
+        except DataError as error:
+            picture.BAD_ROWS.note(pictures, str(error))
+            kept.append(Image.new('RGB', (_BLANK_PX, _BLANK_PX)))
+    return kept
+
+
 def _describe_image(image: Any) -> str:
     if isinstance(image, dict):
         image = image.get('path') or image.get('bytes')
@@ -273,11 +358,16 @@ TEMPLATE_CLASSES: dict[str, type[O3Mixin]] = {
 
 
 def template_meta(template_type: str, template_cls: type[O3Mixin]) -> TemplateMeta:
-    """The host's description of one template: ChatML, the paper's system prompt, the protocol's stop words."""
+    """The host's description of one template: ChatML, the paper's system prompt, the protocol's stop words.
+
+    `<code>` is among them with `THYME_SWITCH=stop_words`, which is therefore read when templates are registered.
+    """
+    settings = SamplingSettings.from_env()
+    by_stop_words = settings.adaptive and settings.switch is CodeSwitch.STOP_WORDS
     return QwenTemplateMeta(
         template_type,
         template_cls=template_cls,
         default_system=protocol.SYSTEM_PROMPT,
-        stop_words=['<|endoftext|>', *protocol.STOP_STRINGS],
+        stop_words=['<|endoftext|>', *protocol.STOP_STRINGS, *[protocol.CODE_OPEN] * by_stop_words],
         agent_template=None,
     )

@@ -54,6 +54,35 @@ class SegmentKind(str, Enum):
     SANDBOX = 'sandbox'
 
 
+class TrainCode(str, Enum):
+    """What training does with tokens that were sampled inside code."""
+
+    PAPER = 'paper'
+    """They are trained, with log-probs at the text temperature. Paper: §4 (τ = 1 everywhere in the loss)."""
+    MASK = 'mask'
+    """They carry no gradient: loss mask 0."""
+    EXACT = 'exact'
+    """They are trained, with the probabilities under which they were sampled; needs a code temperature above 0."""
+
+
+class CodeSwitch(str, Enum):
+    """How an engine gets from one temperature to the other."""
+
+    PROCESSOR = 'processor'
+    """A logits processor in the engine: no extra request."""
+    STOP_WORDS = 'stop_words'
+    """Generation stops at `<code>`; a second request runs at the code temperature until `</code>`. Release."""
+
+
+class RepetitionRule(str, Enum):
+    """When a generation counts as repetitive."""
+
+    PAPER = 'paper'
+    RELEASE = 'release'
+    """The last 1,000 characters only, at a share of 0.3, and never when they hold a tag of the protocol."""
+    OFF = 'off'
+
+
 @dataclass(frozen=True)
 class Segment:
     """A stretch of an assistant turn, tags included; the texts of all segments join to the whole turn."""

@@ -6,13 +6,24 @@ batches). Owns the definition of a sound row; who is told about an unsound one i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from . import protocol
+from .agent import assistant_text
 from .errors import TrajectoryError
+from .tokens import TokenRecord
 from .trace import IGNORED, TracedRow
+from .types import SandboxImage, SegmentKind, Turn
+
+IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
+"""How the Qwen-VL families write one picture before its pad is repeated for every visual token."""
+_MOST_LOGPROB = 1e-3
+"""Log-probs are at most 0, give or take rounding."""
 
 _TURN_START = '<|im_start|>'
 
@@ -89,3 +100,55 @@ def trains_sandbox_output(row: TracedRow, tokenizer: Any) -> bool:
             return True
         at = end
     return False
+
+
+def rollout_problem(record: TokenRecord, turns: Sequence[Turn], tokenizer: Any, picture_ids: Collection[int]) -> str:
+    """Why a finished rollout must not be trained on; empty when ids, mask, log-probs, pictures and text agree.
+
+    Args:
+        record: its ids.
+        turns: its turns; the last one's sandbox output was not shown to the policy.
+        tokenizer: the model's.
+        picture_ids: ids that stand for pictures or videos.
+    """
+    shown = [image for turn in turns[:-1] if turn.result is not None for image in turn.result.images]
+    stray = sum(token_id in picture_ids for token_id in record.sampled_ids)
+    if stray:
+        return f'the policy sampled {stray} picture tokens itself'
+    pads = sum(token_id in picture_ids for ids in record.outputs for token_id in ids)
+    if pads != len(shown):
+        return f'{pads} image pads for {len(shown)} returned pictures'
+    if len(record.ids) != len(record.mask):
+        return f'{len(record.ids)} ids but {len(record.mask)} mask values'
+    if record.logprobs and len(record.logprobs) != sum(record.mask):
+        return f'{len(record.logprobs)} log-probs for {sum(record.mask)} trained tokens'
+    odd = [p for p in record.logprobs if not (math.isfinite(p) and p <= _MOST_LOGPROB)]
+    if odd:
+        return f'{len(odd)} log-probs are no log-probs, the first is {odd[0]}'
+    if _decoded(record, tokenizer) != assistant_text(turns):
+        return 'the ids do not decode to the text of the trajectory'
+    return next(filter(None, map(_picture_problem, shown)), '')
+
+
+def _decoded(record: TokenRecord, tokenizer: Any) -> str:
+    """The turn's text from its ids; an end-of-turn token is no text."""
+    ends = (tokenizer.eos_token, tokenizer.pad_token, '<|im_end|>')
+    text = ''
+    for kind, ids in record.parts:
+        piece = tokenizer.decode(ids, skip_special_tokens=False)
+        if kind is SegmentKind.SANDBOX:
+            piece = piece.replace(IMAGE_IDS_TEXT, protocol.IMAGE_TAG)
+        else:
+            piece = next((piece.removesuffix(end) for end in ends if end and piece.endswith(end)), piece)
+        text += piece
+    return text
+
+
+def _picture_problem(picture: SandboxImage) -> str:
+    try:
+        with Image.open(picture.path) as image:
+            size = image.size
+    except OSError as error:
+        return f'a returned picture cannot be read: {error}'
+    expected = (picture.width_px, picture.height_px)
+    return '' if size == expected else f'a returned picture has size {size}, was {expected}'

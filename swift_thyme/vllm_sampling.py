@@ -60,9 +60,10 @@ class _Row:
 
     def in_code(self, pieces: TokenPieces) -> bool:
         """Takes the tokens sampled since the last call; whether the next one is code."""
-        while self.fed < len(self.output_ids):
-            self.tracker.feed(pieces[self.output_ids[self.fed]])
-            self.fed += 1
+        known = len(self.output_ids)
+        if self.fed < known:
+            pieces.feed(self.tracker, self.output_ids[self.fed :])
+            self.fed = known
         return self.tracker.kind is SegmentKind.CODE
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from swift.infer_engine.protocol import RolloutInferRequest
 
-from swift_thyme import protocol
+from swift_thyme import host_run, protocol
 from swift_thyme.errors import ConfigError
 from swift_thyme.rollout import ThymeScheduler, input_images
+from swift_thyme.template import UNTRAINED
 
 
 @pytest.fixture
@@ -35,10 +36,11 @@ def choice(scheduler: ThymeScheduler, text: str, finish_reason: str = 'stop') ->
     return SimpleNamespace(message=message, token_ids=ids, finish_reason=finish_reason, logprobs=None)
 
 
-def turn(scheduler: ThymeScheduler, request: Any, text: str) -> tuple[dict[str, Any], Any]:
+def turn(scheduler: ThymeScheduler, request: Any, text: str, n: int = 1) -> tuple[dict[str, Any], Any]:
     """One turn on a fresh event loop, as the host's colocate mode has it."""
     made = choice(scheduler, text)
-    return asyncio.run(scheduler.on_turn_end(request, made, 1)), made
+    scheduler.append_assistant_completion(request, text)
+    return asyncio.run(scheduler.on_turn_end(request, made, n)), made
 
 
 def test_another_template_is_refused_with_what_to_do(processor: Any) -> None:
@@ -111,3 +113,108 @@ def test_every_form_of_picture_reaches_the_sandbox_with_the_prompts_path(picture
     assert found.prompt_path == 'images/a b.jpg'
     content = found.source if isinstance(found.source, bytes) else Path(found.source).read_bytes()
     assert content == picture.read_bytes()
+
+
+CODE = '<think><code>\nprint(6 * 7)\n</code>'
+
+
+def started(scheduler: ThymeScheduler, picture: Path) -> RolloutInferRequest:
+    request = request_for(str(picture))
+    asyncio.run(scheduler.on_trajectory_start([request]))
+    return request
+
+
+def test_a_picture_token_sampled_by_the_policy_keeps_the_trajectory_out_of_training(
+    scheduler: ThymeScheduler, picture: Path
+) -> None:
+    request = started(scheduler, picture)
+    ended, _ = turn(scheduler, request, '<think>a <|image_pad|> b</think><answer>1</answer>')
+    info = ended['rollout_infos']
+    assert info['thyme']['quarantined'] and 'picture tokens' in info['thyme']['quarantine_reason']
+    assert info['images'] == [] and request.messages[-1]['loss'] == UNTRAINED
+
+
+def test_ids_that_do_not_decode_to_the_text_keep_the_trajectory_out_of_training(
+    scheduler: ThymeScheduler, picture: Path
+) -> None:
+    request = started(scheduler, picture)
+    made = choice(scheduler, '<answer>1</answer>')
+    made.message.content = '<answer>2</answer>'
+    scheduler.append_assistant_completion(request, made.message.content)
+    ended = asyncio.run(scheduler.on_turn_end(request, made, 1))
+    assert 'do not decode' in ended['rollout_infos']['thyme']['quarantine_reason']
+
+
+def test_a_sound_trajectory_is_trained(scheduler: ThymeScheduler, picture: Path) -> None:
+    request = started(scheduler, picture)
+    _, made = turn(scheduler, request, CODE)
+    scheduler.step(request, made, 1)
+    ended, _ = turn(scheduler, request, 'It is 42.</think><answer>42</answer>', 2)
+    info = ended['rollout_infos']['thyme']
+    assert not info['quarantined'] and 'loss' not in request.messages[-1]
+    assert info['tokens']['sandbox'] > 0 and [len(t['segments']) for t in info['turns']] == [2, 1]
+
+
+def test_a_round_without_room_for_its_output_ends_with_length(
+    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = scheduler._o3.prompt_tokens(request_for(str(picture)))
+    n = len(scheduler.tokenizer.encode(CODE))
+    for room, stop in ((n + 200, None), (n + 20, 'length')):
+        monkeypatch.setattr(host_run, '_RUN', host_run.HostRun(max_context_tokens=prompt + room))
+        request = started(scheduler, picture)
+        ended, _ = turn(scheduler, request, CODE)
+        assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
+
+
+def test_a_generation_that_stops_at_code_goes_on_until_the_code_ends(scheduler: ThymeScheduler, picture: Path) -> None:
+    request = started(scheduler, picture)
+    goes_on, first = turn(scheduler, request, '<think>I compute. <code>')
+    assert goes_on == {}
+    step = scheduler.step(request, first, 1)
+    assert step['response_token_ids'] == first.token_ids and set(step['response_loss_mask']) == {1}
+    request.messages[-1]['content'] = step['response_token_ids']
+    _, second = turn(scheduler, request, '\nprint(6 * 7)\n</code>', 2)
+    step = scheduler.step(request, second, 2)
+    shown = scheduler.tokenizer.decode(step['response_token_ids'][len(second.token_ids) :])
+    assert shown == '<sandbox_output>42\n</sandbox_output>'
+
+
+def test_an_open_code_block_in_the_last_round_ends_with_the_round_limit(
+    scheduler: ThymeScheduler, picture: Path
+) -> None:
+    request = started(scheduler, picture)
+    ended, _ = turn(scheduler, request, '<think>I compute. <code>', n=4)
+    assert ended['rollout_infos']['thyme']['stop_reason'] == 'round_limit'
+
+
+def test_masked_code_counts_neither_in_the_mask_nor_in_the_log_probs(
+    o3_template: Any, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('THYME_TRAIN_CODE', 'mask')
+    template = o3_template()
+    scheduler = ThymeScheduler(template=template, tokenizer=template.tokenizer, max_turns=4)
+    request = started(scheduler, picture)
+    made = choice(scheduler, CODE)
+    made.logprobs = {'content': [{'logprob': -0.5} for _ in made.token_ids]}
+    scheduler.append_assistant_completion(request, CODE)
+    asyncio.run(scheduler.on_turn_end(request, made, 1))
+    step = scheduler.step(request, made, 1)
+    trained = [i for i, kept in zip(step['response_token_ids'], step['response_loss_mask'], strict=True) if kept]
+    assert scheduler.tokenizer.decode(trained).strip() == '<think><code>'
+    assert len(step['rollout_logprobs']) == len(trained) == len(made.logprobs['content'])
+
+
+def test_a_picture_the_engine_cannot_decode_ends_only_its_own_trajectory(
+    scheduler: ThymeScheduler, picture: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / 'broken.jpg'
+    broken.write_bytes(picture.read_bytes()[:300])
+    bad, good = started(scheduler, broken), started(scheduler, picture)
+    scheduler._o3.set_mode('vllm')
+    for request in (bad, good):
+        encoded = scheduler._o3.encode(request, return_template_inputs=True)
+        assert encoded['input_ids']
+    ended, _ = turn(scheduler, bad, CODE)
+    assert ended['rollout_infos']['thyme']['stop_reason'] == 'error'
+    assert turn(scheduler, good, CODE)[0] == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from swift.rlhf_trainers.utils import replace_assistant_response_with_ids
 
 from swift_thyme import protocol
 from swift_thyme.errors import ConfigError, DataError, TrajectoryError
+from swift_thyme.template import UNTRAINED
 
 IGNORED = -100
 OUTPUTS = [
@@ -188,3 +190,50 @@ def test_a_model_of_another_family_is_refused_with_the_right_template(processor:
     register_all()
     with pytest.raises(ConfigError, match='use --template thyme_qwen2_5_vl'):
         get_template(processor, template_type='thyme_qwen3_vl')
+
+
+@pytest.mark.parametrize('size', [(28, 28), (56, 300), (224, 168), (640, 480), (800, 60), (3000, 2000), (31, 997)])
+def test_the_predicted_length_is_the_encoded_one(o3_template: Any, tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / 'p.png'
+    Image.new('RGB', size).save(path)
+    template = o3_template()
+    prompt = protocol.render_user_prompt('Which?', [protocol.PromptImage(str(path), *size)])
+    row = {'messages': [{'role': 'user', 'content': prompt}], 'images': [str(path)]}
+    predicted = template.prompt_tokens(SimpleNamespace(**row))
+    row['messages'] = [*row['messages'], {'role': 'assistant', 'content': 'x'}]
+    ids = template.encode(row)['input_ids']
+    pad = template.image_token_id
+    assert template.visual_tokens(*size) == ids.count(pad)
+    answer = len(template.tokenizer.encode('x<|im_end|>\n'))
+    assert len(ids) - answer <= predicted <= len(ids) - answer + 24
+
+
+def quarantined_sample(template: Any) -> Any:
+    from swift.rl_core.data import GRPOSample
+    from swift.rlhf_trainers.utils import encode_sample
+
+    ids = [template.image_token_id, *template.tokenizer.encode('a <|image_pad|> b')]
+    messages = [{'role': 'user', 'content': '<image>Which?'}, {'role': 'assistant', 'content': 'x', 'loss': UNTRAINED}]
+    sample = GRPOSample(messages=messages, images=['/nowhere/x.jpg'], response_token_ids=[ids])
+    sample.response_loss_mask, sample.rollout_logprobs = [[1] * len(ids)], [[-1.0] * len(ids)]
+    sample.rollout_infos = {'thyme': {'quarantined': True}}
+    sample.encoded = encode_sample(sample, template)
+    return sample
+
+
+def test_a_row_kept_out_of_training_is_short_and_out_of_the_loss(o3_template: Any) -> None:
+    import torch
+    from swift.rlhf_trainers import grpo_trainer
+
+    from swift_thyme.host_patch import leave_out_untrained
+
+    template = o3_template()
+    leave_out_untrained()
+    sample = quarantined_sample(template)
+    assert template.image_token_id not in sample.encoded['input_ids']
+    inputs, batch = grpo_trainer.collate_to_grpo_micro_batch(
+        [sample], template, device=torch.device('cpu'), use_logits_to_keep=True
+    )
+    assert int((inputs['labels'] != IGNORED).sum()) == 1, 'the host cannot collate a row without any label'
+    assert not batch.completion_mask.any()
+    assert batch.rollout_per_token_logps is not None, 'or importance correction is off for the whole step'

@@ -66,7 +66,8 @@ def run(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    argv = [sys.executable, '-m', f'swift.cli.{command.method}', *command.words[2:]]
+    entry = ['swift.cli.main', command.method] if 'NPROC_PER_NODE' in env else [f'swift.cli.{command.method}']
+    argv = [sys.executable, '-m', *entry, *command.words[2:]]
     env = {**({} if torch_has_gpu() else CPU_ENVIRONMENT), **env}
     with log.open('w', encoding='utf-8') as file:
         file.write(f'{_env_prefix(env)}{command}\n\n')

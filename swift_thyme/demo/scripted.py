@@ -4,8 +4,9 @@ For tests, benchmarks and audits that need a policy whose behaviour is known. Th
 rules, the sandbox and the trainer are all real; only the choice of tokens is not. Where a number was measured with
 it, say so beside the number.
 
-A script file is JSON: a list of variants, each a list of turns (the text of one generation each). A fresh sequence
-gets the next variant in turn; a sequence whose assistant turn has begun goes on with the variant it began with.
+A script file is JSON: a list of variants, each a list of turns (what is sampled up to one sandbox output). A turn is
+a text, or a list of texts and of numbers of tokens that the model is free to choose. A fresh sequence gets the next
+variant in turn; one whose assistant turn has begun goes on with the variant it began with, where it stopped.
 """
 
 from __future__ import annotations
@@ -21,20 +22,24 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from .. import protocol
 from ..config import read_env
 from ..errors import ConfigError
+from ..sampling import TokenPieces, token_pieces
 from ..template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
 
 SCRIPT_VARIABLE = 'THYME_SCRIPT'
 VLLM_SCRIPT_PROCESSOR = 'swift_thyme.demo.scripted_vllm:ScriptedTokens'
 
 
+FREE = -1
+"""In a plan: the model chooses this token."""
+
+
 class Script:
     """The variants, tokenized turn by turn."""
 
-    def __init__(self, variants: Sequence[Sequence[str]], tokenizer: Any) -> None:
+    def __init__(self, variants: Sequence[Sequence[str | Sequence[str | int]]], tokenizer: Any) -> None:
         if not variants or not all(variants):
             raise ConfigError(f'a script needs at least one variant with one turn, got {variants!r}')
-        self._texts = [list(variant) for variant in variants]
-        self._ids = [[tokenizer.encode(turn, add_special_tokens=False) for turn in variant] for variant in variants]
+        self._ids = [[_plan(turn, tokenizer) for turn in variant] for variant in variants]
         self._tokenizer = tokenizer
         self._next = 0
 
@@ -52,20 +57,52 @@ class Script:
             raise ConfigError(f'{SCRIPT_VARIABLE}={path!r} holds no script: {error}; name a JSON file') from error
 
     def turn_for(self, prompt_ids: Sequence[int]) -> list[int]:
-        """The ids to force after a prompt; only the end-of-turn token when the script is at its end."""
-        text = self._tokenizer.decode(prompt_ids).rpartition('<|im_start|>assistant\n')[2]
-        if not text:
-            variant, turn = self._next % len(self._ids), 0
+        """The ids to force after a prompt (`FREE` where none is); only the end-of-turn token at the script's end."""
+        turn_ids = list(prompt_ids[_turn_start(prompt_ids, self._tokenizer) :])
+        if not turn_ids:
+            variant, done, begun = self._next % len(self._ids), 0, 0
             self._next += 1
         else:
-            variant = next((i for i, turns in enumerate(self._texts) if text.startswith(turns[0])), 0)
-            turn = text.count(protocol.SANDBOX_CLOSE)
-        ids = self._ids[variant][turn] if turn < len(self._ids[variant]) else []
-        return [*ids, self._tokenizer.eos_token_id]
+            variant = self._variant(turn_ids)
+            done, begun = _outputs(turn_ids, token_pieces(self._tokenizer))
+        ids = self._ids[variant][done] if done < len(self._ids[variant]) else []
+        return [*ids[len(turn_ids) - begun :], self._tokenizer.eos_token_id]
+
+    def _variant(self, turn_ids: Sequence[int]) -> int:
+        def fits(plan: Sequence[int]) -> bool:
+            return all(planned in (FREE, got) for planned, got in zip(plan, turn_ids, strict=False))
+
+        return next((i for i, turns in enumerate(self._ids) if fits(turns[0])), 0)
+
+
+def _plan(turn: str | Sequence[str | int], tokenizer: Any) -> list[int]:
+    ids: list[int] = []
+    for part in [turn] if isinstance(turn, str) else turn:
+        ids += tokenizer.encode(part, add_special_tokens=False) if isinstance(part, str) else [FREE] * part
+    return ids
+
+
+def _turn_start(prompt_ids: Sequence[int], tokenizer: Any) -> int:
+    """Where the assistant turn's own tokens begin: after `<|im_start|>assistant` and its line break."""
+    turn_start = tokenizer.convert_tokens_to_ids('<|im_start|>')
+    header = len(tokenizer.encode('<|im_start|>assistant\n', add_special_tokens=False))
+    return len(prompt_ids) - list(reversed(prompt_ids)).index(turn_start) - 1 + header
+
+
+def _outputs(turn_ids: Sequence[int], pieces: TokenPieces) -> tuple[int, int]:
+    """How many sandbox outputs a turn holds, and the position after the token that completes the last one."""
+    text, count, begun = '', 0, 0
+    for i, token_id in enumerate(turn_ids, 1):
+        text = (text + pieces[token_id])[-2 * len(protocol.SANDBOX_CLOSE) :]
+        if protocol.SANDBOX_CLOSE in text:
+            text, count, begun = '', count + 1, i
+    return count, begun
 
 
 def force(logits_V: torch.Tensor, token_id: int) -> None:
-    """Leaves one token possible, in place. `logits_V` is float, shape (vocabulary,)."""
+    """Leaves one token possible, in place; all for `FREE`. `logits_V` is float, shape (vocabulary,)."""
+    if token_id == FREE:
+        return
     logits_V.fill_(float('-inf'))
     logits_V[token_id] = 0.0
 

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 
-
-class State(str, Enum):
-    """How a check came out."""
-
-    OK = 'ok'
-    WARNING = 'warning'
-    """It works, but something is worse than it could be."""
-    FAILED = 'failed'
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    name: str
-    state: State
-    text: str
-    """One line: what is there."""
-    details: tuple[str, ...] = ()
-    """Why, and what to do."""
+from .finding import Finding, State
+from .judge import check_judge
+from .machine import check_disk, check_flash_attention, check_gpu, check_ports, check_shared_memory
+from .versions import check_versions
 
 
 def check_sandbox() -> Finding:
@@ -59,5 +41,14 @@ def check_sandbox() -> Finding:
     return Finding('sandbox', State.OK if found.tier.value == 'A' else State.WARNING, text, tuple(details))
 
 
-CHECKS: list[Callable[[], Finding]] = [check_sandbox]
+CHECKS: list[Callable[[], Finding]] = [
+    check_versions,
+    check_gpu,
+    check_flash_attention,
+    check_sandbox,
+    check_judge,
+    check_disk,
+    check_shared_memory,
+    check_ports,
+]
 """All checks, in the order in which they are shown."""

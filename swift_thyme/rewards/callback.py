@@ -1,4 +1,4 @@
-"""`--callbacks thyme_rewards`: the rewards' own figures in the trainer's log, and from there in every reporter.
+"""`--callbacks thyme_rewards`: what rewards and rollouts did, in the trainer's log, and from there in every reporter.
 
 Owns the one use of the trainer's metrics store, which the host has no public way to write to; a test pins it.
 """
@@ -7,20 +7,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from accelerate.utils import gather_object
 from swift.callbacks.base import TrainerCallback
 
-from .orm import shared_desk
+from ..rollout_metrics import CollapseWatch, Tally, figures
+from .orm import shared_desk, take_tally
 
 PREFIX = 'thyme/'
 
 
 class RewardFigures(TrainerCallback):  # type: ignore[misc]
-    """Adds the figures of the last step's rewards, of this rank, before the host logs it."""
+    """Adds the figures of the last step, before the host logs it: rewards of this rank, rollouts of all."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._watch = CollapseWatch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Hands the figures over; the host averages them until it logs."""
+        """Hands the figures over; the host averages them until it logs. Every rank takes part."""
         desk = shared_desk()
-        figures, desk.latest = desk.latest, {}
-        for name, value in figures.items():
+        found, desk.latest = desk.latest, {}
+        total = sum(gather_object([take_tally()]), Tally())
+        if total.trajectories:
+            rollouts = figures(total)
+            if state.is_world_process_zero:
+                self._watch.observe(rollouts)
+            found = {**found, **{f'rollout/{name}': value for name, value in rollouts.items()}}
+        for name, value in found.items():
             if name != 'step':
                 self.trainer._metrics['train'][PREFIX + name].append(value)

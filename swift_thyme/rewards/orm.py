@@ -10,7 +10,7 @@ which the exchange between ranks needs. Judge calls run concurrently all the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,8 +19,11 @@ from swift.rewards import ORM
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError
+from ..host_patch import leave_out_untrained
+from ..host_run import remember_arguments
 from ..preflight import check_datasets
 from ..record import FOLDER, Recorder
+from ..rollout_metrics import Tally, tally
 from .desk import Desk
 from .formula import REWARD_PARTS, reward_value
 from .neutral import Scored, Sheet, fill_in
@@ -32,6 +35,9 @@ METRICS_FILE = 'thyme_rewards.jsonl'
 
 _DESKS: list[Desk] = []
 _RECORDERS: dict[str, Recorder] = {}
+_TALLIES: list[Tally] = []
+_COUNTED: list[Any] = []
+"""The batch that was counted last, so that several rewards count it once."""
 
 
 def shared_desk() -> Desk:
@@ -63,6 +69,21 @@ def exchange(sheet: Sheet) -> Sequence[Sheet]:
     return found
 
 
+def count_rollouts(infos: Sequence[Any]) -> None:
+    """Counts the rollouts of a batch once, whichever rewards see it."""
+    found = [info['thyme'] for info in infos if isinstance(info, Mapping) and isinstance(info.get('thyme'), Mapping)]
+    if [id(info) for info in found] != [id(info) for info in _COUNTED]:
+        _COUNTED[:] = found
+        _TALLIES.append(tally(found))
+
+
+def take_tally() -> Tally:
+    """What was counted on this rank since the last call."""
+    total = sum(_TALLIES, Tally())
+    _TALLIES.clear()
+    return total
+
+
 class ThymeReward(ORM):  # type: ignore[misc]
     """Base of the rewards: assesses the batch at the shared desk and weighs the parts it is for.
 
@@ -75,6 +96,8 @@ class ThymeReward(ORM):  # type: ignore[misc]
     def __init__(self, args: Any = None, **kwargs: Any) -> None:
         super().__init__(args, **kwargs)
         self.parts = REWARD_PARTS[self.reward]
+        remember_arguments(args)
+        leave_out_untrained()
         self.desk = shared_desk()
         self.desk.register(self.parts)
         check_datasets(getattr(args, 'dataset', None) or [], need_solution=bool(NEEDS_SOLUTION & set(self.parts)))
@@ -95,6 +118,7 @@ class ThymeReward(ORM):  # type: ignore[misc]
             require_solutions(cases, columns)
         if NEEDS_ROUNDS.intersection(self.parts):
             self._require_rounds(cases)
+        count_rollouts(columns.get('rollout_infos') or [])
         step = int(getattr(columns.get('trainer_state'), 'global_step', 0) or 0)
         sheets = exchange(self._sheet(cases, step))
         error = next((s.error for s in sheets if s.error is not None), None)

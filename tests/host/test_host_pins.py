@@ -67,6 +67,9 @@ SIGNATURES = {
         'training on exactly the sampled ids',
     ),
     'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
+    'swift.utils.utils:_patch_get_type_hints': ('', "reading the host's flags in `thyme sft|rlhf|…`"),
+    'swift.model:get_matched_model_meta': ('model_id_or_path', 'finding the template for a hub id'),
+    'swift.cli.main:parse_yaml_args': ('argv', 'the YAML form of the recipes'),
 }
 REGISTRIES = {
     'swift.template:TEMPLATE_MAPPING': 'templates',

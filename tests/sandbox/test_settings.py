@@ -108,6 +108,6 @@ def test_the_command_refuses_a_bad_timeout(monkeypatch, capsys):
 
 
 def test_doctor_names_the_tier_and_why(capsys):
-    assert cli.main(['doctor']) == 0
+    assert cli.main(['doctor', '--verbose']) == 0
     out = capsys.readouterr().out
     assert 'tier' in out and 'landlock' in out and 'seccomp' in out

@@ -1,0 +1,320 @@
+"""Measures rollouts: this package's scheme beside the release's, on one engine, with a scripted policy.
+
+    python benchmarks/rollout.py --model DIR [--engine vllm] [--n 64] [--prefix-caching on|off] [--json FILE]
+
+Every trajectory has a picture of its own, two code rounds that crop it, and an answer. What is sampled is forced by a
+logits processor (`demo.scripted`), so both schemes produce the same tokens; the engine's compute, the stop rules and
+the sandbox are real. The release's scheme differs in three things, which are also measured one by one: a second
+request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
+and snippets run one after another. `requests` and `prompt tokens` are counted, `engine s` is the time inside the
+engine; ratios are to this package's scheme in the host's own loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from swift.infer_engine.protocol import RequestConfig, RolloutInferRequest
+from swift.rollout.agent_loop import run_multi_turn
+
+from swift_thyme import protocol
+from swift_thyme.agent import Agent, AgentSettings, Step
+from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
+from swift_thyme.register import register_all
+from swift_thyme.rollout import ThymeScheduler
+from swift_thyme.sandbox import InputImage, local_sandbox
+
+WORDS = 'The number on the plate is far too small to be read at this size, so I look at it more closely. '
+CODE = (
+    '\n```python\nimport cv2\nimage = cv2.imread(image_path)\nx1, y1, x2, y2 = {box}\n'
+    'crop = image[y1:y2, x1:x2]\ncrop = cv2.resize(crop, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)\n'
+    "processed_path = 'crop_{n}.jpg'\ncv2.imwrite(processed_path, crop)\nprint(processed_path)\n```\n"
+)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """What a driver does as the release does it."""
+
+    name: str
+    second_request: bool = False
+    regenerate: bool = False
+    serial_sandbox: bool = False
+    host_loop: bool = False
+
+
+SCHEMES = (
+    Scheme('this package, host loop', host_loop=True),
+    Scheme('this package, bare loop'),
+    Scheme('+ second request', second_request=True),
+    Scheme('+ regeneration', regenerate=True),
+    Scheme('+ serial sandbox', serial_sandbox=True),
+    Scheme('release: all three', second_request=True, regenerate=True, serial_sandbox=True),
+)
+RELEASE_GENERATIONS = 5
+
+
+@dataclass
+class Counts:
+    """What one run cost."""
+
+    seconds: float = 0.0
+    engine_s: float = 0.0
+    sandbox_s: float = 0.0
+    requests: int = 0
+    prompt_tokens: int = 0
+    computed_tokens: int = 0
+    """Prompt tokens that no prefix cache held; equal to `prompt_tokens` on the transformers engine."""
+
+
+class Meter:
+    """An engine of the host, with every call counted."""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine, self.counts = engine, Counts()
+        inner = getattr(engine, 'engine', None)
+        if hasattr(inner, 'step'):
+            step = inner.step
+
+            def counted() -> Any:
+                outputs = step()
+                for output in outputs:
+                    if output.finished:
+                        self.counts.computed_tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+                return outputs
+
+            inner.step = counted
+        self._is_vllm = hasattr(inner, 'step')
+
+    def infer(self, requests: Sequence[Any], config: RequestConfig) -> list[Any]:
+        """One batch."""
+        start = time.perf_counter()
+        responses: list[Any] = self.engine.infer(list(requests), config, use_tqdm=False) if requests else []
+        self.counts.engine_s += time.perf_counter() - start
+        self.counts.requests += len(requests)
+        tokens = sum(getattr(r, 'response', r).usage.prompt_tokens for r in responses)
+        self.counts.prompt_tokens += tokens
+        if not self._is_vllm:
+            self.counts.computed_tokens += tokens
+        return responses
+
+
+def make_tasks(folder: Path, n: int, side_px: int) -> tuple[list[RolloutInferRequest], Path]:
+    """Requests with a noise picture each, and the script's file."""
+    rng = np.random.default_rng(0)
+    requests, script = [], []
+    for i in range(n):
+        path = folder / f'{i}.jpg'
+        noise = rng.integers(0, 256, (side_px * 3 // 4, side_px, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path, quality=80)
+        prompt = protocol.render_user_prompt('Which number?', [protocol.PromptImage(str(path), side_px, side_px)])
+        requests.append(RolloutInferRequest(messages=[{'role': 'user', 'content': prompt}], images=[str(path)]))
+    for variant in range(8):
+        boxes = [(10 * variant + 40, 60, 10 * variant + 40 + side_px // 4, 60 + side_px // 5 + k) for k in (0, 9)]
+        turns = [f'<think>Case {variant}. ' + WORDS * 4]
+        rounds = [protocol.CODE_OPEN + CODE.format(box=box, n=n) + protocol.CODE_CLOSE for n, box in enumerate(boxes)]
+        script.append([turns[0] + rounds[0], WORDS * 2 + rounds[1], WORDS + '</think>\n<answer>42</answer>'])
+    path = folder / 'script.json'
+    path.write_text(json.dumps(script), encoding='utf-8')
+    return requests, path
+
+
+def config_for(scheme: Scheme) -> RequestConfig:
+    """The request's settings; the same in every scheme but for the stop word."""
+    stop = [protocol.CODE_OPEN] if scheme.second_request else None
+    return RequestConfig(
+        max_tokens=1024, temperature=1.0, stop=stop, return_details=True, logprobs=True, top_logprobs=0
+    )
+
+
+def run_host_loop(meter: Meter, template: Any, requests: list[RolloutInferRequest], scheme: Scheme) -> list[str]:
+    """The host's multi-turn loop with this package's scheduler; returns the assistant texts."""
+    scheduler = ThymeScheduler(template=template, tokenizer=template.tokenizer, max_turns=8)
+    asyncio.run(scheduler.on_trajectory_start(requests))
+    config = config_for(scheme)
+
+    def rollout(batch: list[Any], config: RequestConfig) -> list[Any]:
+        return [_wrapped(r) for r in meter.infer(batch, config)]
+
+    outputs = run_multi_turn(requests, rollout(requests, config), scheduler, rollout, config, max_turns=8)
+    infos = [output.rollout_infos['thyme'] for output in outputs]
+    assert not any(info['quarantined'] for info in infos), next(i for i in infos if i['quarantined'])
+    return [info['text'] for info in infos]
+
+
+def _wrapped(response: Any) -> Any:
+    from swift.infer_engine.protocol import RolloutOutput
+
+    return response if isinstance(response, RolloutOutput) else RolloutOutput(response=response)
+
+
+class BareLoop:
+    """The smallest loop over the same agent, so that the release's habits can be switched on one by one."""
+
+    def __init__(self, meter: Meter, template: Any, requests: list[RolloutInferRequest], scheme: Scheme) -> None:
+        self.meter, self.template, self.requests, self.scheme = meter, template, requests, scheme
+        self.agents = [
+            Agent(local_sandbox(), [InputImage(Path(r.images[0]), r.images[0])], AgentSettings(max_rounds=8))
+            for r in requests
+        ]
+        self.opened = [''] * len(requests)
+        self.ids: list[list[int]] = [[] for _ in requests]
+
+    def run(self) -> list[str]:
+        """Generates until every trajectory has ended; returns the assistant texts."""
+        return asyncio.run(self._run())
+
+    async def _run(self) -> list[str]:
+        config = config_for(self.scheme)
+        generations = 0
+        while True:
+            live = [i for i, agent in enumerate(self.agents) if agent.stop_reason is None]
+            if not live and (not self.scheme.regenerate or generations >= RELEASE_GENERATIONS):
+                return [agent.text for agent in self.agents]
+            batch = list(range(len(self.requests))) if self.scheme.regenerate else live
+            responses = self.meter.infer([self.requests[i] for i in batch], config)
+            generations += 1
+            by_index = dict(zip(batch, responses, strict=True))
+            steps = [self._take(i, getattr(by_index[i], 'response', by_index[i]).choices[0]) for i in live]
+            start = time.perf_counter()
+            if self.scheme.serial_sandbox:
+                for step in steps:
+                    await step
+            else:
+                await asyncio.gather(*steps)
+            self.meter.counts.sandbox_s += time.perf_counter() - start
+
+    async def _take(self, i: int, choice: Any) -> None:
+        agent, request = self.agents[i], self.requests[i]
+        text, self.opened[i] = self.opened[i] + choice.message.content, ''
+        self.ids[i] += choice.token_ids
+        if protocol.opens_code(text):
+            self.opened[i] = text
+        else:
+            step = await agent.step(text, cut_by_length=choice.finish_reason == 'length')
+            self._append(i, step)
+        message = {'role': 'assistant', 'content': list(self.ids[i])}
+        request.messages = [*request.messages[:1], message]
+
+    def _append(self, i: int, step: Step) -> None:
+        if step.stop is None and step.turn.result is not None:
+            self.ids[i] += self.template.encode_output(step)
+            self.requests[i].images = [*self.requests[i].images, *(p.path for p in step.turn.result.images)]
+
+
+def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
+    """An engine of the host with the scripted template."""
+    register_all()
+    register_scripted()
+    common: dict[str, Any] = {'model_type': 'qwen2_5_vl', 'template_type': 'thyme_scripted'}
+    if args.engine == 'transformers':
+        import torch
+        from swift.infer_engine import TransformersEngine
+
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        return TransformersEngine(str(args.model), max_batch_size=args.n, torch_dtype=dtype, **common)
+    from swift.infer_engine import GRPOVllmEngine
+
+    return GRPOVllmEngine(
+        str(args.model),
+        use_async_engine=False,
+        max_model_len=args.max_model_len,
+        gpu_memory_utilization=args.memory,
+        enable_prefix_caching=prefix_caching,
+        max_num_seqs=max(args.n, 64),
+        limit_mm_per_prompt={'image': 10},
+        logprobs_mode='processed_logprobs',
+        engine_kwargs=json.loads(args.engine_kwargs),
+        **common,
+    )
+
+
+def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path) -> tuple[Counts, list[str]]:
+    """One run of one scheme on fresh requests; the prefix cache holds nothing of earlier runs."""
+    requests, _ = make_tasks(folder, args.n, args.side)
+    inner = getattr(engine, 'engine', None)
+    if hasattr(inner, 'reset_prefix_cache'):
+        inner.reset_prefix_cache()
+    meter = Meter(engine)
+    start = time.perf_counter()
+    if scheme.host_loop:
+        texts = run_host_loop(meter, engine.template, requests, scheme)
+    else:
+        texts = BareLoop(meter, engine.template, requests, scheme).run()
+    meter.counts.seconds = time.perf_counter() - start
+    if hasattr(inner, 'step'):
+        del inner.step
+    return meter.counts, texts
+
+
+def table(rows: dict[str, list[Counts]], n: int) -> list[str]:
+    """Markdown: medians over the repeats."""
+    base = statistics.median(c.seconds for c in rows[SCHEMES[0].name])
+    lines = [
+        '| scheme | s | trajectories/s | time ratio | requests | prompt tokens | computed | engine s |',
+        '|---|---|---|---|---|---|---|---|',
+    ]
+    for name, runs in rows.items():
+        seconds = statistics.median(c.seconds for c in runs)
+        engine_s = statistics.median(c.engine_s for c in runs)
+        one = runs[-1]
+        lines.append(
+            f'| {name} | {seconds:.2f} | {n / seconds:.2f} | {seconds / base:.2f} | {one.requests} '
+            f'| {one.prompt_tokens} | {one.computed_tokens} | {engine_s:.2f} |'
+        )
+    return lines
+
+
+def main() -> int:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--model', type=Path, required=True)
+    parser.add_argument('--engine', choices=['transformers', 'vllm'], default='transformers')
+    parser.add_argument('--n', type=int, default=64, help='trajectories in flight')
+    parser.add_argument('--side', type=int, default=1536, help='longer side of the pictures, px')
+    parser.add_argument('--repeats', type=int, default=3)
+    parser.add_argument('--prefix-caching', choices=['on', 'off'], default='on', help='vLLM only')
+    parser.add_argument('--max-model-len', type=int, default=16384)
+    parser.add_argument('--memory', type=float, default=0.6, help='share of the GPU memory for vLLM')
+    parser.add_argument('--engine-kwargs', default='{}', help='JSON for vLLM')
+    parser.add_argument('--json', type=Path, dest='json_path')
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _, script = make_tasks(folder, 1, args.side)
+        os.environ[SCRIPT_VARIABLE] = str(script)
+        engine = load_engine(args, args.prefix_caching == 'on')
+        rows: dict[str, list[Counts]] = {scheme.name: [] for scheme in SCHEMES}
+        expected: list[str] = []
+        for repeat in range(args.repeats + 1):
+            for scheme in SCHEMES:
+                counts, texts = measure(engine, args, scheme, folder)
+                expected = expected or sorted(texts)
+                assert sorted(texts) == expected, f'{scheme.name} sampled other text'
+                if repeat:  # the first is the warm-up
+                    rows[scheme.name].append(counts)
+                print(f'{repeat} {scheme.name}: {counts.seconds:.2f} s', file=sys.stderr, flush=True)
+    print(f'{args.engine}, {args.n} trajectories, prefix caching {args.prefix_caching}, {platform.machine()}')
+    print('\n'.join(table(rows, args.n)))
+    if args.json_path:
+        found = {name: [asdict(c) for c in runs] for name, runs in rows.items()}
+        args.json_path.write_text(json.dumps(found, indent=1), encoding='utf-8')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,95 @@
+"""The one place where the host is changed: what it has no hook for. Version-gated; `tests/host` pins what is touched.
+
+- `leave_out_untrained`: GRPO has no way to keep one row of a batch out of the loss (KL term included).
+- `greedy_continuations`: the host builds one set of sampling parameters for a whole batch; only used with
+  `THYME_SWITCH=stop_words`, for engines that take no logits processors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import swift
+from packaging.version import Version
+
+from .config import SamplingSettings
+from .errors import ConfigError
+from .sampling import token_pieces
+from .types import SegmentKind
+
+TESTED = (Version('4.6.0'), Version('4.7.0'))
+"""From the first, below the second."""
+
+
+def _require_tested(what: str, instead: str) -> None:
+    if not TESTED[0] <= Version(swift.__version__) < TESTED[1]:
+        raise ConfigError(
+            f'{what} changes the host in a place that is known for ms-swift {TESTED[0]} to below {TESTED[1]}, got '
+            f'{swift.__version__}; {instead}'
+        )
+
+
+def leave_out_untrained() -> None:
+    """Takes quarantined rollouts out of the loss mask of the GRPO trainer. Idempotent.
+
+    The template has made such a row short; one label is left in it, because the host cannot collate a row without
+    any. Here that one goes, too.
+
+    Raises:
+        ConfigError: the host is of a version in which the place is not known.
+    """
+    _require_tested('keeping rollouts out of the loss', 'install a version in that range')
+    from swift.rlhf_trainers import grpo_trainer
+
+    original = grpo_trainer.collate_to_grpo_micro_batch
+    if getattr(original, 'by_thyme', False):
+        return
+
+    def collate(samples: list[Any], template: Any, **kwargs: Any) -> tuple[dict[str, Any], Any]:
+        rows = [i for i, sample in enumerate(samples) if is_quarantined(sample)]
+        for i in rows:
+            if samples[i].rollout_logprobs:
+                samples[i].rollout_logprobs = [[0.0]]
+        inputs, batch = original(samples, template, **kwargs)
+        batch.completion_mask[rows] = False
+        return inputs, batch
+
+    collate.by_thyme = True  # type: ignore[attr-defined]
+    grpo_trainer.collate_to_grpo_micro_batch = collate
+
+
+def is_quarantined(sample: Any) -> bool:
+    """Whether the scheduler kept a sample of the host out of training."""
+    return bool(((sample.rollout_infos or {}).get('thyme') or {}).get('quarantined'))
+
+
+def greedy_continuations() -> None:
+    """Makes vLLM requests whose prompt ends inside code run at the code temperature. Idempotent.
+
+    Raises:
+        ConfigError: the host is of a version in which the place is not known.
+    """
+    _require_tested('THYME_SWITCH=stop_words', 'use THYME_SWITCH=processor, or a version in that range')
+    from swift.infer_engine.vllm_engine import VllmEngine
+
+    original = VllmEngine._add_request
+    if getattr(original, 'by_thyme', False):
+        return
+
+    def add_request(engine: Any, inputs: dict[str, Any], generation_config: Any, *args: Any, **kwargs: Any) -> Any:
+        tracker = token_pieces(engine.tokenizer).tracker(inputs['input_ids'])
+        if tracker.kind is SegmentKind.CODE:
+            generation_config = at_code_temperature(generation_config, SamplingSettings.from_env())
+        return original(engine, inputs, generation_config, *args, **kwargs)
+
+    add_request.by_thyme = True  # type: ignore[attr-defined]
+    VllmEngine._add_request = add_request
+
+
+def at_code_temperature(parameters: Any, settings: SamplingSettings) -> Any:
+    """A copy of vLLM's sampling parameters at the code temperature; without top-k, top-p and min-p where that is 0."""
+    changed = parameters.clone()
+    changed.temperature = settings.code_temperature
+    if settings.code_temperature == 0:
+        changed.top_p, changed.top_k, changed.min_p = 1.0, 0, 0.0
+    return changed

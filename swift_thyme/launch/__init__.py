@@ -1,0 +1,1 @@
+"""The host's commands with Thyme's settings filled in: `thyme sft|rlhf|rollout|infer|deploy`."""

@@ -1,0 +1,96 @@
+"""What `--O3 true` fills in: plugin, template, scheduler and mask. A flag that was given is never changed.
+
+Differs from the release: there `--O3` switches code paths inside a fork; here it only completes the host's own flags.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+
+from ..agent import AgentSettings
+from ..errors import ConfigError
+from .host import Method
+from .legacy import packaged_plugin
+from .words import Flags
+
+DEFAULT_TEMPLATE = 'thyme_qwen2_5_vl'
+"""Of the paper's backbone, Qwen2.5-VL; used when there is no model to look at."""
+_PLUGIN_NAME = 'thyme_plugin.py'
+
+
+class Stage(str, Enum):
+    """Stages of the method's SFT, which differ in what they train."""
+
+    ONE = '1'
+    TWO = '2'
+
+
+MASKS = {Stage.ONE: 'thyme_last_round', Stage.TWO: 'thyme'}
+"""Paper §3.3: stage 1 trains the last round, stage 2 every round. Sandbox output is never trained."""
+
+
+def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[Flags, list[str]]:
+    """Completes the flags of a Thyme run.
+
+    Args:
+        method: the host's command.
+        flags: what was given, in today's words.
+        stage: of SFT; 1 when not given.
+
+    Returns:
+        All flags, and one line for each that needs a word.
+
+    Raises:
+        ConfigError: the model belongs to no O3 template.
+    """
+    out, notes = dict(flags), []
+    plugins = out.get('external_plugins', ())
+    if not any(Path(plugin).name == _PLUGIN_NAME for plugin in plugins):
+        out['external_plugins'] = (*plugins, str(packaged_plugin()))
+    if 'template' not in out and (model := ''.join(out.get('model', ()))):
+        template, note = template_for(model)
+        out['template'] = (template,)
+        notes += [note] if note else []
+    if method is Method.SFT:
+        out.setdefault('loss_scale', (MASKS[stage or Stage.ONE],))
+    if method is Method.RLHF:
+        out.setdefault('rlhf_type', ('grpo',))
+    if method is Method.ROLLOUT or (method is Method.RLHF and out['rlhf_type'] == ('grpo',)):
+        out.setdefault('multi_turn_scheduler', ('thyme',))
+        out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
+    if method in (Method.INFER, Method.DEPLOY):
+        notes.append(
+            f'`swift {method.value}` has no multi-turn loop: it ends at the first block of code. '
+            '`thyme infer --question` runs the code'
+        )
+    return out, notes
+
+
+def template_for(model: str) -> tuple[str, str | None]:
+    """The O3 template type for a checkpoint folder or hub id, and a note where it had to be assumed.
+
+    Raises:
+        ConfigError: the model is of a family without an O3 template.
+    """
+    from swift.model import get_matched_model_meta
+
+    from ..template import TEMPLATE_CLASSES
+
+    config = Path(model) / 'config.json'
+    if config.is_file():
+        found = json.loads(config.read_text(encoding='utf-8')).get('model_type')
+        matches = [name for name, cls in TEMPLATE_CLASSES.items() if found in cls.hf_model_types]
+    else:
+        meta = get_matched_model_meta(model)
+        if meta is None:
+            return DEFAULT_TEMPLATE, f'no config.json to read in {model}: --template {DEFAULT_TEMPLATE} is assumed'
+        found = meta.model_type
+        matches = [name for name in TEMPLATE_CLASSES if name == f'thyme_{meta.template}']
+    if not matches:
+        raise ConfigError(
+            f'no O3 template for this model: got {found} from {model}; expected a model of '
+            f'{", ".join(sorted(TEMPLATE_CLASSES))}; use such a model or leave --O3 out'
+        )
+    return matches[0], None

@@ -1,0 +1,144 @@
+"""Puts memory and time together: the first setting that fits, in the order in which one would try them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import memory, time
+from .architecture import Architecture
+from .machine import Gpu
+from .memory import Engine, Memory, Sizes
+from .time import Rollouts, Step
+
+RESERVE = 0.92
+"""Share of a GPU's memory that a plan fills."""
+TEXT_TOKENS = 2048
+"""Of a row or trajectory, beside its pictures."""
+PIXEL_STEPS = (3_211_264, 2_408_448, 1_605_632, 1_003_520, 602_112, 401_408, 200_704)
+"""Picture sizes that are tried, the paper's first. Pixels."""
+LORA_SHARE = 0.005
+"""Parameters of LoRA of rank 16 beside all linear layers, as a share of the language model's."""
+ENOUGH_SEQUENCES = 4
+"""Trajectories for each GPU that an engine must hold at a time to be worth its weights."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained."""
+
+    model: Architecture
+    gpus: int
+    memory_gib: float
+    gpu: Gpu
+    pixels: int
+    images: int
+    batch: int
+    """Rows or trajectories of one step."""
+    rollouts: Rollouts = field(default_factory=Rollouts)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A setting that fits."""
+
+    tuner: str
+    zero: int
+    sizes: Sizes
+    tokens: int
+    memory: Memory
+    step: Step
+    accumulation: int
+    engine: Engine | None = None
+    offload: bool = False
+
+
+def plan_sft(job: Job) -> Plan | None:
+    """SFT: the lowest ZeRO stage at the wanted picture size, then LoRA, then smaller pictures."""
+    for sizes in _sizes(job):
+        for tuner, zero, share in _tuners(job, 2, 3):
+            need = memory.training(job.model, sizes, zero=zero, gpus=job.gpus, lora_share=share)
+            if need.total <= RESERVE * job.memory_gib:
+                step = _train_step(job, sizes, zero, share)
+                return Plan(tuner, zero, sizes, sizes.tokens(job.model), need, step, _accumulation(job))
+    return None
+
+
+def plan_rl(job: Job) -> Plan | None:
+    """GRPO in colocate: trainer, reference model and engine on the same GPUs."""
+    per_gpu = _accumulation(job)
+    for sizes in _sizes(job, returned=job.images - 1):
+        for tuner, zero, share in _tuners(job, 3):
+            full = tuner == 'full'
+            need = memory.training(job.model, sizes, zero=zero, gpus=job.gpus, lora_share=share, reference=full)
+            if need.total > RESERVE * job.memory_gib:
+                continue
+            found = _engine(job, need, sizes.tokens(job.model), per_gpu)
+            if found is not None:
+                step = _rl_step(job, sizes, zero, share, found[0], reference=full)
+                return Plan(tuner, zero, sizes, sizes.tokens(job.model), need, step, per_gpu, *found)
+    return None
+
+
+def _engine(job: Job, need: Memory, tokens: int, per_gpu: int) -> tuple[Engine, bool] | None:
+    """The first engine with room for enough trajectories, on few GPUs rather than with the trainer moved away."""
+    for gpus in (n for n in (1, 2, 4, 8) if job.gpus % n == 0):
+        for offload in (False, True):
+            engine = memory.colocated(
+                job.model,
+                memory_gib=job.memory_gib,
+                trainer_gib=0 if offload else need.held,
+                tokens=tokens,
+                wanted=per_gpu,
+                gpus=gpus,
+            )
+            if engine is not None and engine.sequences >= min(per_gpu, ENOUGH_SEQUENCES) * gpus:
+                return engine, offload
+    return None
+
+
+def _tuners(job: Job, *stages: int) -> list[tuple[str, int, float]]:
+    """What is tried in turn: all weights, then LoRA; one GPU has nothing to spread."""
+    if job.gpus == 1:
+        return [('full', 0, 1.0), ('lora', 0, LORA_SHARE)]
+    return [*(('full', stage, 1.0) for stage in stages), ('lora', 0, LORA_SHARE), ('lora', 3, LORA_SHARE)]
+
+
+def _sizes(job: Job, returned: int = 0) -> list[Sizes]:
+    steps = [job.pixels, *(p for p in PIXEL_STEPS if p < job.pixels)]
+    return [Sizes(TEXT_TOKENS, pixels, job.images, returned) for pixels in steps]
+
+
+def _accumulation(job: Job) -> int:
+    return max(1, -(-job.batch // job.gpus))
+
+
+def _train_step(job: Job, sizes: Sizes, zero: int, share: float) -> Step:
+    rows = job.batch / job.gpus
+    return Step(
+        train=time.train_s(job.model, sizes.tokens(job.model), sizes.pixels, sizes.images, rows, job.gpu, 4),
+        communicate=time.communicate_s(
+            job.model, zero=zero, gpus=job.gpus, accumulation=_accumulation(job), gpu=job.gpu, trained=share
+        ),
+    )
+
+
+def _rl_step(job: Job, sizes: Sizes, zero: int, share: float, engine: Engine, *, reference: bool) -> Step:
+    """Training counts the policy's 4 and one pass each for old log-probabilities and the reference."""
+    rows, r = job.batch / job.gpus, job.rollouts
+    tokens = TEXT_TOKENS + r.sampled_tokens + r.images * job.model.visual_tokens(sizes.pixels)
+    passes = 5 + int(reference)
+    return Step(
+        train=time.train_s(job.model, tokens, sizes.pixels, r.images, rows, job.gpu, passes),
+        communicate=time.communicate_s(
+            job.model, zero=zero, gpus=job.gpus, accumulation=_accumulation(job) * 1.5, gpu=job.gpu, trained=share
+        ),
+        generate=time.generate_s(job.model, sizes, r, sequences=rows, engine=engine, gpu=job.gpu),
+        sandbox=SANDBOX_S * r.code_blocks,
+        judge=JUDGE_S,
+    )
+
+
+SANDBOX_S = 1.0
+"""A round's code is awaited together: the slowest snippet of a batch. An assumption; the limit is 10 s."""
+JUDGE_S = 4.0
+"""The judges' answers of a step are awaited together. An assumption."""

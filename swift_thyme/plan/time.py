@@ -1,0 +1,91 @@
+"""Seconds of one optimizer step, phase by phase. Formulas: docs/recipes.md, "Time"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .architecture import Architecture
+from .machine import LINK_SHARE, MEMORY_SHARE, NODE_GB_PER_S, NODE_GPUS, PREFILL_SHARE, TRAIN_SHARE, Gpu
+from .memory import Engine, Sizes
+
+TFLOP = 1e12
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """What one trajectory is like on average."""
+
+    rounds: float = 2.0
+    """Generations."""
+    sampled_tokens: int = 700
+    """Over all rounds."""
+    images: float = 1.5
+    """Pictures, those of the question and those that code returned."""
+    code_blocks: float = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Seconds of one optimizer step."""
+
+    train: float
+    communicate: float
+    generate: float = 0.0
+    sandbox: float = 0.0
+    judge: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All phases, one after the other."""
+        return self.train + self.communicate + self.generate + self.sandbox + self.judge
+
+
+def forward_tflop(model: Architecture, tokens: float, pixels: int, images: float) -> tuple[float, float]:
+    """Operations of one forward pass over a row, 10^12: language model, vision tower."""
+    attention = 2 * model.layers * model.heads * model.head_dim * tokens**2  # causal: half of 4 n^2 d
+    dense = model.layers * model.layer_params + model.vocab * model.hidden
+    patches = images * model.visual_tokens(pixels) * model.merge**2
+    return (2 * dense * tokens + attention) / TFLOP, 2 * model.vision_params * patches / TFLOP
+
+
+def train_s(
+    model: Architecture, sizes_tokens: float, pixels: int, images: float, rows: float, gpu: Gpu, passes: int
+) -> float:
+    """Computing of `rows` rows on one GPU: `passes` forward equivalents of the language model, one of the vision tower.
+
+    A step with gradient checkpointing counts 4: forward, again in the backward pass, and a backward pass of two.
+    """
+    language, vision = forward_tflop(model, sizes_tokens, pixels, images)
+    return rows * (passes * language + vision * (passes // 4)) / (gpu.tflops * TRAIN_SHARE)
+
+
+def communicate_s(
+    model: Architecture, *, zero: int, gpus: int, accumulation: float, gpu: Gpu, trained: float = 1.0
+) -> float:
+    """Collectives of one step: ZeRO 2 reduces gradients each pass; ZeRO 3 also gathers the weights twice."""
+    if gpus == 1:
+        return 0.0
+    link = (gpu.link_gb_per_s if gpus <= NODE_GPUS else NODE_GB_PER_S) * LINK_SHARE * 1e9
+    share = (gpus - 1) / gpus
+    gradients = 2 * model.language_params * trained * share / link
+    weights = 2 * model.params * share / link
+    if zero == 3:
+        return accumulation * (gradients + 2 * weights)
+    return accumulation * gradients + weights * trained
+
+
+def generate_s(
+    model: Architecture, sizes: Sizes, rollouts: Rollouts, *, sequences: float, engine: Engine, gpu: Gpu
+) -> float:
+    """Generation of `sequences` trajectories for each GPU of an engine.
+
+    Prefill is bound by operations, once for each round with what is new in it; decoding by reading weights and cache.
+    """
+    prompt = sizes.text_tokens + rollouts.images * model.visual_tokens(sizes.pixels)
+    language, vision = forward_tflop(model, prompt, sizes.pixels, rollouts.images)
+    prefill = sequences * (language + vision) / (gpu.tflops * PREFILL_SHARE)
+    together = min(sequences * engine.gpus, engine.sequences)
+    cache = together * (prompt + rollouts.sampled_tokens / 2) * model.kv_bytes_per_token
+    read = (2 * model.language_params + cache) / engine.gpus
+    steps = rollouts.sampled_tokens * sequences * engine.gpus / together
+    return prefill + steps * read / (gpu.memory_tb_per_s * 1e12 * MEMORY_SHARE)

@@ -1,0 +1,72 @@
+"""A real RL step with code masked out and one trajectory that must not be trained, read back from the batch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_thyme.demo.host_command import HostCommand, run
+from swift_thyme.record import FOLDER, read_trajectories
+from swift_thyme.trace import read_batches
+from swift_thyme.verify import trained_ids
+
+from .conftest import CROP, GrpoRun, grpo_flags, run_environment, write_rl_rows
+
+pytestmark = pytest.mark.host
+
+SCRIPT = [
+    [CROP, 'It is 42.</think>\n<answer>42</answer>'],
+    ['<think>I draw <|image_pad|> myself.</think>\n<answer>42</answer>'],
+    ['<think>Compute. <code>\nprint(6 * 7)\n</code>', 'It is 41.</think>\n<answer>41</answer>'],
+    ['<think>Easy.</think>\n<answer>42</answer>'],
+]
+"""One group: a crop, a picture token that the policy made up, a computation, no code."""
+
+
+@pytest.fixture(scope='module')
+def masked_run(tiny: Path, judge_address: str, tmp_path_factory: pytest.TempPathFactory) -> GrpoRun:
+    """Two steps with `THYME_TRAIN_CODE=mask` and a KL term."""
+    folder = tmp_path_factory.mktemp('grpo-masked')
+    script = folder / 'script.json'
+    script.write_text(json.dumps(SCRIPT), encoding='utf-8')
+    flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out', callbacks='thyme_rewards', beta=0.01)
+    env = run_environment(script, judge_address, folder / 'batches') | {'THYME_TRAIN_CODE': 'mask'}
+    run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
+    return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
+
+
+def test_the_made_up_picture_leaves_one_end_token_and_the_others_are_trained(
+    masked_run: GrpoRun, tokenizer: Any
+) -> None:
+    trained = [trained_ids(row) for batch in masked_run.batches for row in batch]
+    assert len(trained) == 8 and trained.count([tokenizer.eos_token_id]) == 2, 'host_patch masks those two'
+    reasons = [t['quarantine_reason'] for t in masked_run.trajectories if t['quarantined']]
+    assert len(reasons) == 2 and all('picture tokens' in reason for reason in reasons)
+
+
+def test_what_is_trained_is_what_was_sampled_outside_code(masked_run: GrpoRun, tokenizer: Any) -> None:
+    texts = {tokenizer.decode(trained_ids(row)) for batch in masked_run.batches for row in batch}
+    assert {text.replace('<|im_end|>', '') for text in texts} - {''} == {
+        '<think>The number is small, so I crop it. <code>\nIt is 42.</think>\n<answer>42</answer>',
+        '<think>Compute. <code>\nIt is 41.</think>\n<answer>41</answer>',
+        '<think>Easy.</think>\n<answer>42</answer>',
+    }
+
+
+def test_every_segment_says_its_temperature(masked_run: GrpoRun) -> None:
+    found = {(s['kind'], s['temperature']) for t in masked_run.trajectories for x in t['turns'] for s in x['segments']}
+    assert found == {('text', 1.0), ('code', 0.0)}
+
+
+def test_rollout_figures_are_in_the_trainers_log(masked_run: GrpoRun) -> None:
+    lines = (masked_run.output_dir / 'logging.jsonl').read_text().splitlines()
+    logged = next(line for line in map(json.loads, lines) if 'thyme/rollout/rounds' in line)
+    assert logged['thyme/rollout/quarantined'] == 1.0
+    assert logged['thyme/rollout/tool_use_rate'] == 0.5
+    assert logged['thyme/rollout/code_ok_rate'] == 1.0
+    assert logged['thyme/rollout/rounds'] == 1.5
+    assert logged['thyme/rollout/stop/answer'] == 1.0
+    assert logged['thyme/rollout/tokens/image'] > 0
