@@ -16,6 +16,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -219,7 +220,8 @@ class _Call:
         while not (thinking.done() and events.empty()):
             if events.empty():
                 getting = asyncio.ensure_future(events.get())
-                await asyncio.wait({getting, thinking}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {getting, thinking}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not getting.done():
                     getting.cancel()
                     continue
