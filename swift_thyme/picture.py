@@ -1,7 +1,7 @@
 """Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these.
 
-Owns finding and keeping them, and the memory of rows whose pictures an engine could not take: the host encodes a batch of prompts
-together, and one that raises would end the whole batch.
+Owns finding and keeping them, and the memory of rows whose pictures an engine could not take: the host encodes a batch
+of prompts together, and one that raises would end the whole batch.
 """
 
 from __future__ import annotations
