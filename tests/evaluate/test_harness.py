@@ -19,8 +19,11 @@ from swift_thyme.errors import ConfigError, ThymeError
 from swift_thyme.evaluate.harness import evalscope, vlmevalkit
 from swift_thyme.evaluate.harness.command import HarnessRun, execute, model_arguments, require
 from swift_thyme.evaluate.harness.server import is_healthy, served, served_name
+from swift_thyme.infer import Reply
 from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments
 from swift_thyme.rewards.rules.letter import letter_of
+from swift_thyme.serve.replies import Replier
+from swift_thyme.types import StopReason, Turn
 
 QUESTION = 'Colour?\n(A) red\n(B) deep blue\n(C) none of these\nAnswer with the letter.'
 KIT = os.environ.get('THYME_HARNESS_PYTHON', '')
@@ -44,6 +47,13 @@ def test_an_answer_that_takes_no_single_option_is_left_alone(answer: str) -> Non
 
 def test_an_answer_to_a_question_without_options_is_left_alone() -> None:
     assert letter_of('How many?', 'Four') == 'Four'
+
+
+def test_the_server_answers_by_letter_only_when_it_is_told_to() -> None:
+    text = '<think>Dark.</think><answer>Deep blue</answer>'
+    reply = Reply((Turn(text),), StopReason.ANSWER, 'Deep blue')
+    contents = [Replier('m', 'id', asked).whole(reply)['choices'][0]['message']['content'] for asked in (QUESTION, '')]
+    assert contents == ['B', 'Deep blue']
 
 
 def test_vlmevalkit_is_given_names_of_data_sets_and_stems_of_files(tmp_path: Path) -> None:
