@@ -32,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
     'score': ('swift_thyme.rewards.cli', 'score completions on stdin: format, rule verdict, with a judge the reward'),
     'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
+    'demo': ('swift_thyme.demo.web.cli', 'ask a model about a picture in the browser'),
+    'report': ('swift_thyme.report.cli', 'draw how a training run went, as one HTML file'),
+    'view': ('swift_thyme.view.cli', 'show saved trajectories as one HTML file'),
 }
 """Command → (module, one line of help)."""
 

@@ -145,9 +145,11 @@ def turn_json(turn: Turn) -> dict[str, Any]:
     if turn.result is not None:
         info |= {
             'outcome': turn.result.outcome.value,
+            'raw_outcome': turn.result.raw_outcome.value if turn.result.raw_outcome else None,
             'sandbox_text': turn.result.text,
             'images': [image.path for image in turn.result.images],
             'repairs': list(turn.result.repairs),
+            'repairs_seen': list(turn.result.repairs_seen),
             'elapsed_s': turn.result.elapsed_s,
         }
     return info

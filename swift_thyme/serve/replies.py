@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import mimetypes
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .. import protocol
@@ -50,6 +53,8 @@ class Replier:
     trajectory_id: str
     question: str = ''
     """The user's words, where answers are to be reduced to the letter of the option they take."""
+    events: bool = False
+    """Whether chunks carry what the sandbox did (`thyme_event`)."""
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, reply: Reply, stop: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -81,7 +86,12 @@ class Replier:
             text = event.output
         else:
             return None
-        return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}) if text else None
+        more: dict[str, Any] = (
+            {'thyme_event': sandbox_event(event)} if self.events and isinstance(event, SandboxReplied) else {}
+        )
+        if not text and not more:
+            return None
+        return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}, **more)
 
     def last(self, reply: Reply, stop: tuple[str, ...] = (), *, include_usage: bool = False) -> bytes:
         """The chunks that close a stream: the answer, why it ended, the usage if asked for."""
@@ -125,6 +135,23 @@ class Replier:
 def event_bytes(body: dict[str, Any]) -> bytes:
     """One event of a stream: a `data:` line and nothing else, which is all that the host's client reads."""
     return b'data: ' + json.dumps(body, ensure_ascii=False).encode() + b'\n\n'
+
+
+def sandbox_event(event: SandboxReplied) -> dict[str, Any]:
+    """What became of a snippet, as plain JSON values, its pictures as data URLs: for clients that show the work."""
+    result = event.result
+    return {
+        'outcome': result.outcome.value,
+        'text': result.text,
+        'repairs': list(result.repairs),
+        'elapsed_s': result.elapsed_s,
+        'images': [_data_url(Path(image.path)) for image in result.images],
+    }
+
+
+def _data_url(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or 'application/octet-stream'
+    return f'data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}'
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
