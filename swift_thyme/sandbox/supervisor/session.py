@@ -217,9 +217,10 @@ class Session:
             event = late if late is not None and late[0] == LOST else event
         if event[0] in (ENDED, LOST):
             if event[0] == LOST:
-                event = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S)
-                if event is None:
+                ended = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S)
+                if ended is None:
                     raise Killed('how it ended is not known')
+                event = ended
             status = int(event[1])
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
                 raise Killed('SIGKILL')
