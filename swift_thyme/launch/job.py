@@ -55,6 +55,8 @@ class Job:
     @property
     def _deepspeed(self) -> list[str]:
         launcher = ['deepspeed', f'--hostfile={self.options.hostfile}', '--no_local_rank']
+        where = dict(self.settings.shown)
+        launcher += [f'--{name.lower()}={where[name]}' for name in ('MASTER_ADDR', 'MASTER_PORT') if name in where]
         return [*launcher, '--module', f'swift.cli.{self.method.value}']
 
     @property
@@ -100,10 +102,10 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
         job.notes += more
     elif method.trains:
         job.notes.append(f'no --O3 true: this is plain `swift {method.value}`, nothing of Thyme is filled in')
+    check(method, job.flags)
     if method.trains:
         _accumulation(job)
         _resume(job)
-    check(method, job.flags)
     _pictures(job)
     _paths(job)
     _machine(job)
@@ -216,6 +218,9 @@ def _paths(job: Job) -> None:
             job.notes.append(f'{name} does not exist here')
 
 
+_LAUNCHER_SETS = ('CUDA_VISIBLE_DEVICES', 'NPROC_PER_NODE', 'NNODES', 'NODE_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+
+
 def _machine(job: Job) -> None:
     """Processes need a GPU each; other nodes of a hostfile get no variables but those of `.deepspeed_env`."""
     if job.options.hostfile is not None:
@@ -232,9 +237,6 @@ def _machine(job: Job) -> None:
             raise ConfigError(
                 f'more processes than GPUs: got NPROC_PER_NODE={wanted}, {here} GPUs are visible; set NPROC_PER_NODE'
             )
-
-
-_LAUNCHER_SETS = ('CUDA_VISIBLE_DEVICES', 'NPROC_PER_NODE', 'NNODES', 'NODE_RANK', 'MASTER_ADDR', 'MASTER_PORT')
 
 
 def _relative(flags: Flags) -> Flags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,21 +32,24 @@ class Separation:
         return self.folder / f'{stem}-{_WITH}.jsonl', self.folder / f'{stem}-{_WITHOUT}.jsonl'
 
     def write(self) -> tuple[int, int]:
-        """Writes both files, row by row; returns how many rows went to each.
+        """Writes both files, row by row; returns how many rows went to each. Several nodes may do so at once.
 
         Raises:
             DataError: a line is no JSON object.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         counts = [0, 0]
+        unfinished = [part.with_suffix(f'.{uuid.uuid4().hex}') for part in self.parts]
         with ExitStack() as stack:
             lines = stack.enter_context(self.source.open(encoding='utf-8'))
-            files = [stack.enter_context(part.open('w', encoding='utf-8')) for part in self.parts]
+            files = [stack.enter_context(path.open('w', encoding='utf-8')) for path in unfinished]
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     which = int(not _has_pictures(line, self.source, number))
                     counts[which] += 1
                     files[which].write(line.rstrip('\n') + '\n')
+        for path, part in zip(unfinished, self.parts, strict=True):
+            path.replace(part)
         return counts[0], counts[1]
 
 

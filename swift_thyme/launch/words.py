@@ -42,7 +42,8 @@ def is_config(word: str) -> bool:
 
 
 def _groups(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    name, values = '', []
+    name = ''
+    values: list[str] = []
     for word in words:
         if word.startswith('--') and len(word) > 2:
             if name:
@@ -99,6 +100,19 @@ def to_yaml(flags: Mapping[str, Sequence[str]], env: Mapping[str, str]) -> str:
     import yaml
 
     content: dict[str, Any] = {'ENV': dict(env)} if env else {}
-    content |= {name: [*values] if len(values) != 1 else values[0] for name, values in flags.items()}
+    for name, values in flags.items():
+        plain = [_plain(value) for value in values]
+        content[name] = plain[0] if len(plain) == 1 else plain
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10_000)
     return text
+
+
+def _plain(word: str) -> Any:
+    """A word as the number or truth value that it spells, where it comes back as the same word."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(word)
+    except yaml.YAMLError:
+        return word
+    return value if isinstance(value, (bool, int, float)) and _word(value) == word else word

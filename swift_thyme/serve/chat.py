@@ -166,7 +166,8 @@ class _Call:
 
     async def _turn(self, chat: ChatRequest) -> None:
         async with self.house.admission.run():
-            await self._answer(chat)
+            with tempfile.TemporaryDirectory(dir=self.house.folder) as shown:
+                await self._answer(chat, Path(shown))
 
     async def _take_in(self, folder: Path) -> ChatRequest:
         settings = self.house.settings
@@ -192,8 +193,10 @@ class _Call:
             raise ApiError(413, f'the body is larger than the {most >> 20} MiB that this server takes')
         return bytes(content)
 
-    async def _answer(self, chat: ChatRequest) -> None:
-        replier = Replier(self.house.names[0], self.trajectory_id)
+    async def _answer(self, chat: ChatRequest, shown: Path) -> None:
+        """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
+        asked = chat.question.text if self.house.settings.letters else ''
+        replier = Replier(self.house.names[0], self.trajectory_id, asked, chat.events)
         events: asyncio.Queue[Event] = asyncio.Queue()
         folder = self.house.settings.save / self.trajectory_id if self.house.settings.save is not None else None
         thinking = asyncio.ensure_future(
@@ -202,7 +205,7 @@ class _Call:
                 sampling=chat.sampling,
                 tools=chat.tools and self.house.settings.tools,
                 on_event=events.put_nowait if chat.stream else None,
-                output_dir=folder / 'images' if folder is not None else None,
+                output_dir=folder / 'images' if folder is not None else shown if chat.events else None,
             )
         )
         try:

@@ -373,7 +373,13 @@ def grpo_qwen3_vl(bench: Bench) -> Result:
 
 
 def sft_hostfile(bench: Bench) -> Result:
-    """`scripts/sft_stage1.sh` started by DeepSpeed from a hostfile that names this node."""
+    """`scripts/sft_stage1.sh` started by DeepSpeed from a hostfile that names this node.
+
+    DeepSpeed asks the node for its name by ssh; a stand-in runs that here, since test machines run no ssh server.
+    """
+    ssh = bench.work / 'bin' / 'ssh'
+    ssh.write_text('#!/bin/sh\nwhile [ "$1" != localhost ]; do shift; done\nshift\nexec "$@"\n', encoding='utf-8')
+    ssh.chmod(0o755)
     hostfile = bench.work / 'hostfile'
     hostfile.write_text(f'localhost slots={max(1, bench.gpus)}\n', encoding='utf-8')
     env = {k: v for k, v in bench.environment().items() if k != 'CUDA_VISIBLE_DEVICES'}

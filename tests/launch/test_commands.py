@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,8 +20,14 @@ def test_dry_run_prints_the_command_and_runs_nothing(
 
 def test_the_process_becomes_the_hosts_command(model: Path, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr('os.execvp', lambda _, argv: seen.append(argv))
-    cli.main(['sft', '--O3', 'true', '--model', str(model), '--dataset', str(rows)])
+
+    def become(_: str, argv: list[str]) -> NoReturn:
+        seen.append(argv)
+        raise SystemExit
+
+    monkeypatch.setattr('os.execvp', become)
+    with pytest.raises(SystemExit):
+        cli.main(['sft', '--O3', 'true', '--model', str(model), '--dataset', str(rows)])
     assert seen[0][:5] == ['env', sys.executable, '-m', 'swift.cli.main', 'sft']
 
 
@@ -53,5 +60,5 @@ def test_infer_is_a_question_unless_the_words_are_the_hosts(words: list[str], ho
 
 def test_a_question_reaches_the_question_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main(['infer', '--model', 'm'])
-    assert '--question' in capsys.readouterr().err
+        cli.main(['infer', '--model', 'm', '--question'])
+    assert 'thyme infer: error: argument --question' in capsys.readouterr().err
