@@ -9,8 +9,8 @@ EXTRAS = {
     'deepspeed': ['deepspeed>=0.17'],
     'flash': ['flash-attn>=2.7'],
     'demo': ['gradio>=5,<7'],
-    'eval': ['ms-vlmeval', 'evalscope>=1.0'],
-    'dev': ['hypothesis', 'mypy', 'playwright', 'pytest', 'pytest-timeout', 'ruff'],
+    'eval': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
+    'dev': ['hypothesis', 'mypy', 'playwright', 'pytest', 'pytest-timeout', 'pytest-xdist', 'ruff'],
 }
 
 setup(
@@ -66,5 +66,8 @@ setup(
         'font-caladea',  # Apache-2.0
     ],
     extras_require=EXTRAS,
-    entry_points={'console_scripts': ['thyme = swift_thyme.cli:main']},
+    entry_points={
+        'console_scripts': ['thyme = swift_thyme.cli:main'],
+        'lmms_eval.models': ['thyme = swift_thyme.evaluate.harness.lmms_eval_manifest:manifest'],
+    },
 )

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'deploy': ('swift_thyme.launch.cli', "the host's OpenAI-compatible server, likewise"),
     'infer': ('swift_thyme.launch.infer_cli', "ask a model one question about a picture, or the host's infer"),
     'serve': ('swift_thyme.serve.cli', 'serve a model with its sandbox behind the OpenAI API'),
+    'eval': ('swift_thyme.evaluate.cli', 'score a model: synthetic sets, local files, VLMEvalKit, evalscope'),
+    'audit': ('swift_thyme.audit.cli', 'did the tool cause the answer? the same items under four conditions'),
     'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),

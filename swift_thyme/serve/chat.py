@@ -188,7 +188,8 @@ class _Call:
 
     async def _answer(self, chat: ChatRequest, shown: Path) -> None:
         """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
-        replier = Replier(self.house.names[0], self.trajectory_id, events=chat.events)
+        asked = chat.question.text if self.house.settings.letters else ''
+        replier = Replier(self.house.names[0], self.trajectory_id, asked, chat.events)
         events: asyncio.Queue[Event] = asyncio.Queue()
         folder = self.house.settings.save / self.trajectory_id if self.house.settings.save is not None else None
         thinking = asyncio.ensure_future(

@@ -14,6 +14,7 @@ from .. import protocol
 from ..agent import assistant_text
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
+from ..rewards.rules.letter import letter_of
 from ..types import Outcome, StopReason, Trajectory
 
 _CUT_SHORT = (StopReason.LENGTH, StopReason.ROUND_LIMIT, StopReason.IMAGE_LIMIT, StopReason.REPETITION)
@@ -50,6 +51,8 @@ class Replier:
 
     model: str
     trajectory_id: str
+    question: str = ''
+    """The user's words, where answers are to be reduced to the letter of the option they take."""
     events: bool = False
     """Whether chunks carry what the sandbox did (`thyme_event`)."""
     created: int = field(default_factory=lambda: int(time.time()))
@@ -59,7 +62,7 @@ class Replier:
         reasoning = assistant_text(reply.turns)
         message = {
             'role': 'assistant',
-            'content': answer_text(reply, stop),
+            'content': self._content(reply, stop),
             'reasoning_content': reasoning,
             'reasoning': reasoning,
         }
@@ -92,7 +95,7 @@ class Replier:
 
     def last(self, reply: Reply, stop: tuple[str, ...] = (), *, include_usage: bool = False) -> bytes:
         """The chunks that close a stream: the answer, why it ended, the usage if asked for."""
-        chunks = self._chunk({'content': answer_text(reply, stop)})
+        chunks = self._chunk({'content': self._content(reply, stop)})
         summary = {'thyme': self.summary(reply)}
         chunks += self._chunk({'content': ''}, finish_reason(reply), **summary)
         if include_usage:
@@ -115,6 +118,10 @@ class Replier:
             'attempts': len(reply.earlier) + 1,
             'fell_back': reply.fell_back,
         }
+
+    def _content(self, reply: Reply, stop: tuple[str, ...]) -> str:
+        text = answer_text(reply, stop)
+        return letter_of(self.question, text) if self.question else text
 
     def _head(self, kind: str) -> dict[str, Any]:
         ident = f'chatcmpl-{self.trajectory_id}'
