@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 _ID = re.compile(r'[\w.:-]{1,128}')
 _GONE = 499
 """The status under which a request is counted whose client went away."""
+_CUT_OFF = 503
 
 
 @dataclass
@@ -102,14 +103,18 @@ class _Call:
     status: int = 200
     """What is counted."""
     streaming: bool = False
-    gone: bool = False
+    request_id: str = ''
+    note: str = ''
+    """For the log."""
 
     async def run(self) -> None:
         given = self.request.headers.get('x-request-id', '')
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
-        self.note = ''
         try:
             await self._guarded()
+        except asyncio.CancelledError:  # the server's time to stop is over
+            self.status = _CUT_OFF
+            raise
         finally:
             seconds = time.monotonic() - self.start
             self.house.metrics.request(self.status, seconds)

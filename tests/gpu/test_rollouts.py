@@ -24,6 +24,7 @@ from ..host.conftest import (
     NEEDS_VLLM,
     VLLM_FLAGS,
     GrpoRun,
+    gpu,
     grpo_flags,
     judge_address,
     rollout_server,
@@ -184,7 +185,7 @@ def test_tensor_parallel_two(shaped: Path, script: Path, judge_address: str, tmp
         gradient_checkpointing='true',
         deepspeed='zero2',
         env_NPROC_PER_NODE=2,
-        env_CUDA_VISIBLE_DEVICES='0,1',
+        env_CUDA_VISIBLE_DEVICES=f'{gpu(0)},{gpu(1)}',
     )
     verify(found, 32)
     differences = logged(found.output_dir, 'rollout_correction/log_ppl_diff')

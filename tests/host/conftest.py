@@ -131,6 +131,11 @@ def run_environment(script: Path, judge: str, batches: Path) -> dict[str, str]:
     }
 
 
+def gpu(i: int) -> str:
+    """The i-th of the GPUs that this process may use, for `CUDA_VISIBLE_DEVICES` of a child."""
+    return os.environ.get('CUDA_VISIBLE_DEVICES', '0,1').split(',')[i]
+
+
 def vllm_works() -> bool:
     """Whether vLLM and a GPU are here: the two vLLM ways of generating need both."""
     import importlib.util
@@ -174,7 +179,7 @@ def rollout_server(model: Path, script: Path, log: Path, port: int, **flags: obj
         **flags,
     }
     words = HostCommand('rollout', flags).words
-    env = {**os.environ, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': '1'}
+    env = {**os.environ, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': gpu(1)}
     with log.open('w') as file:
         process = subprocess.Popen(
             [sys.executable, '-m', 'swift.cli.rollout', *words[2:]],
@@ -222,7 +227,7 @@ def grpo_run(
     env = run_environment(script_file, judge_address, folder / 'batches')
     if request.param != 'transformers':
         flags |= {'use_vllm': 'true', 'vllm_mode': request.param, 'torch_dtype': 'bfloat16'}
-        env['CUDA_VISIBLE_DEVICES'] = '0'
+        env['CUDA_VISIBLE_DEVICES'] = gpu(0)
     with ExitStack() as stack:
         if request.param == 'colocate':
             flags |= {**VLLM_FLAGS, 'sleep_level': 0, 'log_rollout_offpolicy_metrics': 'true'}
