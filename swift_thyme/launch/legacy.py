@@ -75,15 +75,11 @@ def translate(method: Method, flags: Flags, *, o3: bool) -> Translation:
     out: Flags = {}
     warnings: list[str] = []
     for name, values in flags.items():
-        if name in known:
-            out[name] = values
-        elif name in RENAMED and RENAMED[name] in known:
+        if name not in known and name in RENAMED and RENAMED[name] in known:
             warnings.append(f'--{name} is --{RENAMED[name]} today')
             out.setdefault(RENAMED[name], values)
-        elif name in REMOVED:
+        elif name not in known and name in REMOVED:
             warnings.append(f'--{name} is left out: {REMOVED[name]}')
-        elif name == 'stop_words' and o3:
-            out[name] = values  # for _stop_words to explain, also where the host has no such flag
         else:
             out[name] = values
     rules: list[Callable[[Flags], str | None]] = [_reward_scale, _release_plugin, _system_file]
