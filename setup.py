@@ -9,8 +9,8 @@ EXTRAS = {
     'deepspeed': ['deepspeed>=0.17'],
     'flash': ['flash-attn>=2.7'],
     'demo': ['gradio>=5,<7'],
-    'eval': ['ms-vlmeval', 'evalscope>=1.0'],
-    'dev': ['hypothesis', 'mypy', 'pytest', 'pytest-timeout', 'ruff'],
+    'eval': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
+    'dev': ['hypothesis', 'mypy', 'playwright', 'pytest', 'pytest-timeout', 'pytest-xdist', 'ruff'],
 }
 
 setup(
@@ -22,7 +22,17 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=['swift_thyme', 'swift_thyme.*']),
-    package_data={'swift_thyme': ['py.typed', '**/*.txt', '**/*.html', '**/*.json', 'launch/host_plugin/*.py']},
+    package_data={
+        'swift_thyme': [
+            'py.typed',
+            '**/*.txt',
+            '**/*.html',
+            '**/*.css',
+            '**/*.js',
+            '**/*.json',
+            'launch/host_plugin/*.py',
+        ]
+    },
     install_requires=[
         'ms-swift>=4.6,<4.7',
         'torch',
@@ -47,6 +57,7 @@ setup(
         'pybase64',  # decodes base64 pictures 7 to 35 times as fast as the standard library
         'tqdm',
         'jinja2',  # the data report
+        'pygments',  # colours of code in the viewer
         'matplotlib',  # snippets draw with it; charts in synthetic data
         'scikit-image',  # its wheel carries the real pictures of the synthetic scenes
         'font-source-sans-pro',  # fonts of the synthetic scenes, the same on every machine (OFL-1.1)
@@ -55,5 +66,8 @@ setup(
         'font-caladea',  # Apache-2.0
     ],
     extras_require=EXTRAS,
-    entry_points={'console_scripts': ['thyme = swift_thyme.cli:main']},
+    entry_points={
+        'console_scripts': ['thyme = swift_thyme.cli:main'],
+        'lmms_eval.models': ['thyme = swift_thyme.evaluate.harness.lmms_eval_manifest:manifest'],
+    },
 )

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'deploy': ('swift_thyme.launch.cli', "the host's OpenAI-compatible server, likewise"),
     'infer': ('swift_thyme.launch.infer_cli', "ask a model one question about a picture, or the host's infer"),
     'serve': ('swift_thyme.serve.cli', 'serve a model with its sandbox behind the OpenAI API'),
+    'eval': ('swift_thyme.evaluate.cli', 'score a model: synthetic sets, local files, VLMEvalKit, evalscope'),
+    'audit': ('swift_thyme.audit.cli', 'did the tool cause the answer? the same items under four conditions'),
     'synth': ('swift_thyme.data.synth.cli', 'make tasks with known truth: evaluation, RL and SFT rows'),
     'prepare': ('swift_thyme.data.prepare.cli', 'turn public data sets into rows the host trains on'),
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
@@ -30,6 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
     'score': ('swift_thyme.rewards.cli', 'score completions on stdin: format, rule verdict, with a judge the reward'),
     'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
+    'demo': ('swift_thyme.demo.web.cli', 'ask a model about a picture in the browser'),
+    'report': ('swift_thyme.report.cli', 'draw how a training run went, as one HTML file'),
+    'view': ('swift_thyme.view.cli', 'show saved trajectories as one HTML file'),
 }
 """Command → (module, one line of help)."""
 

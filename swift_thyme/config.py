@@ -194,6 +194,11 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
     return found | base
 
 
+def child_env(**more: str) -> dict[str, str]:
+    """The environment of a process that this package starts: its own, with further variables."""
+    return {**os.environ, **more}
+
+
 class Convention(str, Enum):
     """Whose wording of a rule applies where the paper and the release differ."""
 

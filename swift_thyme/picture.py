@@ -1,7 +1,7 @@
 """Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these.
 
-Owns reading them, and the memory of rows whose pictures an engine could not take: the host encodes a batch of prompts
-together, and one that raises would end the whole batch.
+Owns finding and keeping them, and the memory of rows whose pictures an engine could not take: the host encodes a batch
+of prompts together, and one that raises would end the whole batch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import Image
 from .errors import DataError
 
 _MAX_PATH_CHARS = 4096
+_SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
 
 def resolve(picture: Any) -> Path | bytes:
@@ -88,6 +89,22 @@ def is_file(path: str | Path) -> bool:
         return len(str(path)) < _MAX_PATH_CHARS and Path(path).is_file()
     except (OSError, ValueError):
         return False
+
+
+def save(content: bytes, folder: Path) -> Path:
+    """Keeps a picture's encoded bytes in a folder, under a name made of them; equal pictures are kept once.
+
+    Returns:
+        The file's path. The file is whole or not there.
+    """
+    suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
+    target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix('.part')
+        partial.write_bytes(content)
+        partial.replace(target)
+    return target
 
 
 class BadRows:

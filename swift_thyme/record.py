@@ -7,7 +7,6 @@ the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import threading
@@ -22,7 +21,6 @@ from .types import Outcome, Trajectory, Turn
 
 SCHEMA = 1
 FOLDER = 'trajectories'
-_SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
 
 class Recorder:
@@ -115,13 +113,7 @@ def _keep(reference: Any, folder: Path) -> str:
     except DataError:
         return str(reference)[:500]
     content = found if isinstance(found, bytes) else found.read_bytes()
-    suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
-    target = folder / 'images' / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
-    if not target.exists():
-        partial = target.with_suffix('.part')
-        partial.write_bytes(content)
-        partial.replace(target)
-    return str(target.relative_to(folder))
+    return str(picture.save(content, folder / 'images').relative_to(folder))
 
 
 def trajectory_json(trajectory: Trajectory, *, question: str, images: Sequence[str] = ()) -> dict[str, Any]:
@@ -153,9 +145,11 @@ def turn_json(turn: Turn) -> dict[str, Any]:
     if turn.result is not None:
         info |= {
             'outcome': turn.result.outcome.value,
+            'raw_outcome': turn.result.raw_outcome.value if turn.result.raw_outcome else None,
             'sandbox_text': turn.result.text,
             'images': [image.path for image in turn.result.images],
             'repairs': list(turn.result.repairs),
+            'repairs_seen': list(turn.result.repairs_seen),
             'elapsed_s': turn.result.elapsed_s,
         }
     return info

@@ -208,7 +208,9 @@ class ThymeScheduler(MultiTurnScheduler):
         info = trajectory_info(agent, step)
         for turn, segments in zip(info['turns'], rollout.segments, strict=True):
             turn['segments'] = segments
-        info |= {'sampled_ids': record.sampled_ids, 'tokens': dict(record.counts)}
+        info |= {'sampled_ids': record.sampled_ids, 'tokens': dict(record.counts), 'sampled_mask': record.sampled_mask}
+        if len(record.sampled_logprobs) == len(record.sampled_ids):
+            info['sampled_logprobs'] = record.sampled_logprobs
         problem = step.error or rollout_problem(record, agent.turns, self.tokenizer, self._o3.picture_ids)
         images = list(request.images)
         if problem:

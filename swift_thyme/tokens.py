@@ -43,6 +43,10 @@ class TokenRecord:
     logprobs: list[float] = field(default_factory=list)
     sampled_ids: list[int] = field(default_factory=list)
     """Every id the engine sampled, in order."""
+    sampled_mask: list[int] = field(default_factory=list)
+    """Of `sampled_ids`: 1 where trained."""
+    sampled_logprobs: list[float] = field(default_factory=list)
+    """Of `sampled_ids`, to four decimals; shorter when an engine gave none for a generation."""
     parts: list[tuple[SegmentKind, list[int]]] = field(default_factory=list)
     """Generations (`TEXT`) and sandbox outputs (`SANDBOX`), in order."""
     outputs: list[list[int]] = field(default_factory=list)
@@ -74,6 +78,8 @@ class TokenRecord:
         self.mask += mask
         self.logprobs += kept
         self.sampled_ids += ids
+        self.sampled_mask += mask
+        self.sampled_logprobs += (round(p, 4) for p in logprobs)
         self.parts.append((SegmentKind.TEXT, list(ids)))
         return self.last
 

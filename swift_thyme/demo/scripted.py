@@ -40,6 +40,9 @@ class Script:
         if not variants or not all(variants):
             raise ConfigError(f'a script needs at least one variant with one turn, got {variants!r}')
         self._ids = [[_plan(turn, tokenizer) for turn in variant] for variant in variants]
+        first = [tuple(turns[0]) for turns in self._ids]
+        if len(set(first)) < len(first):
+            raise ConfigError('variants of a script must differ in their first turn, which says how a sequence goes on')
         self._tokenizer = tokenizer
         self._next = 0
 

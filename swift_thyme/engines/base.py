@@ -6,7 +6,9 @@ up. It runs no code and knows no stop rule of the loop. Implementations: `host_t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -132,3 +134,16 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Frees what the engine holds. Further calls of `generate` fail."""
+
+
+def on_this_loop(show: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    """A callback for other threads that calls `show` on the running event loop; nothing once that loop is closed."""
+    if show is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def relay(text: str) -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(show, text)
+
+    return relay

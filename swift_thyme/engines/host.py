@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from PIL import Image
+
+from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..template import O3Mixin
 from .base import Conversation, FinishReason, Generation, Sampling, Usage
 
@@ -71,6 +74,24 @@ def generation(
     """The result of one generation, with its tokens counted."""
     usage = Usage(len(prompt_ids), len(token_ids), list(prompt_ids).count(template.image_token_id))
     return Generation(text, FinishReason.LENGTH if cut else FinishReason.STOP, usage, tuple(token_ids))
+
+
+def prompt_error(error: Exception, conversation: Conversation) -> ThymeError | None:
+    """What is wrong with a conversation that the host could not encode; None where the conversation is not to blame."""
+    from swift.template import MaxLengthError
+
+    if isinstance(error, DataError):
+        return error
+    if isinstance(error, MaxLengthError):
+        return ContextFull(f'the conversation is longer than the model reads: {error}; shorten it')
+    for image in conversation.images:
+        try:
+            with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+                opened.load()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
+            shown = f'{len(image)} bytes' if isinstance(image, bytes) else repr(str(image))
+            return DataError(f'picture cannot be read: got {shown}: {cause}; give a complete picture file')
+    return None
 
 
 class TextOfIds:

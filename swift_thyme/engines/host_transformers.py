@@ -19,9 +19,9 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from .. import protocol
-from ..errors import ContextFull, DataError, EngineError, ThymeError
-from .base import Conversation, Engine, Generation, Sampling
-from .host import TextOfIds, generation, host_config, host_request, o3_template
+from ..errors import ContextFull, EngineError, ThymeError
+from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
 
 if TYPE_CHECKING:
     from swift.infer_engine import TransformersEngine
@@ -74,11 +74,9 @@ class TransformersBackend(Engine):
         self, conversation: Conversation, sampling: Sampling, on_text: OnText | None = None
     ) -> Generation:
         """See `Engine.generate`."""
-        loop = asyncio.get_running_loop()
-        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
         if sampling.temperature == 0:
             sampling = replace(sampling, seed=None)  # means nothing, and would keep batches apart
-        job = _Job(conversation, sampling, show)
+        job = _Job(conversation, sampling, on_this_loop(on_text))
         with self._changed:
             if self._closed:
                 raise EngineError('the engine is closed; load it again')
@@ -161,17 +159,20 @@ class TransformersBackend(Engine):
 
     def _explain(self, job: _Job, error: Exception) -> ThymeError:
         """The error to give a job that failed alone."""
-        if isinstance(error, DataError):
-            return error
-        if isinstance(error, ValueError) and (full := self._context_full(job)) is not None:
-            return full
-        explained = EngineError(f'generation failed: {type(error).__name__}: {error}')
-        explained.__cause__ = error
-        return explained
+        found = prompt_error(error, job.conversation)
+        if found is None and isinstance(error, ValueError):
+            found = self._context_full(job)
+        found = found or EngineError(f'generation failed: {type(error).__name__}: {error}')
+        if found is not error:
+            found.__cause__ = error
+        return found
 
     def _context_full(self, job: _Job) -> ContextFull | None:
         limit = self._engine.max_model_len
-        n = len(self._template.encode(host_request(job.conversation, self._template))['input_ids'])
+        try:
+            n = len(self._template.encode(host_request(job.conversation, self._template))['input_ids'])
+        except ValueError:
+            return None
         if limit is None or n < limit:
             return None
         return ContextFull(f'the conversation has {n} tokens, expected fewer than the {limit} of the model; shorten it')

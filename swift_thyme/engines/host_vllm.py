@@ -14,8 +14,8 @@ import torch
 
 from ..errors import ContextFull, DataError, EngineError
 from ..loop import LoopThread
-from .base import Conversation, Engine, Generation, Sampling
-from .host import TextOfIds, generation, host_config, host_request, o3_template
+from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
 
 if TYPE_CHECKING:
     from swift.infer_engine import VllmEngine
@@ -47,9 +47,9 @@ class VllmBackend(Engine):
         self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
     ) -> Generation:
         """See `Engine.generate`."""
-        loop = asyncio.get_running_loop()
-        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
-        return await asyncio.wrap_future(self._loop.submit(self._generate(conversation, sampling, show)))
+        return await asyncio.wrap_future(
+            self._loop.submit(self._generate(conversation, sampling, on_this_loop(on_text)))
+        )
 
     async def aclose(self) -> None:
         """See `Engine.aclose`."""
@@ -92,10 +92,9 @@ class VllmBackend(Engine):
         try:
             with torch.inference_mode():
                 inputs: dict[str, Any] = self._template.encode(host_request(conversation, self._template), True)
-        except DataError:
-            raise
-        except (OSError, ValueError) as error:
-            raise EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
+        except (DataError, OSError, ValueError) as error:
+            found = prompt_error(error, conversation)
+            raise found or EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
         return inputs
 
 

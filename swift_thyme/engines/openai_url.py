@@ -26,7 +26,7 @@ from .. import protocol
 from ..errors import ContextFull, DataError, EngineError
 from ..loop import LoopThread
 from ..types import SegmentKind
-from .base import Conversation, Engine, FinishReason, Generation, Sampling, Usage
+from .base import Conversation, Engine, FinishReason, Generation, Sampling, Usage, on_this_loop
 
 _KINDS = ((b'\x89PNG', 'png'), (b'\xff\xd8\xff', 'jpeg'), (b'RIFF', 'webp'), (b'GIF8', 'gif'), (b'BM', 'bmp'))
 _TRY_AGAIN = (429, 502, 503, 504)
@@ -78,9 +78,9 @@ class UrlEngine(Engine):
         self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
     ) -> Generation:
         """See `Engine.generate`."""
-        loop = asyncio.get_running_loop()
-        show = (lambda text: loop.call_soon_threadsafe(on_text, text)) if on_text is not None else None
-        return await asyncio.wrap_future(self._loop.submit(self._generate(conversation, sampling, show)))
+        return await asyncio.wrap_future(
+            self._loop.submit(self._generate(conversation, sampling, on_this_loop(on_text)))
+        )
 
     async def aclose(self) -> None:
         """See `Engine.aclose`."""
@@ -267,8 +267,8 @@ def parts(content: str, images: Sequence[Path | bytes], *, as_list: bool = False
     With no `images` every `<image>` in the text is plain text.
     """
     if not images:
-        text = [{'type': 'text', 'text': content}] if content else []
-        return text if as_list else content
+        words = [{'type': 'text', 'text': content}] if content else []
+        return words if as_list else content
     out: list[dict[str, Any]] = []
     for i, text in enumerate(content.split(protocol.IMAGE_TAG)):
         if i:

@@ -45,9 +45,7 @@ class Question:
         mine = self._described()[earlier:]
         text = self.text
         if not self._is_prompt:
-            first = protocol.IMAGE_TAG * len(mine)
-            text = text[len(first) :].lstrip('\n') if first and text.startswith(first) else text
-            text = protocol.render_user_prompt(text, mine, tools=tools)
+            text = protocol.render_user_prompt(_words(text, len(mine)), mine, tools=tools)
         conversation = Conversation(
             (self._system(tools), *(m for m in self.history if m.role != 'system'), Message('user', text)), self.images
         )
@@ -81,6 +79,14 @@ class Question:
             raise DataError(f'{len(self.images)} pictures and {len(self.prompt_paths)} names for them; give as many')
         names: Sequence[str | None] = self.prompt_paths or [None] * len(self.images)
         return [prompt_image(image, name) for image, name in zip(self.images, names, strict=True)]
+
+
+def _words(text: str, pictures: int) -> str:
+    """The text without its places for pictures where they all come first: the prompt has its own for those."""
+    first = protocol.IMAGE_TAG * pictures
+    if text.count(protocol.IMAGE_TAG) != pictures or not text.startswith(first):
+        return text
+    return text[len(first) :].lstrip('\n')
 
 
 def prompt_image(image: str | Path | bytes, name: str | None = None) -> protocol.PromptImage:

@@ -252,6 +252,11 @@ class _Run:
             if step.stop is not None:
                 return step.error
             conversation = replace(conversation, rounds=(*conversation.rounds, Round(generation, step)))
+            if agent.sandbox is None:  # without tools `max_tokens` is the whole turn's, however often code stops it
+                left = sampling.max_tokens - generation.usage.completion_tokens
+                if left <= 0:
+                    agent.abandon(StopReason.LENGTH)
+                sampling = replace(sampling, max_tokens=left)
         return ''
 
     async def _generate(self, conversation: Conversation, sampling: Sampling) -> Generation:

@@ -16,6 +16,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -160,7 +161,8 @@ class _Call:
 
     async def _turn(self, chat: ChatRequest) -> None:
         async with self.house.admission.run():
-            await self._answer(chat)
+            with tempfile.TemporaryDirectory(dir=self.house.folder) as shown:
+                await self._answer(chat, Path(shown))
 
     async def _take_in(self, folder: Path) -> ChatRequest:
         settings = self.house.settings
@@ -184,8 +186,10 @@ class _Call:
                 raise too_large
         return bytes(content)
 
-    async def _answer(self, chat: ChatRequest) -> None:
-        replier = Replier(self.house.names[0], self.trajectory_id)
+    async def _answer(self, chat: ChatRequest, shown: Path) -> None:
+        """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
+        asked = chat.question.text if self.house.settings.letters else ''
+        replier = Replier(self.house.names[0], self.trajectory_id, asked, chat.events)
         events: asyncio.Queue[Event] = asyncio.Queue()
         folder = self.house.settings.save / self.trajectory_id if self.house.settings.save is not None else None
         thinking = asyncio.ensure_future(
@@ -194,7 +198,7 @@ class _Call:
                 sampling=chat.sampling,
                 tools=chat.tools and self.house.settings.tools,
                 on_event=events.put_nowait if chat.stream else None,
-                output_dir=folder / 'images' if folder is not None else None,
+                output_dir=folder / 'images' if folder is not None else shown if chat.events else None,
             )
         )
         try:
@@ -218,7 +222,8 @@ class _Call:
         while not (thinking.done() and events.empty()):
             if events.empty():
                 getting = asyncio.ensure_future(events.get())
-                await asyncio.wait({getting, thinking}, return_when=asyncio.FIRST_COMPLETED)
+                either: set[asyncio.Future[Any]] = {getting, thinking}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if not getting.done():
                     getting.cancel()
                     continue

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     server.add_argument('--max-tokens-limit', type=int, default=16384, help='most new tokens a round a client gets')
     server.add_argument('--grace-s', type=int, default=120, help='time to finish when told to stop (default 120)')
     server.add_argument('--save', type=Path, metavar='DIR', help='keep every trajectory here, a folder a request')
+    server.add_argument(
+        '--letters', action='store_true', help='answer choices by their letter, for benchmark harnesses'
+    )
     pictures = parser.add_argument_group('pictures')
     pictures.add_argument(
         '--allow-image-host', action='append', default=[], metavar='HOST', help='fetch URLs from it; repeat; *.x.org'
@@ -84,6 +87,7 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
         body_bytes=args.max_body_mb << 20,
         grace_s=args.grace_s,
         tools=not args.no_tools,
+        letters=args.letters,
         save=args.save,
         tokens=TokenBounds(args.max_tokens, max(args.max_tokens, args.max_tokens_limit)),
         pictures=PictureRules(

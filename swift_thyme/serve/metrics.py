@@ -16,22 +16,20 @@ class Metrics:
     """Counts one server's requests. Has a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter('thyme_requests', 'Requests by HTTP status (499: client gone)', ['status'], **self._to)
-        self._seconds = Histogram('thyme_request_seconds', 'From arrival to reply', buckets=_SECONDS, **self._to)
-        self._stops = Counter('thyme_trajectories', 'Trajectories by stop reason', ['stop_reason'], **self._to)
-        self._snippets = Counter('thyme_snippets', 'Code that ran, by outcome', ['outcome'], **self._to)
-        self._tokens = Counter('thyme_tokens', 'Tokens, summed over rounds', ['kind'], **self._to)
-        self._rounds = Histogram('thyme_rounds', 'Generations of a trajectory', buckets=_ROUNDS, **self._to)
-        self._again = Counter('thyme_attempts_after_the_first', 'Retries and fallbacks', **self._to)
-
-    @property
-    def _to(self) -> dict[str, CollectorRegistry]:
-        return {'registry': self.registry}
+        to = self.registry = CollectorRegistry()
+        self._requests = Counter(
+            'thyme_requests', 'Requests by HTTP status (499: client gone)', ['status'], registry=to
+        )
+        self._seconds = Histogram('thyme_request_seconds', 'From arrival to reply', buckets=_SECONDS, registry=to)
+        self._stops = Counter('thyme_trajectories', 'Trajectories by stop reason', ['stop_reason'], registry=to)
+        self._snippets = Counter('thyme_snippets', 'Code that ran, by outcome', ['outcome'], registry=to)
+        self._tokens = Counter('thyme_tokens', 'Tokens, summed over rounds', ['kind'], registry=to)
+        self._rounds = Histogram('thyme_rounds', 'Generations of a trajectory', buckets=_ROUNDS, registry=to)
+        self._again = Counter('thyme_attempts_after_the_first', 'Retries and fallbacks', registry=to)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Adds a gauge that is read when `/metrics` is."""
-        Gauge(name, text, **self._to).set_function(value)
+        Gauge(name, text, registry=self.registry).set_function(value)
 
     def request(self, status: int, seconds: float) -> None:
         """Counts a finished request."""

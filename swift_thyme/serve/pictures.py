@@ -22,7 +22,7 @@ from PIL import Image
 
 from .errors import ApiError
 
-_FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'MPO')
+_FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
 _SUFFIXES = {'JPEG': 'jpg', 'MPO': 'jpg', 'TIFF': 'tif'}
 _MOST_ASPECT = 200
 _SHOWN_CHARS = 120
@@ -58,6 +58,7 @@ class PictureDesk:
     """Takes the pictures of requests."""
 
     def __init__(self, rules: PictureRules) -> None:
+        Image.init()  # a format is known only once its reader is loaded
         self._rules = rules
         self._folders = tuple(folder.resolve() for folder in rules.folders)
 

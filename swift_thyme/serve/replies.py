@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import mimetypes
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .. import protocol
 from ..agent import assistant_text
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
+from ..rewards.rules.letter import letter_of
 from ..types import Outcome, StopReason, Trajectory
 
 _CUT_SHORT = (StopReason.LENGTH, StopReason.ROUND_LIMIT, StopReason.IMAGE_LIMIT, StopReason.REPETITION)
@@ -47,6 +51,10 @@ class Replier:
 
     model: str
     trajectory_id: str
+    question: str = ''
+    """The user's words, where answers are to be reduced to the letter of the option they take."""
+    events: bool = False
+    """Whether chunks carry what the sandbox did (`thyme_event`)."""
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, reply: Reply, stop: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -54,7 +62,7 @@ class Replier:
         reasoning = assistant_text(reply.turns)
         message = {
             'role': 'assistant',
-            'content': answer_text(reply, stop),
+            'content': self._content(reply, stop),
             'reasoning_content': reasoning,
             'reasoning': reasoning,
         }
@@ -78,11 +86,16 @@ class Replier:
             text = event.output
         else:
             return None
-        return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}) if text else None
+        more: dict[str, Any] = (
+            {'thyme_event': sandbox_event(event)} if self.events and isinstance(event, SandboxReplied) else {}
+        )
+        if not text and not more:
+            return None
+        return self._chunk({'content': '', 'reasoning_content': text, 'reasoning': text}, **more)
 
     def last(self, reply: Reply, stop: tuple[str, ...] = (), *, include_usage: bool = False) -> bytes:
         """The chunks that close a stream: the answer, why it ended, the usage if asked for."""
-        chunks = self._chunk({'content': answer_text(reply, stop)})
+        chunks = self._chunk({'content': self._content(reply, stop)})
         summary = {'thyme': self.summary(reply)}
         chunks += self._chunk({'content': ''}, finish_reason(reply), **summary)
         if include_usage:
@@ -106,6 +119,10 @@ class Replier:
             'fell_back': reply.fell_back,
         }
 
+    def _content(self, reply: Reply, stop: tuple[str, ...]) -> str:
+        text = answer_text(reply, stop)
+        return letter_of(self.question, text) if self.question else text
+
     def _head(self, kind: str) -> dict[str, Any]:
         ident = f'chatcmpl-{self.trajectory_id}'
         return {'id': ident, 'object': kind, 'created': self.created, 'model': self.model}
@@ -118,6 +135,23 @@ class Replier:
 def event_bytes(body: dict[str, Any]) -> bytes:
     """One event of a stream: a `data:` line and nothing else, which is all that the host's client reads."""
     return b'data: ' + json.dumps(body, ensure_ascii=False).encode() + b'\n\n'
+
+
+def sandbox_event(event: SandboxReplied) -> dict[str, Any]:
+    """What became of a snippet, as plain JSON values, its pictures as data URLs: for clients that show the work."""
+    result = event.result
+    return {
+        'outcome': result.outcome.value,
+        'text': result.text,
+        'repairs': list(result.repairs),
+        'elapsed_s': result.elapsed_s,
+        'images': [_data_url(Path(image.path)) for image in result.images],
+    }
+
+
+def _data_url(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or 'application/octet-stream'
+    return f'data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}'
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

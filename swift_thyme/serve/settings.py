@@ -32,6 +32,8 @@ class ServeSettings:
     grace_s: int = 120
     """How long requests under way may take when the server is told to stop."""
     tools: bool = True
+    letters: bool = False
+    """Answers to multiple-choice questions are reduced to the letter they take, for benchmark harnesses."""
     save: Path | None = None
     """Folder for trajectories and their pictures, one folder a request; by default none is kept."""
     tokens: TokenBounds = field(default_factory=TokenBounds)

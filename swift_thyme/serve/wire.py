@@ -32,6 +32,7 @@ class _MessageBody(BaseModel):
 class _Options(BaseModel):
     model_config = ConfigDict(extra='ignore')
     tools: bool = True
+    events: bool = False
 
 
 class _StreamOptions(BaseModel):
@@ -59,7 +60,7 @@ class ChatBody(BaseModel):
     stream: bool | None = False
     stream_options: _StreamOptions | None = None
     thyme: _Options | None = None
-    """Ours: `{"tools": false}` asks without tools."""
+    """Ours: `{"tools": false}` asks without tools; `{"events": true}` streams what the sandbox did, with pictures."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     tools: bool
+    events: bool = False
+    """Whether a stream tells what the sandbox did."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ async def understand(
         bool(body.stream),
         body.stream_options is not None and body.stream_options.include_usage,
         body.thyme is None or body.thyme.tools,
+        body.thyme is not None and body.thyme.events,
     )
 
 

@@ -35,13 +35,17 @@ from ..host.conftest import (
 pytestmark = [pytest.mark.host, pytest.mark.slow, NEEDS_VLLM]
 
 CROP = (
-    '<think>The number is small, so I crop it. <code>\n```python\nimport cv2\nimage = cv2.imread(image_path)\n'
+    'The number is small, so I crop it. <code>\n```python\nimport cv2\nimage = cv2.imread(image_path)\n'
     "crop = image[100:340, 60:300]\nprocessed_path = 'crop{n}.png'\ncv2.imwrite(processed_path, crop)\n"
     'print(processed_path)\n```\n</code>'
 )
 ANSWER = 'It is 42.</think>\n<answer>{answer}</answer>'
 SCRIPT = [
-    [CROP.replace('{n}', '1'), CROP.replace('{n}', '2').removeprefix('<think>'), ANSWER.format(answer=answer)]
+    [
+        f'<think>Case {answer}. ' + CROP.replace('{n}', '1'),
+        CROP.replace('{n}', '2'),
+        ANSWER.format(answer=answer),
+    ]
     for answer in (42, 41)
 ]
 """Two code rounds with a picture each; half of the answers are wrong, so that groups have an advantage."""

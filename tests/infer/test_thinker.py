@@ -41,7 +41,7 @@ def with_settings(thinker: Thinker, **changes: Any) -> Thinker:
 async def sessions_after(thinker: Thinker) -> int:
     """Live sessions once everything that is closing has closed."""
     for _ in range(200):
-        n = (await asyncio.to_thread(thinker.sandbox.stats))['sessions']
+        n = len((await asyncio.to_thread(thinker.sandbox.stats))['sessions'])
         if n == 0:
             return 0
         await asyncio.sleep(0.05)

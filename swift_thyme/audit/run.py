@@ -1,0 +1,114 @@
+"""One audit: the four conditions, the crops, the shares, the report.
+
+Owns the order of these steps. `RUN/crops.jsonl` holds the places of returned pictures, one line a trajectory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import JudgeSettings
+from ..evaluate.conditions import Condition
+from ..evaluate.policy import Policy
+from ..evaluate.report import write_report
+from ..evaluate.runner import EvalSettings, Progress
+from ..evaluate.session import Plan, evaluate, graded
+from ..evaluate.statistics import DEFAULT_LEVEL
+from ..evaluate.store import Store
+from ..evaluate.summary import Summary, summarize
+from .crops import Crop, crops_of
+from .effects import Aim, Effects, aim, chance_of_change, effects
+from .swap import Swaps
+
+CONDITIONS = (Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WRONG)
+CROPS = 'crops.jsonl'
+AUDIT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found."""
+
+    summary: Summary
+    """Accuracy by condition and what the policy did: as of an evaluation."""
+    effects: tuple[Effects, ...]
+    """Over all items, then by task."""
+    aim: Aim
+    chance: float | None
+    """How often "only with" would be seen by chance; None with one repeat."""
+    records: Sequence[Mapping[str, Any]]
+    crops: Mapping[tuple[str, int], Sequence[Crop]]
+    """Item and repeat → the returned pictures with tools on."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: what `audit.json` holds."""
+        return {
+            'schema': AUDIT_SCHEMA,
+            'effects': [one.as_json() for one in self.effects],
+            'aim': self.aim.as_json(),
+            'chance_of_change': self.chance,
+            'evaluation': self.summary.as_json(),
+        }
+
+
+def audit(
+    plan: Plan, policy: Policy, folder: Path, *, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> Audit:
+    """Asks every item under the four conditions, locates the crops, and writes `audit.json`, `audit.md`, `audit.html`.
+
+    Args:
+        plan: what to ask; its conditions are replaced by the audit's.
+        policy: the model.
+        folder: of the run; a begun one goes on.
+        on_progress: called after every attempt.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+        ThymeError: the machinery failed many times in a row.
+    """
+    settings: EvalSettings = replace(plan.settings, conditions=CONDITIONS)
+    swaps = Swaps(plan.items, settings.seed)
+    evaluate(replace(plan, settings=settings), policy, folder, on_progress=on_progress, intervention=swaps)
+    store = Store(folder)
+    return _write(store, folder, store.records(), plan.judge, plan.level)
+
+
+def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: float = DEFAULT_LEVEL) -> Audit:
+    """Grades an audit's trajectories again and writes a second report; no model is asked.
+
+    Raises:
+        DataError: the folder holds no run.
+    """
+    store = Store(folder)
+    store.settings()
+    return _write(store, out, graded(store.records(), judge), judge, level)
+
+
+def _write(
+    store: Store, out: Path, records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None, level: float
+) -> Audit:
+    from .report import write_audit
+
+    shown = [record for record in records if record['condition'] == Condition.TOOLS.value]
+    crops = [crops_of(record, store.folder) for record in shown]
+    found = Audit(
+        summary=summarize(store, records, judge=judge, level=level),
+        effects=tuple(effects(records, level)),
+        aim=aim(shown, crops, level),
+        chance=chance_of_change(records),
+        records=records,
+        crops={(r['item_id'], r['repeat']): some for r, some in zip(shown, crops, strict=True)},
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    lines = [
+        json.dumps({'item_id': item, 'repeat': repeat, 'crops': [crop.as_json() for crop in some]}) + '\n'
+        for (item, repeat), some in found.crops.items()
+    ]
+    (out / CROPS).write_text(''.join(lines), encoding='utf-8')
+    write_report(found.summary, out)
+    write_audit(found, store.folder, out)
+    return found

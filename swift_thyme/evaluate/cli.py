@@ -1,0 +1,148 @@
+"""`thyme eval`: score a model on synthetic sets and local files, or through a public harness."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import sys
+from contextlib import ExitStack
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..infer.options import add_model_arguments, add_sampling_arguments
+from .options import add_asking_arguments, add_set_arguments, judge_settings, prepare, progress_bar
+
+if TYPE_CHECKING:
+    from .summary import Summary
+
+
+class Suite(str, Enum):
+    """Who asks and counts."""
+
+    SYNTH = 'synth'
+    """This package, offline: sets of `thyme synth`, TSV and JSON lines."""
+    VLMEVALKIT = 'vlmevalkit'
+    EVALSCOPE = 'evalscope'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
+    parser.add_argument(
+        '--suite',
+        type=Suite,
+        choices=list(Suite),
+        default=Suite.SYNTH,
+        metavar='NAME',
+        help='synth (offline, default), vlmevalkit or evalscope',
+    )
+    parser.add_argument('--data', nargs='+', default=[], help='synth: folders of `thyme synth`, .tsv, .jsonl; '
+                        'harnesses: names of their data sets')  # fmt: skip
+    parser.add_argument('--out', type=Path, help='folder of the run; the same folder goes on where it was')
+    parser.add_argument(
+        '--rescore', type=Path, metavar='DIR', help='grade the trajectories of a run again; asks no model'
+    )
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    add_asking_arguments(parser)
+    parser.add_argument('--baseline', action='store_true', help='also ask without tools, with the same token budget')
+    add_set_arguments(parser)
+    _add_harness_arguments(parser)
+
+
+def _add_harness_arguments(parser: argparse.ArgumentParser) -> None:
+    harness = parser.add_argument_group('vlmevalkit, evalscope')
+    harness.add_argument('--base-url', help='a `thyme serve` that is running, /v1 included; by default one is started')
+    harness.add_argument('--nproc', type=int, help='vlmevalkit: no server, this many processes, one a GPU (torchrun)')
+    harness.add_argument('--harness-python', default=sys.executable, help='interpreter that has the harness')
+    harness.add_argument('--harness-args', default='', metavar='TEXT', help='further flags for it, as one text')
+    harness.add_argument('--name', help='of the model for the harness; by default thyme, or what --base-url serves')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; returns its exit code."""
+    if args.rescore:
+        return _rescore(args)
+    if args.suite is Suite.SYNTH:
+        return _evaluate(args)
+    return _harness(args)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from .conditions import Condition
+    from .runner import EvalSettings
+    from .session import evaluate
+
+    conditions = [Condition.NO_TOOLS] if args.no_tools else [Condition.TOOLS]
+    if args.baseline:
+        conditions = [Condition.TOOLS, Condition.NO_TOOLS]
+    args.seed = args.seed or 0
+    settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, tuple(conditions))
+    thinker, plan, out = prepare(args, settings)
+    with_bar = progress_bar(len(plan.items) * settings.repeats * len(conditions))
+    try:
+        summary, _ = evaluate(plan, thinker, out, on_progress=with_bar)
+    finally:
+        asyncio.run(thinker.aclose())
+    _show(summary, out)
+    return 0 if summary.complete else 1
+
+
+def _harness(args: argparse.Namespace) -> int:
+    from .harness import evalscope, vlmevalkit
+    from .harness.command import HarnessRun, model_arguments, model_values, write_summary
+    from .harness.server import served, served_name
+
+    if args.out is None or not args.data:
+        raise ConfigError(
+            f'--suite {args.suite.value} needs --data and --out, got {args.data} and {args.out}; give both'
+        )
+    suite, data, extra = args.suite.value, tuple(args.data), tuple(shlex.split(args.harness_args))
+    name = args.name or (served_name(args.base_url) if args.base_url else 'thyme')
+    run = HarnessRun(suite, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
+    harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
+    version, model = harness.version(run), model_arguments(args)
+    with ExitStack() as stack:
+        if args.nproc and args.suite is Suite.VLMEVALKIT:
+            line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
+        else:
+            url = args.base_url or stack.enter_context(
+                served([*model, '--served-model-name', name, '--letters'], args.out / 'serve.log')
+            )
+            line = harness.command(run, base_url=url)
+        scores = harness.run_command(run, line)
+    for score in scores:
+        failed = f', {score.failed} without an answer' if score.failed else ''
+        print(f'{score.data} {score.metric}: {score.value:.4g} ({score.answers} answers{failed})')
+    print(write_summary(run, scores, model=model, command=line, version=version))
+    return 1 if any(score.failed for score in scores) else 0
+
+
+def _rescore(args: argparse.Namespace) -> int:
+    from .session import rescore
+
+    out = args.out or args.rescore / 'rescored'
+    summary = rescore(args.rescore, out, judge_settings(args.judge))
+    _show(summary, out)
+    return 0 if summary.complete else 1
+
+
+def _show(summary: Summary, out: Path) -> None:
+    from .report import CONDITION_TEXT, interval
+
+    for condition in summary.conditions:
+        line = summary.overall(condition)
+        graded = line.right + line.wrong + line.undecided
+        print(f'{CONDITION_TEXT[condition]}: {interval(line.accuracy)} % of {graded} answers', end='')
+        print(f', {line.undecided} undecided' if line.undecided else '', end='')
+        print(f', {line.ungraded} ungraded' if line.ungraded else '')
+    for gap in summary.gaps:
+        if not gap.task:
+            names = f'{CONDITION_TEXT[gap.first]} minus {CONDITION_TEXT[gap.second]}'
+            print(f'{names}: {interval(gap.gap, signed=True)} points')
+    if summary.missing:
+        print(f'{summary.missing} attempts have no answer ({len(summary.failures)} failed); run the same command again')
+    print(out / 'report.html')

@@ -1,0 +1,202 @@
+"""What a run's trajectories amount to: accuracy by task and condition, what the policy did, paired differences.
+
+Owns the counting. `statistics` owns the intervals, `report` how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from string import ascii_uppercase
+from typing import Any
+
+from .conditions import Condition
+from .grading import Mark
+from .statistics import Estimate, difference, mcnemar, share
+
+ALL_TASKS = ''
+"""The label of the row over all tasks."""
+Record = Mapping[str, Any]
+Outcomes = dict[str, list[float]]
+"""Item id → one value a repeat."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Accuracy of some items under one condition."""
+
+    condition: Condition
+    task: str
+    accuracy: Estimate | None
+    """None when nothing could be graded."""
+    right: int
+    wrong: int
+    undecided: int
+    ungraded: int
+
+    @property
+    def at_most(self) -> float:
+        """Accuracy if every undecided answer were right."""
+        graded = self.right + self.wrong + self.undecided
+        return (self.right + self.undecided) / graded if graded else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        accuracy = self.accuracy.as_json() if self.accuracy else None
+        return {**asdict(self), 'condition': self.condition.value, 'accuracy': accuracy, 'at_most': self.at_most}
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the policy did under one condition; shares of trajectories unless the name says otherwise."""
+
+    condition: Condition
+    trajectories: int
+    wrote_code: float
+    blocks: int
+    """Code blocks over all trajectories."""
+    blocks_ran: float
+    """Share of code blocks that ended without an error; 0 without any."""
+    repaired: float
+    """Share of code blocks that a repair changed."""
+    pictures: float
+    """Pictures returned, mean a trajectory."""
+    rounds: float
+    """Generations, mean."""
+    no_answer: float
+    stops: Mapping[str, int]
+    """Stop reason → trajectories."""
+    elapsed_s: float
+    """Seconds, mean a trajectory."""
+    sandbox_s: float
+    tokens: float
+    """Generated tokens, mean a trajectory."""
+    retried: int
+    """Answers that needed more than one attempt."""
+    fell_back: int
+    """Answers that came from the prompt without tools after attempts with tools had failed."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), 'condition': self.condition.value, 'stops': dict(self.stops)}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Accuracy under one condition minus another, over the same items."""
+
+    first: Condition
+    second: Condition
+    task: str
+    gap: Estimate | None
+    p_value: float | None
+    """McNemar's exact test; None with several repeats, or without pairs."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        gap = self.gap.as_json() if self.gap else None
+        return {**asdict(self), 'first': self.first.value, 'second': self.second.value, 'gap': gap}
+
+
+def outcomes(records: Iterable[Record], condition: Condition | None = None, task: str = ALL_TASKS) -> Outcomes:
+    """Scores by item; ungraded answers are left out.
+
+    Args:
+        records: trajectories with their `verdict`.
+        condition: only of this one.
+        task: only of this one; `ALL_TASKS` for all.
+    """
+    found: Outcomes = {}
+    for record in records:
+        score = Mark(record['verdict']).score
+        fits = condition is None or record['condition'] == condition.value
+        if score is not None and fits and task in (ALL_TASKS, record['task']):
+            found.setdefault(record['item_id'], []).append(score)
+    return found
+
+
+def tasks_of(records: Iterable[Record]) -> list[str]:
+    """The tasks, sorted; empty when there is at most one, so that no table repeats its total."""
+    tasks = sorted({str(record['task']) for record in records})
+    return tasks if len(tasks) > 1 else []
+
+
+def lines(records: Sequence[Record], condition: Condition, level: float) -> list[Line]:
+    """Accuracy over all items, then by task."""
+    return [_line(records, condition, task, level) for task in [ALL_TASKS, *tasks_of(records)]]
+
+
+def _line(records: Sequence[Record], condition: Condition, task: str, level: float) -> Line:
+    chosen = [r for r in records if r['condition'] == condition.value and task in (ALL_TASKS, r['task'])]
+    marks = Counter(Mark(record['verdict']) for record in chosen)
+    accuracy = share(outcomes(chosen), level)
+    counts = (marks[Mark.RIGHT], marks[Mark.WRONG], marks[Mark.UNDECIDED], marks[Mark.UNGRADED])
+    return Line(condition, task, accuracy, *counts)
+
+
+def by_repeat(records: Iterable[Record], condition: Condition) -> list[float]:
+    """Accuracy of each repeat."""
+    found: dict[int, list[float]] = {}
+    for record in records:
+        score = Mark(record['verdict']).score
+        if record['condition'] == condition.value and score is not None:
+            found.setdefault(int(record['repeat']), []).append(score)
+    return [fmean(found[repeat]) for repeat in sorted(found)]
+
+
+def by_letter(records: Iterable[Record], condition: Condition, level: float) -> dict[str, Estimate]:
+    """Accuracy by the letter that was right: a policy that prefers a place shows here."""
+    found: dict[str, Outcomes] = {}
+    for record in records:
+        score, letter = Mark(record['verdict']).score, str(record['solution'])
+        if record['condition'] == condition.value and record['order'] and score is not None:
+            found.setdefault(letter, {}).setdefault(record['item_id'], []).append(score)
+    shares = {letter: share(found[letter], level) for letter in ascii_uppercase if letter in found}
+    return {letter: estimate for letter, estimate in shares.items() if estimate is not None}
+
+
+def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
+    """What the policy did; None without trajectories."""
+    chosen = [record for record in records if record['condition'] == condition.value]
+    if not chosen:
+        return None
+    turns = [turn for record in chosen for turn in record['turns'] if turn.get('outcome')]
+
+    def mean(value: Callable[[Record], float]) -> float:
+        return fmean(value(record) for record in chosen)
+
+    return Habits(
+        condition=condition,
+        trajectories=len(chosen),
+        wrote_code=mean(lambda r: r['code_blocks'] > 0),
+        blocks=len(turns),
+        blocks_ran=fmean(turn['outcome'] == 'ok' for turn in turns) if turns else 0.0,
+        repaired=fmean(bool(turn['repairs']) for turn in turns) if turns else 0.0,
+        pictures=mean(lambda r: sum(len(turn.get('images', ())) for turn in r['turns'])),
+        rounds=mean(lambda r: len(r['turns'])),
+        no_answer=mean(lambda r: r['answer'] is None),
+        stops=dict(Counter(record['stop_reason'] for record in chosen).most_common()),
+        elapsed_s=mean(lambda r: r['elapsed_s']),
+        sandbox_s=mean(lambda r: r['sandbox_s']),
+        tokens=mean(lambda r: r['usage']['completion_tokens']),
+        retried=sum(record['attempts'] > 1 for record in chosen),
+        fell_back=sum(bool(record['fell_back']) for record in chosen),
+    )
+
+
+def gaps(records: Sequence[Record], first: Condition, second: Condition, level: float) -> list[Gap]:
+    """Accuracy under `first` minus `second`, over all items, then by task."""
+    found = []
+    for task in [ALL_TASKS, *tasks_of(records)]:
+        here, there = outcomes(records, first, task), outcomes(records, second, task)
+        found.append(Gap(first, second, task, difference(here, there, level), _p_value(here, there)))
+    return found
+
+
+def _p_value(here: Outcomes, there: Outcomes) -> float | None:
+    pairs = [(here[item], there[item]) for item in here if item in there]
+    if not pairs or any(len(a) != 1 or len(b) != 1 for a, b in pairs):
+        return None
+    return mcnemar(sum(a > b for a, b in pairs), sum(b > a for a, b in pairs))

@@ -1,0 +1,104 @@
+"""Verdicts: is an answer right? The rewards' rules first, then the judge, if one is configured.
+
+Owns what becomes of an answer that nobody can judge. It is never silently wrong: without a judge it is `undecided`,
+and when the judge failed it is `ungraded` and can be graded again without a new inference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .. import protocol
+from ..config import JudgeSettings, OutagePolicy
+from ..rewards.judge import JudgeClient
+from ..rewards.panel import Panel, Part
+from ..rewards.rules import Verdict, decide
+from ..rewards.trajectory import Case
+
+_BATCH = 256
+
+
+class Mark(str, Enum):
+    """What an answer is worth."""
+
+    RIGHT = 'right'
+    WRONG = 'wrong'
+    """No answer was given, or it does not mean the same as the reference."""
+    UNDECIDED = 'undecided'
+    """No rule can tell and there is no judge. Counts as not right; the report says how many there are."""
+    UNGRADED = 'ungraded'
+    """The judge failed. Counts for nothing until it is graded again."""
+
+    @property
+    def score(self) -> float | None:
+        """1 for right, 0 for wrong and undecided, None for ungraded."""
+        return None if self is Mark.UNGRADED else float(self is Mark.RIGHT)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A verdict, and who gave it."""
+
+    mark: Mark
+    by: str
+    """The rule's name, or `judge`."""
+    cause: str = ''
+    """The judge's error where it failed."""
+
+
+def grade_by_rules(question: str, solution: str, text: str) -> Grade:
+    """What rules alone say.
+
+    Args:
+        question: as it was put, options included.
+        solution: what a right answer says.
+        text: the whole assistant turn.
+    """
+    answer = protocol.answer_of(text)
+    if answer is None:
+        return Grade(Mark.WRONG, 'no answer')
+    found = decide(question, solution, answer)
+    marks = {Verdict.MATCH: Mark.RIGHT, Verdict.MISMATCH: Mark.WRONG, Verdict.UNDECIDED: Mark.UNDECIDED}
+    return Grade(marks[found.verdict], found.rule)
+
+
+async def ask_judge(records: Sequence[Mapping[str, Any]], judge: JudgeSettings) -> list[Grade]:
+    """Grades records that rules left undecided.
+
+    Args:
+        records: with `question`, `solution` and `text`.
+        judge: whom to ask.
+    """
+    client = JudgeClient(judge)
+    panel, grades = Panel(client), list[Grade]()
+    try:
+        for start in range(0, len(records), _BATCH):
+            cases = [_case(record, i) for i, record in enumerate(records[start : start + _BATCH])]
+            for found in await panel.assess(cases, {Part.RESULT}, OutagePolicy.NEUTRAL):
+                if found.set_aside is not None:
+                    grades.append(Grade(Mark.UNGRADED, found.set_aside.value, found.cause))
+                else:
+                    grades.append(Grade(Mark.RIGHT if found.scores[Part.RESULT] else Mark.WRONG, 'judge'))
+    finally:
+        await client.aclose()
+    return grades
+
+
+def grade_all(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) -> list[Grade]:
+    """Grades records from their text: by rules, and those left undecided by the judge where there is one."""
+    grades = [grade_by_rules(r['question'], r['solution'], r['text']) for r in records]
+    if judge is None:
+        return grades
+    open_ones = [i for i, grade in enumerate(grades) if grade.mark is Mark.UNDECIDED]
+    asked = asyncio.run(ask_judge([records[i] for i in open_ones], judge)) if open_ones else []
+    for i, grade in zip(open_ones, asked, strict=True):
+        grades[i] = grade
+    return grades
+
+
+def _case(record: Mapping[str, Any], number: int) -> Case:
+    return Case(record['question'], record['solution'], record['text'], group=str(number), request=str(number))

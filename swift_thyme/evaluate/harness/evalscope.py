@@ -1,0 +1,65 @@
+"""evalscope, as it is on the package index, over a served model.
+
+Owns its command line and where it puts its scores. Data sets of one's own are named `general_vmcq=FOLDER` or
+`general_vqa=FOLDER`, as `thyme synth` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import ThymeError
+from .command import HarnessRun, Score, execute, require
+
+PACKAGE = 'evalscope'
+
+
+def version(run: HarnessRun) -> str:
+    """The installed version.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    return require(run.python, PACKAGE, PACKAGE)
+
+
+def command(run: HarnessRun, *, base_url: str) -> list[str]:
+    """The command line for a served model."""
+    names, local = [], {}
+    for entry in run.data:
+        name, _, folder = entry.partition('=')
+        names.append(name)
+        if folder:
+            local[name] = {'local_path': str(Path(folder).resolve()), 'subset_list': ['default']}
+    flags = ['--model', run.name, '--api-url', base_url, '--api-key', 'none', '--eval-type', 'openai_api']
+    flags += ['--datasets', *names, '--eval-batch-size', str(run.concurrency), '--no-timestamp']
+    flags += ['--work-dir', str(run.out.resolve() / 'evalscope')]
+    if local:
+        flags += ['--dataset-args', json.dumps(local)]
+    if run.limit is not None:
+        flags += ['--limit', str(run.limit)]
+    return [run.python, '-m', 'evalscope.cli.cli', 'eval', *flags, *run.arguments]
+
+
+def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
+    """Runs the harness and reads its scores.
+
+    Raises:
+        ThymeError: it failed, or gave no score.
+    """
+    execute(line, run.out.resolve() / 'evalscope.log')
+    scores = list(read_scores(run.out / 'evalscope'))
+    if not scores:
+        raise ThymeError(f'evalscope gave no score; see {run.out / "evalscope.log"}')
+    return scores
+
+
+def read_scores(folder: Path) -> Iterator[Score]:
+    """The scores of a results folder, from the harness's own reports."""
+    for path in sorted(folder.rglob('reports/*/*.json')):
+        report = json.loads(path.read_text(encoding='utf-8'))
+        for metric in report.get('metrics', ()):
+            name = metric['identity']['name'] if 'identity' in metric else metric['name']
+            yield Score(report['dataset_name'], name, float(metric['score']), int(metric['num']))

@@ -1,0 +1,109 @@
+"""`thyme serve` in a process of its own, for as long as a harness needs it."""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...config import child_env
+from ...errors import ThymeError
+
+_READY = re.compile(r'serving on (http://\S+)/v1')
+_STOP_S = 150.0
+"""Longer than the server's own grace for requests under way."""
+
+
+@contextmanager
+def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> Iterator[str]:
+    """Runs `thyme serve` on a free loopback port; yields its base URL, `/v1` included.
+
+    Args:
+        arguments: of `thyme serve`, without host and port.
+        log: gets what it prints.
+        start_s: how long loading the model may take.
+
+    Raises:
+        ThymeError: it ended or did not get ready; the message names the log.
+    """
+    command = [sys.executable, '-m', 'swift_thyme.cli', 'serve', *arguments, '--host', '127.0.0.1', '--port', '0']
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open('w', encoding='utf-8') as errors:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=child_env(PYTHONUNBUFFERED='1')
+        )
+        try:
+            address = _wait(process, start_s)
+            if address is None or not is_healthy(address):
+                raise ThymeError(
+                    f'`thyme serve` did not get ready: got exit code {process.poll()}; expected a server; see {log}'
+                )
+            yield f'{address}/v1'
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(process: subprocess.Popen[str], start_s: float) -> str | None:
+    """The address that the server prints once it takes requests; goes on reading so that its pipe never fills."""
+    found: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                match = _READY.search(line)
+                if match:
+                    found.put(match.group(1))
+        found.put(None)
+
+    threading.Thread(target=read, name='thyme-serve-output', daemon=True).start()
+    try:
+        return found.get(timeout=start_s)
+    except queue.Empty:
+        return None
+
+
+def served_name(base_url: str, timeout_s: float = 10.0) -> str:
+    """The first model that a server lists.
+
+    Args:
+        base_url: `/v1` included.
+        timeout_s: for the reply.
+
+    Raises:
+        ThymeError: it lists none, or does not answer.
+    """
+    try:
+        with urllib.request.urlopen(f'{base_url.rstrip("/")}/models', timeout=timeout_s) as reply:
+            return str(json.load(reply)['data'][0]['id'])
+    except (OSError, ValueError, LookupError) as error:
+        raise ThymeError(
+            f'{base_url} lists no model: got {type(error).__name__}: {error}; expected a running `thyme serve`; '
+            f'check the address, /v1 included'
+        ) from error
+
+
+def is_healthy(address: str, timeout_s: float = 10.0) -> bool:
+    """Whether a server's `/health` answers with success.
+
+    Args:
+        address: `http://host:port`, without a path.
+        timeout_s: for the reply.
+    """
+    try:
+        with urllib.request.urlopen(f'{address}/health', timeout=timeout_s) as reply:
+            return 200 <= int(reply.status) < 300
+    except OSError:
+        return False

@@ -1,0 +1,126 @@
+"""Flags shared by `thyme eval` and `thyme audit`, and what they name: items, judge. The model's are `infer.options`.
+
+Owns reading the flags. Engines and sets are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import JudgeSettings, judge_addresses
+from ..errors import ConfigError
+from ..infer.options import thinker_from
+
+if TYPE_CHECKING:
+    from ..infer import Thinker
+    from .items import Item
+    from .runner import EvalSettings, Progress
+    from .session import Plan
+
+
+def add_asking_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how items are put and graded."""
+    group = parser.add_argument_group('asking')
+    group.add_argument('--repeats', type=int, default=1, help='attempts an item, each with its own order of options')
+    group.add_argument('--no-shuffle', action='store_true', help='options and wording as the source has them')
+    group.add_argument('--limit', type=int, help='only the first items')
+    group.add_argument('--concurrency', type=int, default=8, help='items under way at a time (default: %(default)s)')
+    group.add_argument(
+        '--judge',
+        nargs='?',
+        const='',
+        metavar='ADDRESS',
+        help='ask a judge what rules cannot decide; without ADDRESS the one of the environment, as in training',
+    )
+
+
+def add_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of a set that is made where none is named."""
+    made = parser.add_argument_group('without --data a set is made')
+    made.add_argument('--n', type=int, default=100, help='items (default: %(default)s)')
+    made.add_argument('--canvas', default='2k', help='longer side of the pictures (default: %(default)s)')
+    made.add_argument('--difficulty', default='0.2-0.8', help='D or LOW-HIGH (default: %(default)s)')
+
+
+def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, Plan, Path]:
+    """The model, the plan and the folder that the flags name.
+
+    Raises:
+        ConfigError: no folder or no model is named, or a flag cannot be read.
+        DataError: a set cannot be used.
+    """
+    from .session import Plan, describe_policy
+
+    if args.out is None:
+        raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
+    judge = judge_settings(args.judge)
+    items = load_items(args, args.out)
+    thinker = thinker_from(args)
+    policy = describe_policy(
+        args.model or thinker.engine.name,
+        thinker.settings,
+        backend=args.backend,
+        url=args.url,
+        template=args.template,
+        engine_kwargs={key: '***' if 'key' in key else str(value) for key, value in args.engine_kwargs.items()},
+    )
+    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
+    return thinker, plan, args.out
+
+
+def load_items(args: argparse.Namespace, out: Path) -> list[Item]:
+    """The items of all sets named, or of a set made for this run."""
+    from .sources import load, require_unique
+
+    paths = [Path(path) for path in args.data] or [_made_set(args, out / 'data')]
+    sets = {path: load(path, out / 'inputs') for path in paths}
+    if len(sets) == 1:
+        return sets[paths[0]][: args.limit]
+    items = [replace(item, id=f'{path.stem}/{item.id}') for path, found in sets.items() for item in found]
+    require_unique(items, ', '.join(args.data))
+    return items[: args.limit]
+
+
+def _made_set(args: argparse.Namespace, folder: Path) -> Path:
+    from ..data.synth import SetSpec, generate
+    from ..data.synth.cli import difficulty
+
+    generate(SetSpec(n=args.n, seed=args.seed, canvas=args.canvas, difficulty=difficulty(args.difficulty)), folder)
+    return folder
+
+
+def judge_settings(address: str | None) -> JudgeSettings | None:
+    """The judge of `--judge`: None without the flag, the environment's without an address."""
+    if address is None:
+        return None
+    settings = JudgeSettings.from_env()
+    try:
+        return replace(settings, addresses=judge_addresses(address, '')) if address else settings
+    except ValueError as error:
+        raise ConfigError(f'--judge cannot be read: got {address!r}: {error}; give http://HOST:PORT/v1') from error
+
+
+def progress_bar(total: int) -> Callable[[Progress], None]:
+    """A line on stderr with throughput and time left; on a terminal every second, in a log twice a minute."""
+    from tqdm import tqdm
+
+    bar: tqdm[None] | None = None
+
+    def show(progress: Progress) -> None:
+        nonlocal bar
+        if bar is None:
+            seconds = 1.0 if sys.stderr.isatty() else 30.0
+            bar = tqdm(
+                total=total, initial=max(0, progress.done - 1), unit='answer', mininterval=seconds, file=sys.stderr
+            )
+        bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
+        bar.update(progress.done - bar.n)
+        if progress.done == total:
+            bar.close()
+
+    return show

@@ -1,0 +1,203 @@
+"""Runs the attempts of an evaluation: every item, condition and repeat once, several at a time, each saved at once.
+
+Owns the order of attempts, their seeds and what a failure of the machinery means. How a question is answered is the
+policy's, what an answer is worth `grading`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, ThymeError
+from ..infer import Question, Reply
+from ..infer.report import reply_json
+from ..types import StopReason
+from .conditions import Condition
+from .grading import grade_by_rules
+from .items import Item, Posed, derived, pose
+from .policy import Intervene, Policy, budget
+from .store import Key, Store
+
+NOT_THE_POLICY = frozenset({StopReason.SANDBOX_FAILURE, StopReason.ERROR})
+"""Ends that say nothing about the policy: reported apart, made again."""
+MOST_FAILURES_IN_A_ROW = 20
+"""After so many the run stops: the machinery is down, and going on would only list its failures."""
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """What decides an evaluation's questions; equal settings ask equal questions."""
+
+    seed: int = 0
+    repeats: int = 1
+    """Attempts an item and condition, each with its own order of options and its own sampling seed."""
+    shuffle: bool = True
+    """Whether options change places."""
+    conditions: tuple[Condition, ...] = (Condition.TOOLS,)
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ConfigError(f'repeats must be >= 1, got {self.repeats}; 1 asks every item once')
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One item under one condition, once."""
+
+    item: Item
+    condition: Condition
+    repeat: int
+
+    @property
+    def key(self) -> Key:
+        """What its line in the store is found by."""
+        return self.item.id, self.condition.value, self.repeat
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is."""
+
+    done: int
+    """Attempts finished, those of earlier sessions included."""
+    total: int
+    failed: int
+    """Failures of the machinery in this session."""
+
+
+Intervention = Callable[[Attempt], Intervene | None]
+"""What happens to an attempt's returned pictures before the model sees them; None: nothing."""
+
+
+def no_intervention(attempt: Attempt) -> Intervene | None:
+    """Every returned picture is shown as it is."""
+    return None
+
+
+@dataclass
+class Runner:
+    """One session of one evaluation."""
+
+    items: Sequence[Item]
+    settings: EvalSettings
+    store: Store
+    policy: Policy
+    concurrency: int = 1
+    """Attempts under way at a time."""
+    intervention: Intervention = no_intervention
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    _failed: int = 0
+    _failed_in_a_row: int = 0
+    _finished: int = 0
+
+    async def run(self) -> None:
+        """Makes every attempt that the store does not hold yet.
+
+        Raises:
+            ThymeError: the machinery failed many times in a row; what finished is kept.
+        """
+        attempts = self.attempts()
+        done = self.store.done()
+        waiting = iter([attempt for attempt in attempts if attempt.key not in done])
+
+        async def work() -> None:
+            for attempt in waiting:
+                await self._make(attempt)
+                self.on_progress(Progress(len(done) + self._finished, len(attempts), self._failed))
+
+        workers = [asyncio.ensure_future(work()) for _ in range(max(1, self.concurrency))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt, in order: a run that ends early has asked whole items under all conditions."""
+        return [
+            Attempt(item, condition, repeat)
+            for repeat in range(self.settings.repeats)
+            for item in self.items
+            for condition in self.settings.conditions
+        ]
+
+    async def _make(self, attempt: Attempt) -> None:
+        started = time.monotonic()
+        try:
+            reply = await self._ask(attempt)
+        except Exception as error:  # noqa: BLE001 (the trajectory boundary: what fails here is not the policy's answer)
+            self._note_failure(attempt, f'{type(error).__name__}: {error}')
+            return
+        if reply.stop_reason in NOT_THE_POLICY:
+            self._note_failure(attempt, f'{reply.stop_reason.value}: {reply.error}')
+            return
+        elapsed_s = time.monotonic() - started
+        self.store.add(await asyncio.to_thread(self._record, attempt, reply, elapsed_s))
+        self._failed_in_a_row = 0
+        self._finished += 1
+
+    def _note_failure(self, attempt: Attempt, cause: str) -> None:
+        self._failed += 1
+        self._failed_in_a_row += 1
+        item_id, condition, repeat = attempt.key
+        self.store.add_failure({'item_id': item_id, 'condition': condition, 'repeat': repeat, 'cause': cause})
+        if self._failed_in_a_row >= MOST_FAILURES_IN_A_ROW:
+            raise ThymeError(
+                f'{self._failed_in_a_row} attempts in a row failed, the last with {cause!r:.300}; expected answers; '
+                f'mend the cause and run the same command again: what has finished is kept'
+            )
+
+    async def _ask(self, attempt: Attempt) -> Reply:
+        pictures = self.store.pictures / f'{derived(*attempt.key):016x}'
+        if pictures.exists():
+            shutil.rmtree(pictures)
+        tools = attempt.condition.runs_code
+        return await self.policy.answer(
+            self._question(attempt),
+            output_dir=pictures,
+            tools=tools,
+            sampling=budget(self.policy.settings, tools=tools),
+            seed=self._seed(attempt),
+            intervene=self.intervention(attempt),
+        )
+
+    def _question(self, attempt: Attempt) -> Question:
+        images = attempt.item.images
+        names = tuple(image.name or str(image.path) for image in images)
+        return Question(self._posed(attempt).text, tuple(image.path for image in images), prompt_paths=names)
+
+    def _posed(self, attempt: Attempt) -> Posed:
+        return pose(attempt.item, seed=self.settings.seed, repeat=attempt.repeat, shuffle=self.settings.shuffle)
+
+    def _seed(self, attempt: Attempt) -> int:
+        """Of sampling; the same for all conditions of one item and repeat. 31 bits."""
+        return derived(self.settings.seed, 'sampling', attempt.item.id, attempt.repeat) % (1 << 31)
+
+    def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> dict[str, Any]:
+        item, posed = attempt.item, self._posed(attempt)
+        record = reply_json(reply, self._question(attempt))
+        record['images'] = [self.store.relative(image.path) for image in item.images]
+        for turn in record['turns']:
+            if turn.get('images'):
+                turn['images'] = [self.store.relative(path) for path in turn['images']]
+        grade = grade_by_rules(posed.text, posed.solution, record['text'])
+        return {
+            **record,
+            'item_id': item.id,
+            'task': item.task,
+            'condition': attempt.condition.value,
+            'repeat': attempt.repeat,
+            'seed': self._seed(attempt),
+            'solution': posed.solution,
+            'order': list(posed.order),
+            'box': item.box,
+            'verdict': grade.mark.value,
+            'graded_by': grade.by,
+            'elapsed_s': round(elapsed_s, 3),
+        }

@@ -1,0 +1,162 @@
+"""One evaluation from items to report, and the same trajectories graded again. What the command and Python code call.
+
+Owns the order of these steps and what `run.json` states of a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import JudgeSettings, SamplingSettings, SandboxSettings, read_env
+from ..infer import InferSettings
+from .grading import grade_all
+from .items import Item, can_shuffle
+from .policy import Policy
+from .report import write_report
+from .runner import EvalSettings, Intervention, Progress, Runner, no_intervention
+from .statistics import DEFAULT_LEVEL
+from .store import Store, verdict_of
+from .summary import Summary, prompt, summarize, versions
+
+_WEIGHTS = ('*.safetensors', '*.bin', 'config.json', 'adapter_config.json')
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is evaluated on what."""
+
+    items: Sequence[Item]
+    data: Sequence[str]
+    """Where the items come from, as the user named it."""
+    settings: EvalSettings
+    policy: Mapping[str, Any]
+    """What the report says of the policy; plain values, `model` among them."""
+    judge: JudgeSettings | None = None
+    """Who grades what rules leave undecided; None for nobody."""
+    concurrency: int = 1
+    level: float = DEFAULT_LEVEL
+
+    def stated(self) -> dict[str, Any]:
+        """The settings of `run.json`: all that decides an answer."""
+        chosen = [c.value for c in self.settings.conditions]
+        return {
+            'data': list(self.data),
+            'data_sha256': items_hash(self.items),
+            'n_items': len(self.items),
+            'not_shuffled': sum(bool(i.options) and not can_shuffle(i) for i in self.items),
+            **asdict(self.settings),
+            'conditions': chosen,
+            'policy': dict(self.policy),
+            'prompt_sha256': hashlib.sha256(json.dumps(prompt()).encode()).hexdigest(),
+        }
+
+
+def evaluate(
+    plan: Plan,
+    policy: Policy,
+    folder: Path,
+    *,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    intervention: Intervention = no_intervention,
+) -> tuple[Summary, Store]:
+    """Makes every attempt that the folder does not hold yet, grades, counts and writes the report.
+
+    Args:
+        plan: what to evaluate.
+        policy: the model.
+        folder: of the run, new or begun before.
+        on_progress: called after every attempt.
+        intervention: what happens to returned pictures under each condition.
+
+    Raises:
+        ConfigError: the folder holds a run with other settings.
+        ThymeError: the machinery failed many times in a row.
+    """
+    store = Store(folder)
+    store.begin(plan.stated(), {'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'versions': versions()})
+    runner = Runner(plan.items, plan.settings, store, policy, plan.concurrency, intervention, on_progress)
+    try:
+        asyncio.run(runner.run())
+        store.regrade(grade_all(store.records(), plan.judge))
+    finally:
+        store.release()
+    summary = summarize(store, store.records(), judge=plan.judge, level=plan.level)
+    write_report(summary, folder)
+    return summary, store
+
+
+def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: float = DEFAULT_LEVEL) -> Summary:
+    """Grades a run's trajectories again and writes a second report; the run itself is not touched.
+
+    Args:
+        folder: of the run.
+        out: where the second report and `verdicts.jsonl` go.
+        judge: who grades what rules leave undecided; None for nobody.
+        level: of confidence.
+
+    Raises:
+        DataError: the folder holds no run.
+    """
+    store = Store(folder)
+    store.settings()
+    records = graded(store.records(), judge)
+    summary = summarize(store, records, judge=judge, level=level)
+    write_report(summary, out)
+    names = ('item_id', 'condition', 'repeat', 'verdict', 'graded_by')
+    lines = [json.dumps({name: record[name] for name in names}, ensure_ascii=False) + '\n' for record in records]
+    (out / 'verdicts.jsonl').write_text(''.join(lines), encoding='utf-8')
+    return summary
+
+
+def graded(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) -> list[dict[str, Any]]:
+    """Records with the verdicts that they get now."""
+    return [{**r, **verdict_of(g)} for r, g in zip(records, grade_all(records, judge), strict=True)]
+
+
+def items_hash(items: Sequence[Item]) -> str:
+    """SHA-256 over what is asked: texts, options, truths, and the pictures' sizes in bytes."""
+    digest = hashlib.sha256()
+    for item in items:
+        sizes = [image.path.stat().st_size for image in item.images]
+        digest.update(json.dumps([asdict(replace(item, images=())), sizes], ensure_ascii=False).encode())
+    return digest.hexdigest()
+
+
+def describe_policy(model: str, settings: InferSettings, **more: Any) -> dict[str, Any]:
+    """What a report says of a policy.
+
+    Args:
+        model: folder, hub id or address.
+        settings: of its thinker.
+        more: backend, template and the like; plain values.
+    """
+    shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment_settings()}
+    folder = Path(model)
+    return {**shown, 'weights_sha256': fingerprint(folder)} if model and folder.is_dir() else shown
+
+
+def environment_settings() -> dict[str, Any]:
+    """What environment variables decide of an answer: picture size, sampling of code, sandbox limits and repairs."""
+    return {
+        'MAX_PIXELS': read_env('MAX_PIXELS', int, 0) or None,
+        'code_sampling': asdict(SamplingSettings.from_env()),
+        'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
+    }
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over names, sizes and first MiB of a checkpoint's files: tells checkpoints apart without reading all."""
+    digest = hashlib.sha256()
+    for path in sorted(p for pattern in _WEIGHTS for p in folder.glob(pattern)):
+        digest.update(f'{path.name} {path.stat().st_size}\n'.encode())
+        with path.open('rb') as file:
+            digest.update(file.read(_READ_BYTES))
+    return digest.hexdigest()

@@ -1,0 +1,246 @@
+"""Where items come from: sets of `thyme synth`, TSV files in VLMEvalKit's columns, JSON lines.
+
+Owns reading. Pictures that a file carries as base64 are written below the run's folder, named by content; pictures
+that it names by path stay where they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from .. import picture, protocol
+from ..data.synth.writers import CANONICAL, read_canonical
+from ..errors import DataError
+from ..rewards.trajectory import question_of
+from .items import Box, Item, ItemImage
+
+_REFERENCE_CHARS = 64
+"""A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
+
+
+def load(path: Path, pictures: Path) -> list[Item]:
+    """The items of a set.
+
+    Args:
+        path: a folder made by `thyme synth`, a `.tsv` file or a `.jsonl` file.
+        pictures: folder for pictures that the file itself carries; made when needed.
+
+    Raises:
+        DataError: the file is missing, of another kind, or a row cannot be used; the message names the row.
+    """
+    if path.is_dir():
+        items = list(_synth(path))
+    elif path.suffix == '.tsv' and path.is_file():
+        items = list(_tsv(path, pictures))
+    elif path.suffix in ('.jsonl', '.json') and path.is_file():
+        items = list(_jsonl(path, pictures))
+    else:
+        raise DataError(
+            f'no evaluation set: got {str(path)!r}; expected a folder of `thyme synth`, a .tsv or a .jsonl file; '
+            f'check the path'
+        )
+    require_unique(items, path)
+    return items
+
+
+def require_unique(items: Sequence[Item], where: str | Path) -> None:
+    """Checks that there are items, and that each has an id of its own.
+
+    Args:
+        items: of one evaluation.
+        where: they come from, for the message.
+
+    Raises:
+        DataError: there is none, or two share an id.
+    """
+    if not items:
+        raise DataError(f'{where} holds no item: expected at least one; check the file')
+    seen: set[str] = set()
+    for item in items:
+        if item.id in seen:
+            raise DataError(f'{where}: two items have the id {item.id!r}; expected each once; rename or remove one')
+        seen.add(item.id)
+
+
+def _synth(folder: Path) -> Iterator[Item]:
+    if not (folder / CANONICAL).is_file():
+        raise DataError(
+            f'{folder} is no set of `thyme synth`: {CANONICAL} is missing; name its folder, or a .tsv or .jsonl file'
+        )
+    for number, row in enumerate(read_canonical(folder), 1):
+        yield _item(row, f'{folder / CANONICAL}:{number}', folder, None)
+
+
+def _jsonl(path: Path, pictures: Path) -> Iterator[Item]:
+    with path.open(encoding='utf-8') as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            where = f'{path}:{number}'
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f'{where} cannot be read: got {line[:80]!r}: {error}; expected JSON') from error
+            if not isinstance(row, dict):
+                raise DataError(f'{where} is no row: got {line[:80]!r}; expected a JSON object')
+            yield _item({'id': number, **row}, where, path.parent, pictures)
+
+
+def _tsv(path: Path, pictures: Path) -> Iterator[Item]:
+    csv.field_size_limit(sys.maxsize)
+    carried: dict[str, list[Any]] = {}
+    with path.open(encoding='utf-8', newline='') as file:
+        reader = csv.DictReader(file, delimiter='\t')
+        letters = _letters(reader.fieldnames or (), path)
+        for number, cells in enumerate(reader, 2):
+            row: dict[str, Any] = {key: value for key, value in cells.items() if key and value}
+            where = f'{path}:{number}'
+            options = [row[letter] for letter in letters if letter in row]
+            images = _tsv_images(row, where, carried, pictures, path.parent)
+            carried[str(row['index'])] = images
+            question = row.get('question', '')
+            if 'hint' in row:
+                question = f'Hint: {row["hint"]}\n{question}'
+            task = row.get('category') or row.get('task') or ''
+            given = {'id': row['index'], 'question': question, 'task': task, 'options': options, 'images': images}
+            given |= {'answer': row.get('answer'), 'box': row.get('box')}
+            yield _item(given, where, path.parent, pictures)
+
+
+def _letters(columns: Iterable[str], path: Path) -> list[str]:
+    names = set(columns)
+    missing = {'index', 'question', 'answer'} - names
+    if missing:
+        raise DataError(
+            f'{path} lacks columns {", ".join(sorted(missing))}: got {", ".join(sorted(names))}; expected index, '
+            f'question, answer and A, B, … for options; rename them'
+        )
+    return [letter for letter in ascii_uppercase if letter in names]
+
+
+def _tsv_images(
+    row: Mapping[str, Any], where: str, carried: Mapping[str, list[Any]], pictures: Path, folder: Path
+) -> list[Any]:
+    if 'image' in row:
+        if len(row['image']) <= _REFERENCE_CHARS and row['image'] in carried:
+            return carried[row['image']]
+        return [_image(cell, where, folder, pictures) for cell in _listed(row['image'])]
+    return [_image(cell, where, folder, pictures) for cell in _listed(row.get('image_path', ''))]
+
+
+def _listed(cell: str) -> list[str]:
+    if cell.startswith('[') and cell.endswith(']'):
+        try:
+            found = ast.literal_eval(cell)
+        except (ValueError, SyntaxError):
+            return [cell]
+        if isinstance(found, list):
+            return [str(entry) for entry in found]
+    return [cell] if cell else []
+
+
+def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | None) -> Item:
+    options = _options(row, where)
+    messages = row.get('messages') or []
+    stem, worded = row.get('stem'), row.get('question') or question_of(messages)
+    question = stem if isinstance(stem, str) and stem else worded
+    if not isinstance(question, str) or not question.strip():
+        raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
+    answer, right = _truth(row, options, where)
+    pictured = row.get('images', row.get('image')) or []
+    listed = pictured if isinstance(pictured, list) else [pictured]
+    kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed
+    names = _names(messages, len(kept))
+    return Item(
+        id=str(row.get('id', row.get('index'))),
+        question=question,
+        answer=answer,
+        options=options,
+        right=right,
+        images=tuple(_image(e, where, folder, pictures, name) for e, name in zip(kept, names, strict=True)),
+        task=str(row.get('task') or row.get('category') or ''),
+        box=_box(row.get('box'), where),
+        worded=worded if isinstance(worded, str) and worded != question else '',
+    )
+
+
+def _names(messages: Any, n: int) -> tuple[str, ...]:
+    """What a row's own prompt calls its pictures; a row with a response has further ones, returned by its code."""
+    asked = ''.join(str(m.get('content')) for m in messages if isinstance(m, Mapping) and m.get('role') == 'user')
+    names = protocol.prompt_image_paths(asked)
+    return names if len(names) == n else ('',) * n
+
+
+def _options(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    options = row.get('options') or row.get('choices') or ()
+    if isinstance(options, Mapping):
+        options = [options[key] for key in sorted(options)]
+    if not isinstance(options, (list, tuple)) or len(options) == 1 or len(options) > len(ascii_uppercase):
+        raise DataError(f'{where} has unusable options: got {options!r:.100}; expected a list of 2 to 26 texts')
+    return tuple(str(option) for option in options)
+
+
+def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tuple[str, int]:
+    """The answer's text, and the right option's index: a single letter names an option even where one says it too."""
+    given = [str(row[key]).strip() for key in ('solution', 'answer') if row.get(key) not in (None, '')]
+    if not given:
+        raise DataError(
+            f'{where} has no answer: expected `answer` (or `solution`); a set without truth cannot be scored'
+        )
+    if not options:
+        return given[0], -1
+    for truth in given:
+        place = ascii_uppercase.find(truth) if len(truth) == 1 else -1
+        if 0 <= place < len(options):
+            return options[place], place
+    for truth in given:
+        if truth in options:
+            return truth, options.index(truth)
+    raise DataError(
+        f'{where}: the answer is none of the options: got {given[0]!r:.80}; expected a letter from A to '
+        f'{ascii_uppercase[len(options) - 1]} or the text of one; correct it'
+    )
+
+
+def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name: str = '') -> ItemImage:
+    if isinstance(reference, ItemImage):
+        return reference
+    if isinstance(reference, str) and picture.is_file(folder / reference):
+        return ItemImage(folder / reference, name or ('' if Path(reference).is_absolute() else reference))
+    if name and picture.is_file(folder / name):  # a set that was moved: its paths are dead, its pictures lie beside it
+        return ItemImage(folder / name, name)
+    try:
+        found = picture.resolve(reference)
+    except DataError as error:
+        raise DataError(f'{where}: {error}') from error
+    if isinstance(found, Path):
+        return ItemImage(found, name)
+    if pictures is None:
+        raise DataError(f'{where} names a picture that is missing: got {str(reference)!r:.200}; make the set again')
+    return ItemImage(picture.save(found, pictures), name)
+
+
+def _box(given: Any, where: str) -> Box | None:
+    """`[left, top, right, bottom]`, also as JSON text; of several, the outline. Other forms of a box are not read."""
+    if given in (None, '', 'null'):
+        return None
+    try:
+        values = json.loads(given) if isinstance(given, str) else given
+        boxes = values if isinstance(values[0], (list, tuple)) else [values]
+        sides = [[float(side) for side in box] for box in boxes]
+        left, top = (min(box[i] for box in sides) for i in (0, 1))
+        right, bottom = (max(box[i] for box in sides) for i in (2, 3))
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise DataError(
+            f'{where} has an unusable box: got {given!r:.80}; expected [left, top, right, bottom]'
+        ) from error
+    if not (left < right and top < bottom):
+        raise DataError(f'{where} has an empty box: got {given!r:.80}; expected left < right and top < bottom')
+    return round(left), round(top), round(right), round(bottom)

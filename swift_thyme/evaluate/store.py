@@ -1,0 +1,175 @@
+"""A run's folder: every trajectory as it finishes, so that a killed run goes on where it was.
+
+    RUN/run.json              the settings, which must be the same when it goes on; one entry a session
+    RUN/trajectories.jsonl    one finished trajectory a line (schema of `swift_thyme.record`)
+    RUN/failures.jsonl        attempts that the machinery failed at; they are made again when the run goes on
+    RUN/pictures/             what code returned          RUN/inputs/   pictures that the set carried as base64
+
+Owns files only. A line is complete or not there: a torn last line of a killed run is cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import ConfigError, DataError
+from .grading import Grade
+
+TRAJECTORIES, FAILURES, RUN = 'trajectories.jsonl', 'failures.jsonl', 'run.json'
+Key = tuple[str, str, int]
+"""Item id, condition, repeat."""
+
+
+def key_of(record: Mapping[str, Any]) -> Key:
+    """Which attempt a saved line belongs to."""
+    return str(record['item_id']), str(record['condition']), int(record['repeat'])
+
+
+def verdict_of(grade: Grade) -> dict[str, str]:
+    """A verdict as records hold it."""
+    return {'verdict': grade.mark.value, 'graded_by': grade.by}
+
+
+class Store:
+    """One run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pictures = folder / 'pictures'
+        self._lock: IO[str] | None = None
+
+    def begin(self, settings: Mapping[str, Any], session: Mapping[str, Any]) -> None:
+        """Opens the folder for a run with these settings, new or begun before.
+
+        Args:
+            settings: what must not change while a run goes on; plain JSON values.
+            session: of this start: time, versions.
+
+        Raises:
+            ConfigError: the folder holds a run with other settings, or something else, or is in use.
+        """
+        path = self.folder / RUN
+        self._take(self.folder)
+        if path.is_file():
+            run = json.loads(path.read_text(encoding='utf-8'))
+            self._require_same(run['settings'], json.loads(json.dumps(settings)))
+        elif (self.folder / TRAJECTORIES).exists():
+            raise ConfigError(f'{self.folder} holds trajectories of another kind: expected a new folder; name another')
+        else:
+            run = {'settings': settings, 'sessions': []}
+        run['sessions'].append(dict(session))
+        _write(path, json.dumps(run, indent=1, ensure_ascii=False))
+        for name in (TRAJECTORIES, FAILURES):
+            _cut_torn_line(self.folder / name)
+
+    def _take(self, folder: Path) -> None:
+        """Keeps other processes away from the folder for as long as this object lives."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / '.lock').open('w')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise ConfigError(
+                f'{folder} is in use by another process: expected it free; wait, or name another'
+            ) from error
+
+    def release(self) -> None:
+        """Lets other processes have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+        if changed:
+            shown = ', '.join(f'{k}: {_short(before.get(k))} before, {_short(now.get(k))} now' for k in changed)
+            raise ConfigError(
+                f'{self.folder} holds a run with other settings ({shown}); expected the same to go on; '
+                f'use another --out, or the settings of {RUN}'
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """`run.json`.
+
+        Raises:
+            DataError: there is no run.
+        """
+        path = self.folder / RUN
+        if not path.is_file():
+            raise DataError(f'no run: got {str(self.folder)!r}; expected a folder with {RUN}; check the path')
+        run: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        return run
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Appends a finished trajectory."""
+        _append(self.folder / TRAJECTORIES, record)
+
+    def add_failure(self, record: Mapping[str, Any]) -> None:
+        """Appends an attempt that the machinery failed at."""
+        _append(self.folder / FAILURES, record)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every finished trajectory."""
+        return list(_lines(self.folder / TRAJECTORIES))
+
+    def regrade(self, grades: Iterable[Grade]) -> None:
+        """Puts verdicts into the trajectories, one each in the order of `records`."""
+        path = self.folder / TRAJECTORIES
+        partial = path.with_name(f'{path.name}.part')
+        with partial.open('w', encoding='utf-8') as file:
+            for record, grade in zip(_lines(path), grades, strict=True):
+                file.write(json.dumps(record | verdict_of(grade), ensure_ascii=False) + '\n')
+        partial.replace(path)
+
+    def done(self) -> set[Key]:
+        """The attempts that need not be made again."""
+        return {key_of(record) for record in _lines(self.folder / TRAJECTORIES)}
+
+    def failures(self) -> dict[Key, dict[str, Any]]:
+        """Attempts that failed and were not made up for since; the last failure of each."""
+        done = self.done()
+        return {key: record for record in _lines(self.folder / FAILURES) if (key := key_of(record)) not in done}
+
+    def n_failed(self) -> int:
+        """How often the machinery failed, made up for or not."""
+        return sum(1 for _ in _lines(self.folder / FAILURES))
+
+    def relative(self, path: str | Path) -> str:
+        """A picture's path as records name it: relative where it is inside the folder."""
+        path, root = Path(path).resolve(), self.folder.resolve()
+        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _append(path: Path, record: Mapping[str, Any]) -> None:
+    with path.open('ab') as file:
+        file.write(f'{json.dumps(record, ensure_ascii=False)}\n'.encode())
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_file():
+        with path.open(encoding='utf-8') as lines:
+            for line in lines:
+                if line.endswith('\n') and line.strip():
+                    yield json.loads(line)
+
+
+def _cut_torn_line(path: Path) -> None:
+    if path.is_file():
+        content = path.read_bytes()
+        if content and not content.endswith(b'\n'):
+            _write(path, content[: content.rfind(b'\n') + 1].decode())
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f'{path.name}.part')
+    partial.write_text(text, encoding='utf-8')
+    partial.replace(path)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f'{text[:57]}…'

@@ -1,0 +1,146 @@
+"""A run's summary: every figure of a report with all that it needs to be understood, as plain values and as objects.
+
+Owns what is stated: policy, prompt, judge, seeds, versions, settings, failures. `figures` counts, `report` shows.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from .. import protocol
+from ..config import JudgeSettings
+from . import figures
+from .conditions import Condition
+from .figures import Gap, Habits, Line
+from .statistics import DEFAULT_LEVEL, Estimate
+from .store import Store
+
+SUMMARY_SCHEMA = 1
+_PACKAGES = ('swift-thyme', 'ms-swift', 'torch', 'transformers', 'vllm', 'numpy', 'pillow', 'opencv-python-headless')
+METHOD = (
+    "Intervals are Wilson's for shares and Bonett and Price's for paired differences, counted by item: answers of one "
+    'item are not taken as independent (docs/evaluation.md).'
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run amounts to."""
+
+    settings: Mapping[str, Any]
+    """Of `run.json`."""
+    sessions: Sequence[Mapping[str, Any]]
+    judge: str
+    """Who graded what rules left undecided; empty for nobody."""
+    lines: tuple[Line, ...]
+    habits: tuple[Habits, ...]
+    gaps: tuple[Gap, ...]
+    letters: Mapping[str, Mapping[str, Estimate]]
+    """Condition → letter that was right → accuracy."""
+    repeats: Mapping[str, Sequence[float]]
+    """Condition → accuracy of each repeat."""
+    missing: int
+    """Attempts that have no answer because the machinery failed, or because the run has not finished."""
+    failures: Sequence[Mapping[str, Any]]
+    """Those of them that failed, with their causes."""
+    failures_made_up: int
+    level: float = DEFAULT_LEVEL
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Those asked for, in order."""
+        return tuple(Condition(name) for name in self.settings['conditions'])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every attempt has an answer, and every answer a verdict."""
+        return not self.missing and not any(line.ungraded for line in self.lines)
+
+    def overall(self, condition: Condition) -> Line:
+        """Accuracy over all items."""
+        return next(line for line in self.lines if line.condition is condition and line.task == figures.ALL_TASKS)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: what `report.json` holds."""
+        return {
+            'schema': SUMMARY_SCHEMA,
+            'accuracy': [line.as_json() for line in self.lines],
+            'differences': [gap.as_json() for gap in self.gaps],
+            'habits': [habit.as_json() for habit in self.habits],
+            'by_letter': {c: {k: e.as_json() for k, e in found.items()} for c, found in self.letters.items()},
+            'by_repeat': {condition: list(found) for condition, found in self.repeats.items()},
+            'level': self.level,
+            'method': METHOD,
+            'missing': self.missing,
+            'failures': list(self.failures),
+            'failures_made_up': self.failures_made_up,
+            'judge': self.judge,
+            'settings': dict(self.settings),
+            'sessions': list(self.sessions),
+            'prompt': prompt(),
+        }
+
+
+def summarize(
+    store: Store, records: Sequence[Mapping[str, Any]], *, judge: JudgeSettings | None, level: float = DEFAULT_LEVEL
+) -> Summary:
+    """Counts a run's records.
+
+    Args:
+        store: the run's folder.
+        records: its trajectories, with the verdicts to count.
+        judge: who graded what rules left undecided.
+        level: of confidence.
+    """
+    run = store.settings()
+    conditions = [Condition(name) for name in run['settings']['conditions']]
+    found = [figures.habits(records, condition) for condition in conditions]
+    failures = list(store.failures().values())
+    expected = run['settings']['n_items'] * run['settings']['repeats'] * len(conditions)
+    baseline = [c for c in conditions[1:] if conditions[0] is Condition.TOOLS]
+    return Summary(
+        settings=run['settings'],
+        sessions=run['sessions'],
+        judge=judge_name(judge),
+        lines=tuple(line for c in conditions for line in figures.lines(records, c, level)),
+        habits=tuple(habit for habit in found if habit is not None),
+        gaps=tuple(gap for c in baseline for gap in figures.gaps(records, Condition.TOOLS, c, level)),
+        letters={c.value: figures.by_letter(records, c, level) for c in conditions},
+        repeats={c.value: figures.by_repeat(records, c) for c in conditions},
+        missing=expected - len(records),
+        failures=failures,
+        failures_made_up=store.n_failed() - len(failures),
+        level=level,
+    )
+
+
+def judge_name(judge: JudgeSettings | None) -> str:
+    """A judge as reports name it; empty for none."""
+    if judge is None:
+        return ''
+    return f'{judge.model or "first model listed"} at {", ".join(judge.addresses)}, {judge.votes} vote(s)'
+
+
+def prompt() -> dict[str, str]:
+    """The prompt's parts, as every question is put."""
+    return {
+        'system': protocol.SYSTEM_PROMPT,
+        'user': protocol.USER_PROMPT,
+        'system_without_tools': protocol.SYSTEM_PROMPT_PLAIN,
+        'user_without_tools': protocol.USER_PROMPT_PLAIN,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what an answer depends on; packages that are not installed are left out."""
+    found = {'python': platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

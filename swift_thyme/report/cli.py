@@ -1,0 +1,21 @@
+"""`thyme report RUN [--out FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .page import build_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument('run', type=Path, help="the host's OUTPUT_DIR, or a folder above several; may still be running")
+    parser.add_argument('--out', type=Path, default=Path('report.html'), help='the page (default %(default)s)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the report."""
+    runs = build_report(args.run, args.out)
+    print(f'{args.out}: {", ".join(run.name for run in runs)}')
+    return 0

@@ -1,0 +1,91 @@
+"""Putting a report together. Owns the page's figures and its file; the words and the looks are `report.html`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from ..trajectories import Problem, read_records
+from .plots import LEADING, Plot, main_plots, other_plots
+from .runs import Run, find_runs, read_log
+from .samples import choose
+from .tally import Tally
+
+
+def build_report(path: Path, out: Path) -> list[Run]:
+    """Writes the report of every run at or below a folder as one page.
+
+    Args:
+        path: an `OUTPUT_DIR` of the host, or a folder above several.
+        out: the HTML file.
+
+    Returns:
+        The runs that are in it.
+
+    Raises:
+        DataError: there is no run.
+    """
+    runs = find_runs(path)
+    environment = Environment(
+        loader=PackageLoader(__package__, '.'), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.get_template('report.html').render(
+        name=path.resolve().name, runs=[_facts(run, i) for i, run in enumerate(runs)]
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f'{out.name}.part')
+    partial.write_text(page, encoding='utf-8', errors='replace')
+    partial.replace(out)
+    return runs
+
+
+def _facts(run: Run, number: int) -> dict[str, Any]:
+    log = read_log(run.folder)
+    problems: list[Problem] = []
+    saved = run.trajectories
+    tally = Tally.of(read_records(saved, problems.append)) if saved is not None else Tally()
+    taken = {*LEADING, *(f'rewards/{name}/mean' for name in tally.reward_names())}
+    return {
+        'id': f'run-{number}',
+        'name': run.name,
+        'folder': run.folder,
+        'last': log.last,
+        'steps': max((step for curve in log.curves.values() for step, _ in curve), default=0),
+        'cards': _cards(tally),
+        'plots': [_drawn(plot) for plot in main_plots(log, tally)],
+        'others': [_drawn(plot) for plot in other_plots(log, taken)],
+        'samples': choose(saved, tally) if saved is not None and tally.n else [],
+        'trajectories': saved,
+        'problems': problems,
+    }
+
+
+def _drawn(plot: Plot) -> dict[str, Any]:
+    return {'title': plot.title, 'svg': Markup(plot.svg), 'names': plot.names, 'note': plot.note}
+
+
+def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
+    """Figures over the whole run: (value, what it is)."""
+    if not tally.n:
+        return ()
+    executed, judged = tally.total(lambda t: t.executed), tally.total(lambda t: t.judged)
+    cards = [(f'{tally.n:,}', 'trajectories'), (_share(tally.total(lambda t: t.with_code), tally.n), 'wrote code')]
+    if judged:
+        cards.append((_share(tally.total(lambda t: t.right), judged), 'right answers'))
+    if executed:
+        cards.append((_share(tally.total(lambda t: t.ran), executed), 'of the executed code ran'))
+    told = tally.total(lambda t: t.told_as_written)
+    if told:
+        cards.append((_share(tally.total(lambda t: t.ran_as_written), told), 'ran as written'))
+    cards.append((f'{tally.total(lambda t: t.rounds) / tally.n:.2f}', 'rounds on average'))
+    cards.append((f'{tally.total(lambda t: t.sandbox_s) / tally.n:.2f} s', 'in the sandbox on average'))
+    cards.append((f'{tally.total(lambda t: t.aside):,.0f}', 'set aside'))
+    return cards
+
+
+def _share(part: float, whole: float) -> str:
+    return f'{100 * part / whole:.1f} %'

@@ -1,0 +1,127 @@
+"""Which plots a report has, and what each is called. Owns their order and the words under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .runs import Curve, Log
+from .svg import COLOURS, lines, stacked
+from .tally import Tally
+
+_MOST_OTHERS = 60
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure of the page."""
+
+    title: str
+    svg: str
+    names: tuple[str, ...]
+    """Legend: the name of colour i; empty for a single unnamed line."""
+    note: str = ''
+
+
+def main_plots(log: Log, tally: Tally) -> list[Plot]:
+    """The figures that every report leads with, as far as there is data for them."""
+    return [plot for plot in (*_from_log(log), *_from_trajectories(tally)) if plot.svg]
+
+
+def other_plots(log: Log, shown: set[str]) -> list[Plot]:
+    """Every further metric of the host's log, one figure each."""
+    names = [name for name in log.curves if name not in shown][:_MOST_OTHERS]
+    return [Plot(name, lines({name: log.curves[name]}), ()) for name in names]
+
+
+LEADING = ('loss', 'reward', 'kl', 'step_time', 'completions/mean_length')
+"""Metrics of the host that lead the report under names of their own."""
+
+
+def _from_log(log: Log) -> Iterator[Plot]:
+    curves = log.curves
+    if 'loss' in curves:
+        yield _lines('Loss', {'loss': curves['loss']}, "host's log")
+    if 'reward' in curves:
+        yield _lines('Reward', {'reward': curves['reward']}, "sum of the weighted parts, mean of the batch; host's log")
+    if 'kl' in curves:
+        yield _lines('KL to the reference model', {'kl': curves['kl']}, "host's log")
+    if 'completions/mean_length' in curves:
+        yield _lines('Completion length, tokens', {'mean': curves['completions/mean_length']}, "host's log")
+    if 'step_time' in curves:
+        yield _lines('Seconds per step', {'step_time': curves['step_time']}, "host's log")
+
+
+def _from_trajectories(tally: Tally) -> Iterator[Plot]:
+    parts = {name: tally.reward(name) for name in tally.reward_names()}
+    yield _lines('Reward parts', parts, 'mean after weighting', named=True)
+    yield _lines(
+        'Right answers',
+        {'right': tally.curve(lambda t: t.right, lambda t: t.judged)},
+        'share of the trajectories that were judged',
+        share=True,
+    )
+    yield _lines(
+        'Tool use',
+        {'wrote code': tally.curve(lambda t: t.with_code, lambda t: t.n)},
+        'share of trajectories',
+        share=True,
+    )
+    yield _lines(
+        'Code that ran',
+        {
+            'after repair': tally.curve(lambda t: t.ran, lambda t: t.executed),
+            'as written': tally.curve(lambda t: t.ran_as_written, lambda t: t.told_as_written),
+        },
+        'share of the snippets that were executed',
+        share=True,
+    )
+    yield _lines(
+        'Rounds',
+        {
+            'generations': tally.curve(lambda t: t.rounds, lambda t: t.n),
+            'snippets': tally.curve(lambda t: t.snippets, lambda t: t.n),
+            'pictures': tally.curve(lambda t: t.pictures, lambda t: t.n),
+        },
+        'mean of a trajectory',
+    )
+    yield _stacked('Stop reasons', tally.shares(lambda t: t.stops), 'share of trajectories')
+    yield _stacked('Outcomes of code', tally.shares(lambda t: t.outcomes), 'share of the snippets that were executed')
+    if tally.total(lambda t: t.tokens.total()):
+        note = 'text and code are sampled; sandbox output and its visual tokens are not'
+        yield _stacked('Tokens by kind', tally.shares(lambda t: t.tokens), note)
+    else:
+        note = 'characters: this run did not record tokens by kind'
+        yield _stacked('Text by kind', tally.shares(lambda t: t.characters), note)
+    yield _lines(
+        'Sandbox time, s',
+        {'seconds': tally.curve(lambda t: t.sandbox_s, lambda t: t.n)},
+        'mean of a trajectory, all rounds',
+    )
+    yield _lines('Repairs', _repairs(tally), 'repairs for each executed snippet', named=True)
+    if tally.total(lambda t: t.aside):
+        aside = {'set aside': tally.curve(lambda t: t.aside, lambda t: t.n)}
+        yield _lines('Set aside', aside, 'share of trajectories that a failure of the machinery ended', share=True)
+
+
+def _repairs(tally: Tally) -> dict[str, Curve]:
+    names = dict.fromkeys(name for t in tally.steps.values() for name in t.repairs)
+    return {name: tally.curve(lambda t, n=name: t.repairs[n], lambda t: t.executed) for name in names}  # type: ignore[misc]
+
+
+def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False, named: bool = False) -> Plot:
+    ends = {'low': 0.0, 'high': 1.0} if share else {}
+    names = tuple(name for name, curve in series.items() if curve)
+    return Plot(title, lines(series, **ends), names if named or len(names) > 1 else (), note)
+
+
+def _stacked(title: str, series: Mapping[str, Curve], note: str) -> Plot:
+    if len(series) > COLOURS:
+        kept = dict(list(series.items())[: COLOURS - 1])
+        rest: dict[float, float] = {}
+        for name, curve in series.items():
+            if name not in kept:
+                for step, value in curve:
+                    rest[step] = rest.get(step, 0.0) + value
+        series = {**kept, 'others': sorted(rest.items())}
+    return Plot(title, stacked(series), tuple(series), note)

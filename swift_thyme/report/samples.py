@@ -1,0 +1,97 @@
+"""A few trajectories from the begin, the middle and the end of a run. Owns which ones, and their static form."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..trajectories import Record, read_records
+from ..view.blocks import shown
+from ..view.pictures import PictureStore, Shown
+from .tally import STEP_OFFSET, Tally
+
+PICTURE_PX = 420
+PICTURE_BYTES = 4_000_000
+"""Of all pictures of a run together."""
+_EXPECTED = 24
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One trajectory as the page shows it."""
+
+    when: str
+    """`begin`, `middle` or `end`."""
+    step: int
+    value: dict[str, Any]
+    """See `view.blocks.shown`; pictures as data URLs."""
+
+
+def choose(path: Path, tally: Tally) -> list[Sample]:
+    """The best and the worst trajectory of the first, the middle and the last step.
+
+    Args:
+        path: the run's trajectories.
+        tally: of the same.
+    """
+    steps = list(tally.steps)
+    wanted: dict[int, str] = {}
+    for when, at in (('begin', 0), ('end', len(steps) - 1), ('middle', len(steps) // 2)):
+        if steps:
+            wanted.setdefault(steps[at], when)
+    extremes: dict[int, list[Record]] = {}
+    for record in read_records(path, on_problem=lambda problem: None):
+        step = STEP_OFFSET + record.step if record.step is not None else 0
+        if step in wanted:
+            extremes[step] = _best_and_worst([*extremes.get(step, []), record])
+    store = PictureStore(PICTURE_PX, PICTURE_BYTES, _EXPECTED)
+    try:
+        return [
+            Sample(wanted[step], step, _static(record, store)) for step in sorted(extremes) for record in extremes[step]
+        ]
+    finally:
+        store.close()
+
+
+def _best_and_worst(records: list[Record]) -> list[Record]:
+    best = max(records, key=_reward)
+    worst = min(records, key=_reward)
+    return [best] if worst is best or len(records) == 1 else [best, worst]
+
+
+def _reward(record: Record) -> tuple[float, int]:
+    values = [value for value in record.rewards.values() if value is not None and math.isfinite(value)]
+    return sum(values), record.code_ok
+
+
+def _static(record: Record, store: PictureStore) -> dict[str, Any]:
+    value = shown(record)
+    value['images'] = list(_pictures(record.images, record.folder, store))
+    for turn, recorded in zip(value['turns'], record.turns, strict=True):
+        turn['images'] = list(_pictures(recorded.images, record.folder, store))
+        turn['blocks'] = [_block(block) for block in turn['blocks']]
+    return value
+
+
+def _pictures(references: tuple[str, ...], folder: Path, store: PictureStore) -> Iterator[dict[str, Any]]:
+    for future in [store.ask(reference, folder) for reference in references]:
+        found: Shown = future.result()
+        url = f'data:image/jpeg;base64,{base64.b64encode(found.jpeg).decode()}' if found.jpeg else ''
+        yield {'url': url, 'message': found.message, 'size': f'{found.width_px}×{found.height_px}'}
+
+
+def _block(block: list[Any]) -> dict[str, Any]:
+    if block[0] == 'c':
+        runs = block[2]
+        return {
+            'kind': 'code',
+            'before': block[1],
+            'after': block[3],
+            'runs': list(zip(runs[::2], runs[1::2], strict=True)),
+        }
+    kinds = {'w': 'words', 'g': 'tag', 'a': 'answer', 'm': 'forged'}
+    return {'kind': kinds[block[0]], 'text': block[1]}

@@ -1,0 +1,101 @@
+"""`thyme eval` and `thyme audit` as commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from swift_thyme.cli import main
+from swift_thyme.evaluate.options import judge_settings
+from swift_thyme.evaluate.sources import load
+from swift_thyme.infer import Thinker
+
+from .harness_server import answers
+from .scripted import ScriptedEngine
+
+
+@pytest.fixture
+def scripted(synth_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedEngine]:
+    """The model that any `--model` names: it knows the first seven of the twelve items."""
+    engine = ScriptedEngine(answers(load(synth_set, tmp_path), 7))
+    monkeypatch.setattr('swift_thyme.evaluate.options.thinker_from', lambda args: Thinker(engine))
+    yield engine
+
+
+def test_eval_prints_the_score_and_exits_0(
+    synth_set: Path, tmp_path: Path, scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'run'
+    assert main(['eval', '--model', 'm', '--data', str(synth_set), '--out', str(out), '--baseline']) == 0
+    printed = capsys.readouterr().out
+    assert 'tools on: 58.3 [' in printed and 'tools on minus tools off: +0.0 [' in printed
+    assert printed.splitlines()[-1] == str(out / 'report.html')
+
+
+def test_a_set_is_made_when_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def knowing(args: object) -> Thinker:
+        return Thinker(ScriptedEngine(lambda c: '<answer>A</answer>'))
+
+    monkeypatch.setattr('swift_thyme.evaluate.options.thinker_from', knowing)
+    out = tmp_path / 'run'
+    assert main(['eval', '--model', 'm', '--n', '3', '--canvas', '1k', '--out', str(out)]) == 0
+    assert (out / 'data' / 'contact_sheet.html').is_file()
+    assert len((out / 'trajectories.jsonl').read_text().splitlines()) == 3
+
+
+def test_failed_attempts_exit_1(synth_set: Path, tmp_path: Path, scripted: ScriptedEngine) -> None:
+    scripted.fail_on = lambda conversation: True
+    argv = ['eval', '--model', 'm', '--data', str(synth_set), '--out', str(tmp_path / 'run')]
+    assert main(argv) == 1
+    scripted.fail_on = lambda conversation: False
+    assert main(argv) == 0
+
+
+def test_rescore_grades_again_from_the_saved_trajectories(
+    synth_set: Path, tmp_path: Path, scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'run'
+    main(['eval', '--model', 'm', '--data', str(synth_set), '--out', str(out)])
+    asked = len(scripted.asked)
+    assert main(['eval', '--rescore', str(out)]) == 0
+    assert len(scripted.asked) == asked
+    assert 'tools on: 58.3 [' in capsys.readouterr().out.splitlines()[-2]
+    assert (out / 'rescored' / 'report.html').is_file()
+
+
+def test_several_sets_keep_their_items_apart(synth_set: Path, tmp_path: Path, scripted: ScriptedEngine) -> None:
+    tsv = synth_set / 'vlmevalkit' / 'thyme_synth_choice.tsv'
+    out = tmp_path / 'run'
+    assert main(['eval', '--model', 'm', '--data', str(synth_set), str(tsv), '--out', str(out), '--limit', '15']) == 0
+    ids = [json.loads(line)['item_id'] for line in (out / 'trajectories.jsonl').read_text().splitlines()]
+    assert len(set(ids)) == 15 and {i.split('/')[0] for i in ids} == {'set', 'thyme_synth_choice'}
+
+
+@pytest.mark.parametrize('argv', [['--model', 'm'], ['--out', 'x'], ['--out', 'x', '--model', 'm', '--judge', '::']])
+def test_what_is_missing_or_wrong_exits_2(
+    argv: list[str], synth_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(['eval', '--data', str(synth_set), '--template', 'none', *argv]) == 2
+
+
+def test_a_judge_is_asked_only_when_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('REWARD_API_ADDRESS', 'env.example')
+    assert judge_settings(None) is None
+    found, named = judge_settings(''), judge_settings('http://other:81/v1')
+    assert found is not None and found.addresses == ('http://env.example:8080/v1',)
+    assert named is not None and named.addresses == ('http://other:81/v1',)
+
+
+def test_audit_prints_the_shares_and_writes_the_page(
+    synth_set: Path, tmp_path: Path, scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'run'
+    assert main(['audit', '--model', 'm', '--data', str(synth_set), '--limit', '4', '--out', str(out)]) == 0
+    assert 'solved only with the tool: 0.0 [' in capsys.readouterr().out
+    assert (out / 'audit.html').is_file() and (out / 'report.html').is_file()
+    assert main(['audit', '--rescore', str(out)]) == 0
+    assert (out / 'rescored' / 'audit.json').is_file()

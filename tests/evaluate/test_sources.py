@@ -1,0 +1,164 @@
+"""Reading sets: what is read of each form, and what is refused with the row's name."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from swift_thyme.errors import DataError
+from swift_thyme.evaluate.items import Item
+from swift_thyme.evaluate.sources import load
+from swift_thyme.protocol import PromptImage, render_user_prompt
+
+
+def png(color: str = 'red') -> bytes:
+    buffer = io.BytesIO()
+    Image.new('RGB', (40, 30), color).save(buffer, 'PNG')
+    return buffer.getvalue()
+
+
+def write_tsv(path: Path, rows: list[dict[str, str]]) -> Path:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = ['\t'.join(columns)] + ['\t'.join(row.get(column, '') for column in columns) for row in rows]
+    path.write_text('\n'.join(text) + '\n', encoding='utf-8')
+    return path
+
+
+def one(path: Path) -> Item:
+    (item,) = load(path, path.parent / 'inputs')
+    return item
+
+
+def test_a_synthetic_set_gives_truth_box_and_the_picture_names_of_its_prompts(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path)
+    assert len(items) == 12
+    rows = [json.loads(line) for line in (synth_set / 'canonical.jsonl').read_text().splitlines()]
+    for item, row in zip(items, rows, strict=True):
+        assert item.options[item.right] == item.answer == row['answer']
+        assert list(item.box or ()) == (row['box'] or [])
+        assert item.images[0].name == row['images'][0] and item.images[0].path.is_file()
+        assert item.question == row['stem'] and item.worded == row['question']
+
+
+def test_a_tsv_in_vlmevalkits_columns_is_read(tmp_path: Path) -> None:
+    encoded = base64.b64encode(png()).decode()
+    row = {'index': '7', 'question': 'Which?', 'A': 'cat', 'B': 'dog', 'answer': 'B', 'category': 'x', 'image': encoded}
+    item = one(write_tsv(tmp_path / 'set.tsv', [row]))
+    assert (item.id, item.options, item.answer, item.right, item.task) == ('7', ('cat', 'dog'), 'dog', 1, 'x')
+    assert item.images[0].path.read_bytes() == png()
+
+
+def test_a_tsv_row_may_name_the_row_that_carries_its_picture(tmp_path: Path) -> None:
+    encoded = base64.b64encode(png()).decode()
+    rows = [{'index': '1', 'question': 'a', 'answer': 'x', 'image': encoded}]
+    rows += [{'index': '2', 'question': 'b', 'answer': 'y', 'image': '1'}]
+    items = load(write_tsv(tmp_path / 'set.tsv', rows), tmp_path / 'inputs')
+    assert items[0].images == items[1].images
+
+
+def test_a_tsv_row_may_carry_several_pictures_and_a_hint(tmp_path: Path) -> None:
+    both = str([base64.b64encode(png(c)).decode() for c in ('red', 'blue')])
+    item = one(
+        write_tsv(tmp_path / 's.tsv', [{'index': '1', 'question': 'q', 'hint': 'h', 'answer': 'x', 'image': both}])
+    )
+    assert [image.path.read_bytes() for image in item.images] == [png('red'), png('blue')]
+    assert item.question == 'Hint: h\nq'
+
+
+def test_the_synthetic_sets_own_tsv_gives_the_same_items(synth_set: Path, tmp_path: Path) -> None:
+    own = load(synth_set, tmp_path)
+    tsv = load(synth_set / 'vlmevalkit' / 'thyme_synth_choice.tsv', tmp_path)
+    assert [(i.question, i.options, i.right, i.box, i.task) for i in tsv] == [
+        (i.question, i.options, i.right, i.box, i.task) for i in own
+    ]
+
+
+@pytest.mark.parametrize(
+    ('row', 'answer', 'right'),
+    [
+        ({'question': 'q', 'answer': '12'}, '12', -1),
+        ({'question': 'q', 'solution': 'C', 'options': ['x', 'y', 'z']}, 'z', 2),
+        ({'question': 'q', 'answer': 'y', 'choices': {'A': 'x', 'B': 'y'}}, 'y', 1),
+        ({'question': 'q', 'answer': 'A', 'options': ['B', 'A']}, 'B', 0),
+    ],
+)
+def test_the_truth_may_be_a_letter_a_text_or_free(
+    row: dict[str, object], answer: str, right: int, tmp_path: Path
+) -> None:
+    path = tmp_path / 'set.jsonl'
+    path.write_text(json.dumps(row))
+    item = one(path)
+    assert (item.answer, item.right) == (answer, right)
+
+
+def test_a_row_with_a_response_keeps_the_questions_picture_only(tmp_path: Path) -> None:
+    for name in ('a.png', 'a_1.png'):
+        (tmp_path / name).write_bytes(png())
+    user = '<image>\nq\n\nUser Image Path: "images/a.png"\nUser Image Size: "40x30"\n'
+    messages = [{'role': 'user', 'content': user}, {'role': 'assistant', 'content': 'done'}]
+    row = {'question': 'q', 'solution': 'x', 'images': ['a.png', 'a_1.png'], 'messages': messages}
+    (tmp_path / 'set.jsonl').write_text(json.dumps(row))
+    item = one(tmp_path / 'set.jsonl')
+    assert [(image.path.name, image.name) for image in item.images] == [('a.png', 'images/a.png')]
+
+
+def test_a_row_with_nothing_but_a_prompt_is_asked_what_the_prompt_asks(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    user = render_user_prompt('How many?', [PromptImage('images/a.png', 40, 30)])
+    row = {'messages': [{'role': 'user', 'content': user}], 'images': ['a.png'], 'solution': '3'}
+    (tmp_path / 'set.jsonl').write_text(json.dumps(row))
+    assert one(tmp_path / 'set.jsonl').question == 'How many?'
+
+
+def test_a_set_that_was_moved_finds_its_pictures_beside_it(tmp_path: Path) -> None:
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / 'a.png').write_bytes(png())
+    user = '<image>\nq\n\nUser Image Path: "images/a.png"\nUser Image Size: "40x30"\n'
+    row = {'question': 'q', 'solution': 'x', 'images': ['/gone/images/a.png']}
+    row['messages'] = [{'role': 'user', 'content': user}]
+    (tmp_path / 'set.jsonl').write_text(json.dumps(row))
+    assert one(tmp_path / 'set.jsonl').images[0].path == tmp_path / 'images' / 'a.png'
+
+
+@pytest.mark.parametrize(
+    ('row', 'why'),
+    [
+        ({'answer': 'x'}, 'no question'),
+        ({'question': 'q'}, 'no answer'),
+        ({'question': 'q', 'answer': 'w', 'options': ['x', 'y']}, 'none of the options'),
+        ({'question': 'q', 'answer': 'x', 'options': ['x']}, 'unusable options'),
+        ({'question': 'q', 'answer': 'x', 'images': ['gone.png']}, 'neither a file nor base64'),
+        ({'question': 'q', 'answer': 'x', 'box': [5, 5, 5, 9]}, 'empty box'),
+        ({'question': 'q', 'answer': 'x', 'box': 'left'}, 'unusable box'),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_refused_by_its_line(row: dict[str, object], why: str, tmp_path: Path) -> None:
+    path = tmp_path / 'set.jsonl'
+    path.write_text(json.dumps(row))
+    with pytest.raises(DataError, match=f'set.jsonl:1.*{why}'):
+        load(path, tmp_path / 'inputs')
+
+
+def test_two_items_with_one_id_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / 'set.jsonl'
+    path.write_text('{"id": 1, "question": "a", "answer": "b"}\n' * 2)
+    with pytest.raises(DataError, match="two items have the id '1'"):
+        load(path, tmp_path)
+
+
+def test_a_tsv_without_the_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='lacks columns answer'):
+        load(write_tsv(tmp_path / 's.tsv', [{'index': '1', 'question': 'q'}]), tmp_path)
+
+
+@pytest.mark.parametrize('name', ['nothing', 'folder', 'file.csv'])
+def test_what_is_no_set_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'file.csv').write_text('x')
+    with pytest.raises(DataError, match='synth'):
+        load(tmp_path / name, tmp_path)

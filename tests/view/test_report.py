@@ -1,0 +1,137 @@
+"""The report: what it counts, what it draws, and that a running or odd run does not stop it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swift_thyme.errors import DataError
+from swift_thyme.report import build_report, find_runs
+from swift_thyme.report.runs import read_log
+from swift_thyme.report.svg import lines, stacked, thin, ticks
+from swift_thyme.report.tally import Tally
+from swift_thyme.trajectories import read_records
+
+from .make import HOSTILE_WORDS, hostile, write_run
+
+
+def write_log(folder: Path, steps: int = 5) -> None:
+    rows = [
+        {'loss': 1 / i, 'reward': i / 10, 'grad_norm': 0.5, 'global_step/max_steps': f'{i}/9'}
+        for i in range(1, steps + 1)
+    ]
+    text = ''.join(json.dumps(row) + '\n' for row in rows)
+    (folder / 'logging.jsonl').write_text(text + '{"loss": 0.5, "glob', encoding='utf-8')
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('run')
+    write_run(folder, 150, width=640, height=480)
+    write_log(folder)
+    return folder
+
+
+def test_figures_are_counted_by_step(run: Path) -> None:
+    tally = Tally.of(read_records(run / 'trajectories'))
+    first = tally.steps[2]
+    numbers = range(64)
+    assert (first.n, tally.n) == (64, 150)
+    assert first.with_code == sum(i % 10 != 3 for i in numbers)
+    assert first.executed == sum(i % 10 not in (3, 7) for i in numbers)
+    assert first.ran == sum(i % 10 not in (3, 4, 6, 7) for i in numbers)
+    assert first.ran_as_written == sum(i % 10 not in (3, 4, 5, 6, 7) for i in numbers)
+    assert first.aside == first.stops['sandbox_failure'] == sum(i % 10 == 7 for i in numbers)
+    assert first.tokens['code'] == 120 * first.with_code
+    assert first.repairs == {'clamp': sum(i % 10 == 5 for i in numbers)}
+    assert tally.reward('fmt_orm')[0] == (2, 0.5 * first.stops['answer'] / 64)
+
+
+def test_trajectories_stand_at_the_step_that_learns_from_them(run: Path) -> None:
+    assert list(Tally.of(read_records(run / 'trajectories')).steps) == [2, 3, 4]
+
+
+def test_the_hosts_log_is_read_up_to_its_half_written_line(run: Path) -> None:
+    log = read_log(run)
+    assert log.curves['loss'] == [(i, 1 / i) for i in range(1, 6)]
+
+
+def test_the_page_draws_every_figure_the_issue_names(run: Path, tmp_path: Path) -> None:
+    build_report(run, tmp_path / 'report.html')
+    page = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    parts = ['Reward parts', 'Tool use', 'Code that ran', 'Rounds', 'Stop reasons', 'Tokens by kind']
+    for title in [*parts, 'Sandbox time, s', 'Loss']:
+        assert f'<h4>{title}</h4>' in page
+    assert [page.count(f'<b>{when}</b>') for when in ('begin', 'middle', 'end')] == [2, 2, 2]
+    assert '<script' not in page
+    assert 'http' not in re.sub(r'http-equiv', '', page)
+
+
+def test_every_drawing_is_well_formed(run: Path, tmp_path: Path) -> None:
+    build_report(run, tmp_path / 'report.html')
+    drawings = re.findall(r'<svg.*?</svg>', (tmp_path / 'report.html').read_text(encoding='utf-8'), re.DOTALL)
+    assert len(drawings) >= 10
+    for drawing in drawings:
+        ElementTree.fromstring(drawing)
+
+
+def test_a_run_without_trajectories_and_one_without_a_log_are_reported(tmp_path: Path) -> None:
+    (tmp_path / 'sft').mkdir()
+    write_log(tmp_path / 'sft')
+    write_run(tmp_path / 'grpo', 3, width=640, height=480)
+    assert {run.name for run in find_runs(tmp_path)} == {'sft', 'grpo'}
+    build_report(tmp_path, tmp_path / 'report.html')
+
+
+def test_an_empty_log_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / 'logging.jsonl').write_text('', encoding='utf-8')
+    build_report(tmp_path, tmp_path / 'report.html')
+    assert 'No step is logged yet' in (tmp_path / 'report.html').read_text(encoding='utf-8')
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='no run'):
+        build_report(tmp_path, tmp_path / 'report.html')
+
+
+def test_hostile_trajectories_are_shown_as_text(tmp_path: Path) -> None:
+    folder = tmp_path / 'run' / 'trajectories' / 'step-000000'
+    folder.mkdir(parents=True)
+    (folder / 'rank-0.jsonl').write_text(''.join(json.dumps(r) + '\n' for r in hostile(folder)), encoding='utf-8')
+    build_report(tmp_path / 'run', tmp_path / 'report.html')
+    page = (tmp_path / 'report.html').read_text(encoding='utf-8')
+    assert '<script' not in page
+    assert '<img src=x' not in page
+    assert HOSTILE_WORDS.split('<img')[0].replace('<', '&lt;').replace('>', '&gt;') in page
+
+
+finite = st.floats(-1e9, 1e9)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 10**6).map(float), finite), min_size=1, max_size=50))
+def test_any_curve_can_be_drawn(curve: list[tuple[float, float]]) -> None:
+    ElementTree.fromstring(lines({'<name>': sorted(curve)}))
+    ElementTree.fromstring(stacked({'a & b': [(step, 0.5) for step, _ in sorted(curve)]}))
+
+
+@given(finite, st.floats(1e-6, 1e9))
+def test_ticks_are_few_and_within(low: float, width: float) -> None:
+    high = low + width
+    if high > low:
+        found = ticks(low, high)
+        assert len(found) <= 7
+        assert all(low - 1e-6 * width - 1e-6 <= t <= high + 1e-6 * width + 1e-6 for t in found)
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_mean() -> None:
+    curve = [(float(i), float(i % 7)) for i in range(9000)]
+    short = thin(curve)
+    assert len(short) <= 600
+    assert abs(sum(y for _, y in short) / len(short) - 3) < 0.01
