@@ -1,11 +1,12 @@
 """Measures the sandbox beside the physical limit and other ways to run code, in one run on the same snippets.
 
-    python benchmarks/sandbox.py [--quick] [--json FILE] [--parts snippets,start,memory] [--jupyter]
+    python benchmarks/sandbox.py [--quick | --count N] [--json FILE] [--parts snippets,start,memory] [--jupyter]
 
 The snippet reads a 2048x1536 JPEG, crops 700x500, enlarges it twice, writes a JPEG and prints its path. "CPU" is what
 the kernel accounted to this process and all its descendants, supervisor and decoder included, per snippet. The
 physical limit is the same OpenCV work in a plain loop of an ordinary process; `limit + decode` adds one full decode of
-the written picture, which no sandbox that checks its output can save.
+the written picture, which no sandbox that checks its output can save. Both are measured right before and after every
+row, and the row is divided by their mean, so that a machine that others use at the same time does not favour a row.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -54,6 +55,10 @@ class Row:
     per_s: float
     cpu_ms: float
     failed: int = 0
+    limit_cpu_ms: float = 0.0
+    """CPU of the limit, measured around this row."""
+    decode_cpu_ms: float = 0.0
+    """CPU of limit + decode, measured around this row."""
 
 
 def tree_cpu_s() -> float:
@@ -293,47 +298,77 @@ def jupyter(image: Path, clients: int, count: int) -> Row:
     return asyncio.run(measure())
 
 
-def show(rows: list[Row], base: Row, with_decode: Row) -> None:
-    """Prints the table."""
+def show(r: Row) -> None:
+    """Prints one line of the table."""
     print(
-        f'{"variant":34} {"clients":>7} {"n":>5} {"p50 ms":>8} {"p99 ms":>8} {"per s":>7} {"CPU ms":>7} {"/limit":>6}',
-        end='',
+        f'{r.variant:34} {r.clients:7d} {r.snippets:5d} {r.p50_ms:8.2f} {r.p99_ms:8.2f} {r.per_s:7.1f} '
+        f'{r.cpu_ms:7.2f} {r.cpu_ms / r.limit_cpu_ms:6.2f} {r.cpu_ms / r.decode_cpu_ms:13.2f} {r.failed:6d}',
+        flush=True,
     )
-    print(f' {"/limit+decode":>13} {"failed":>6}')
-    for r in rows:
+
+
+class Table:
+    """Rows, each with the limit beside it."""
+
+    def __init__(self, image: Path, directory: Path, count: int) -> None:
+        """
+        Args:
+            image: the snippets' input.
+            directory: for the limit's output.
+            count: how often the limit is run before and after each row.
+        """
+        self._image, self._directory, self._count = image, directory, count
+        self.rows: list[Row] = []
+        self._last = self._limits()
         print(
-            f'{r.variant:34} {r.clients:7d} {r.snippets:5d} {r.p50_ms:8.2f} {r.p99_ms:8.2f} {r.per_s:7.1f} '
-            f'{r.cpu_ms:7.2f} {r.cpu_ms / base.cpu_ms:6.2f} {r.cpu_ms / with_decode.cpu_ms:13.2f} {r.failed:6d}'
+            f'{"variant":34} {"clients":>7} {"n":>5} {"p50 ms":>8} {"p99 ms":>8} {"per s":>7} {"CPU ms":>7} '
+            f'{"/limit":>6} {"/limit+decode":>13} {"failed":>6}'
         )
+        for found in self._last:
+            self._keep(found, self._last)
+
+    def _limits(self) -> tuple[Row, Row]:
+        plain, decode = (limit(self._image, self._directory, self._count, decode=d) for d in (False, True))
+        return plain, decode
+
+    def _keep(self, found: Row, after: tuple[Row, Row]) -> None:
+        plain, decode = ((a.cpu_ms + b.cpu_ms) / 2 for a, b in zip(self._last, after, strict=True))
+        self.rows.append(replace(found, limit_cpu_ms=plain, decode_cpu_ms=decode))
+        show(self.rows[-1])
+
+    def add(self, found: Row) -> None:
+        """Takes a row that was just measured."""
+        after = self._limits()
+        self._keep(found, after)
+        self._last = after
 
 
 def snippets(image: Path, directory: Path, options: argparse.Namespace) -> list[Row]:
-    """The table of snippets; the limit is measured before and after, and the mean is used."""
+    """The table of snippets."""
     count = options.count
-    rows = [limit(image, directory, count, decode=False), limit(image, directory, count, decode=True)]
+    table = Table(image, directory, max(count // 6, 6))
     for rollback in (False, True):
         sandbox = ZygoteSandbox(SandboxSettings(rollback=rollback))
         name = 'with' if rollback else 'without'
         for clients in options.clients:
             size = max(count, clients * 9)
             if not rollback:
-                rows.append(asyncio.run(first(sandbox, image, clients, size)))
-            rows.append(asyncio.run(warm(sandbox, image, f'sandbox: {name} rollback', clients, size)))
-        rows.append(asyncio.run(empty(sandbox, f'sandbox: empty, {name} rollback', count)))
+                table.add(asyncio.run(first(sandbox, image, clients, size)))
+            table.add(asyncio.run(warm(sandbox, image, f'sandbox: {name} rollback', clients, size)))
+        table.add(asyncio.run(empty(sandbox, f'sandbox: empty, {name} rollback', count)))
         sandbox.close()
-    rows.append(limit(image, directory, count, decode=False))
-    rows.append(limit(image, directory, count, decode=True))
     for clients in [c for c in options.clients if c <= 32]:
-        rows.append(fresh_process(image, directory, clients, max(count // 8, clients)))
-        if options.jupyter:
-            rows.append(jupyter(image, min(clients, 8), count))
-    return rows
+        table.add(fresh_process(image, directory, clients, max(count // 8, clients)))
+        if options.jupyter and clients <= 8:
+            table.add(jupyter(image, clients, count))
+    return table.rows
 
 
 def main() -> None:
     """Runs the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='few repetitions')
+    parser.add_argument('--count', type=int, default=360, metavar='N', help='snippets of a row, at least')
     parser.add_argument('--clients', type=lambda text: [int(c) for c in text.split(',')], default=[1, 8, 32, 128])
     parser.add_argument('--parts', default='snippets,start,memory')
     parser.add_argument(
@@ -341,7 +376,7 @@ def main() -> None:
     )
     parser.add_argument('--json', metavar='FILE')
     options = parser.parse_args()
-    options.count = 36 if options.quick else 360
+    options.count = 36 if options.quick else options.count
     report: dict[str, object] = {
         'machine': platform.platform(),
         'cores': os.cpu_count(),
@@ -352,9 +387,6 @@ def main() -> None:
         image = picture(directory)
         if 'snippets' in options.parts:
             rows = snippets(image, directory, options)
-            base = merge([r for r in rows if r.variant == 'limit'])
-            with_decode = merge([r for r in rows if r.variant == 'limit + decode'])
-            show(rows, base, with_decode)
             report['snippets'] = [asdict(r) for r in rows]
         sandbox = ZygoteSandbox(SandboxSettings())
         if 'start' in options.parts:

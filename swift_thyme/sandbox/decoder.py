@@ -24,7 +24,7 @@ _MOST_SCANS = 64
 _EXIF_ORIENTATION = 0x0112
 
 
-def main(channel_fd: int, program: bytes, readable: tuple[str, ...]) -> None:
+def main(channel_fd: int, program: bytes) -> None:
     """Confines the calling process and serves requests until the supervisor closes the channel."""
     os.dup2(channel_fd, 3)
     channel = socket.socket(fileno=3)
@@ -35,13 +35,14 @@ def main(channel_fd: int, program: bytes, readable: tuple[str, ...]) -> None:
     confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
     confine.give_up_privileges(None)
     if linux.landlock_abi():
-        confine.restrict_paths([], [])
+        confine.restrict(confine.Paths(()).ruleset((), ()))
     linux.install_seccomp(program, listener=False)
     while True:
         data, fds, _, _ = socket.recv_fds(channel, 65536, 2)
         if not data:
             os._exit(0)
         request: dict[str, Any] = json.loads(data)
+        os.lseek(fds[0], 0, os.SEEK_SET)
         try:
             reply = examine(fds[0], fds[1], request)
         except Exception as error:  # noqa: BLE001 (a decoder raises anything on hostile bytes; the verdict is 'no')

@@ -7,9 +7,11 @@ nothing: what is allowed is in `seccomp` (system calls) and `confine` (paths, re
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import struct
+import sys
 from collections.abc import Sequence
 
 from .syscalls import numbers
@@ -21,6 +23,27 @@ PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
 MADV_COLLAPSE = 25
+_MOST_PIECES = 100_000
+
+
+_raw_fork = ctypes.PyDLL(None).fork
+
+
+def fork() -> int:
+    """fork() without Python's hooks: for processes with one thread.
+
+    A snippet cannot hook into it, random generators go on as they were, and libraries keep their caches.
+
+    Returns:
+        The child's pid, 0 in the child.
+
+    Raises:
+        OSError: no process could be made.
+    """
+    pid = int(_raw_fork())
+    if pid < 0:
+        raise OSError(errno.EAGAIN, 'fork failed')
+    return pid
 
 
 def syscall(name: str, *args: object) -> int:
@@ -61,10 +84,14 @@ def landlock_ruleset(handled_fs: int, handled_net: int, scoped: int, abi: int) -
     return syscall('landlock_create_ruleset', ctypes.byref(attributes), ctypes.c_size_t(size), 0)
 
 
-def landlock_allow(ruleset: int, parent_fd: int, rights: int) -> None:
-    """Grants rights beneath an open path (an `O_PATH` descriptor)."""
-    rule = ctypes.create_string_buffer(struct.pack('=Qi', rights, parent_fd), 12)
-    syscall('landlock_add_rule', ruleset, 1, ctypes.byref(rule), 0)
+def landlock_rule(parent_fd: int, rights: int) -> bytes:
+    """Rights beneath an open path (an `O_PATH` descriptor), as `landlock_allow` takes them."""
+    return struct.pack('=Qi', rights, parent_fd)
+
+
+def landlock_allow(ruleset: int, rule: bytes) -> None:
+    """Grants what a rule says."""
+    syscall('landlock_add_rule', ruleset, 1, rule, 0)
 
 
 def landlock_restrict(ruleset: int) -> None:
@@ -94,6 +121,11 @@ def drop_capabilities() -> None:
     syscall('capset', ctypes.byref(header), ctypes.byref(ctypes.create_string_buffer(24)))
 
 
+def ignore_ended_children() -> None:
+    """Makes the kernel reap the calling process's children, past any handler that Python knows."""
+    _libc.signal(int(signal.SIGCHLD), ctypes.c_void_p(1))
+
+
 def watch_children(handler_fd: int) -> None:
     """Makes every child's end (not its stops) write a byte to `handler_fd`, a non-blocking descriptor."""
     signal.set_wakeup_fd(handler_fd, warn_on_full_buffer=False)
@@ -110,3 +142,34 @@ def collapse_memory(ranges: Sequence[tuple[int, int]]) -> None:
     """Asks for huge pages behind address ranges, so that a fork has few page-table entries to copy. Best effort."""
     for start, end in ranges:
         _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
+
+
+def use_up_free_memory() -> None:
+    """Takes every free piece of the C library's heap, for good, so that later ones come from the heap's end."""
+    malloc, free, sbrk = _libc.malloc, _libc.free, _libc.sbrk
+    malloc.restype = sbrk.restype = ctypes.c_void_p
+    malloc.argtypes, free.argtypes, sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
+    _libc.malloc_trim(0)
+    end = sbrk(0) or 0
+    for size in (*(1 << bits for bits in range(16, 11, -1)), *range(2032, 8, -16)):
+        for _ in range(_MOST_PIECES):
+            piece = malloc(size) or end
+            if piece >= end - size:
+                free(piece)
+                break
+
+
+class _HeapState(ctypes.Structure):
+    """`struct mallinfo2`: ten sizes, the ninth of which is that of free memory."""
+
+    _fields_ = (('others', ctypes.c_size_t * 8), ('free_bytes', ctypes.c_size_t), ('top_bytes', ctypes.c_size_t))
+
+
+def free_heap_bytes() -> int:
+    """Memory that the C library holds and nobody uses; very much where it cannot say (before glibc 2.33)."""
+    return int(_heap_state().free_bytes) if _heap_state is not None else sys.maxsize
+
+
+_heap_state = getattr(_libc, 'mallinfo2', None)
+if _heap_state is not None:
+    _heap_state.restype = _HeapState

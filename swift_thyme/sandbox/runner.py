@@ -11,17 +11,23 @@ from __future__ import annotations
 import builtins
 import gc
 import io
+import json
+import math
+import os
+import random
 import re
 import sys
 import threading
-import traceback
 import types
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
+from traceback import walk_tb
 from typing import Any
 
-from .refusal import Refusal, close_doors
+from .linux import ignore_ended_children
+from .refusal import Refusal, close_doors, refuse_event
 from .repair.layer import Layer
 
 SNIPPET = '<snippet>'
@@ -30,7 +36,12 @@ OK, ERROR, REFUSED, MEMORY = b'ok', b'error', b'refused', b'memory'
 """First field of a report."""
 _WORD = re.compile(r'\w+')
 _RETURNED = 'processed_path'
+_NEEDED = ('__import__', 'compile', 'exec', 'isinstance', 'open', 'print', 'str')
+"""Builtins that no snippet after one that took them away could do without."""
 _MESSAGE_CHARS = 2000
+_PATH_CHARS = 5000
+"""More than any path has."""
+_NAME_OF_TYPE = type.__dict__['__name__'].__get__
 _REFUSED_ERRNOS = (1, 13, 27, 28, 122)
 """EPERM, EACCES, EFBIG, ENOSPC, EDQUOT."""
 
@@ -91,43 +102,23 @@ class _Bytes(io.BufferedIOBase):
 
 
 class Runner:
-    """One session's interpreter state."""
+    """One session's interpreter state. Made in the zygote as far as it is the same for all sessions."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        """Prepares the namespace.
-
-        Args:
-            request: `work` (the session's directory), `inputs` (real and prompt paths), `limits`, `repairs`.
-        """
-        self._main = types.ModuleType('__main__')
-        self.namespace: dict[str, Any] = self._main.__dict__
-        self.output = Output(request['limits']['output_bytes'] + 1)
-        self._named: set[str] = set()
-        self._recursion_limit = sys.getrecursionlimit()
-        sys.modules['__main__'] = self._main
-        sys.argv = ['']
-        sys.stdout = sys.stderr = self.output
-        self._preset(request)
-        close_doors()
-        self._layer = Layer(request['repairs'], request['inputs'], request['work'])
-        self._layer.install(self.namespace)
-        self._builtins = dict(vars(builtins))
-
-    def _preset(self, request: dict[str, Any]) -> None:
-        import json
-        import math
-        import os
-        import random
-        import warnings
-
+    def __init__(self) -> None:
         import cv2
         import numpy
         import PIL
         import PIL.Image
 
+        self._replaced = sys.modules.get('__main__')  # kept, since its end would touch all it holds
+        self._main = sys.modules['__main__'] = types.ModuleType('__main__')
+        self.namespace: dict[str, Any] = self._main.__dict__
+        self._named: set[str] = set()
+        self._recursion_limit = sys.getrecursionlimit()
         warnings.simplefilter('ignore')
-        numpy.random.seed()
-        paths = [entry['path'] for entry in request['inputs']]
+        close_doors()
+        self._layer = Layer()
+        self._layer.install(self.namespace)
         self.namespace.update(
             __builtins__=builtins,
             cv2=cv2,
@@ -140,10 +131,31 @@ class Runner:
             re=re,
             os=os,
             random=random,
-            image_path=paths[0] if paths else None,
-            image_paths=paths,
-            temp_output_dir=request['work'],
+            image_path=None,
+            image_paths=[],
+            temp_output_dir='',
         )
+        self._reseed = numpy.random.seed
+        self._builtins = dict(vars(builtins))
+        self.output = Output(0)
+
+    def begin(self, request: dict[str, Any]) -> None:
+        """Makes it a session's, in the session's own process.
+
+        Args:
+            request: `work` (the session's directory), `inputs` (real and prompt paths), `limits`, `repairs`.
+        """
+        paths = [entry['path'] for entry in request['inputs']]
+        self.namespace['image_path'] = paths[0] if paths else None
+        self.namespace['image_paths'] = paths
+        self.namespace['temp_output_dir'] = request['work']
+        self._layer.begin(request['repairs'], request['inputs'], request['work'])
+        self.output = Output(request['limits']['output_bytes'] + 1)
+        sys.argv = ['']
+        sys.stdout = sys.stderr = self.output
+        random.seed(int.from_bytes(os.urandom(16), 'little'))
+        self._reseed(int.from_bytes(os.urandom(4), 'little'))
+        sys.addaudithook(refuse_event)
 
     def run(self, code: str) -> list[bytes]:
         """Runs one snippet.
@@ -187,10 +199,15 @@ class Runner:
         sys.setprofile(None)
         threading.settrace(None)
         threading.setprofile(None)
-        if 'builtins' in code and vars(builtins) != self._builtins:
-            vars(builtins).clear()
-            vars(builtins).update(self._builtins)
+        present = vars(builtins)
+        if 'builtins' in code or any(present.get(name) is not self._builtins[name] for name in _NEEDED):
+            present.clear()
+            present.update(self._builtins)
+        if 'monitoring' in code:
+            for tool in range(6):
+                sys.monitoring.set_events(tool, 0)  # type: ignore[attr-defined]
         gc.callbacks.clear()
+        ignore_ended_children()
         for timer in (ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF):
             setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output
@@ -199,32 +216,50 @@ class Runner:
 
 def describe(error: BaseException) -> tuple[bytes, str]:
     """Status and text of an exception that ended a snippet: `Type: message (line N)`, no host path, no traceback."""
-    if isinstance(error, SystemExit):
-        return OK, '' if error.code is None or isinstance(error.code, int) else f'{error.code}\n'
-    status = ERROR
-    if isinstance(error, MemoryError) or getattr(error, 'code', None) == -4:
-        status = MEMORY
-    elif isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno in _REFUSED_ERRNOS):
-        status = REFUSED
     try:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-    except BaseException:  # noqa: BLE001 (the exception is the snippet's, and so is its __str__)
-        message = '(its message cannot be read)'
-    name = type(error).__name__
+        if isinstance(error, SystemExit):
+            return OK, '' if error.code is None or isinstance(error.code, int) else f'{error.code}\n'
+        return _status(error), _wording(error)
+    except BaseException:  # noqa: BLE001 (the exception is the snippet's, and so is all that it says of itself)
+        return ERROR, f'{_name(error)}: (it cannot be described)'
+
+
+def _status(error: BaseException) -> bytes:
+    if isinstance(error, MemoryError) or getattr(error, 'code', None) == -4:
+        return MEMORY
+    if isinstance(error, Refusal) or (isinstance(error, OSError) and error.errno in _REFUSED_ERRNOS):
+        return REFUSED
+    return ERROR
+
+
+def _wording(error: BaseException) -> str:
+    message = str(error.msg if isinstance(error, SyntaxError) else error)
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == SNIPPET else _line(error)
     where = f' (line {line})' if line else ''
-    return status, f'{name}: {str(message)[:_MESSAGE_CHARS]}{where}' if message else f'{name}{where}'
+    return f'{_name(error)}: {message[:_MESSAGE_CHARS]}{where}' if message else f'{_name(error)}{where}'
+
+
+def _name(error: BaseException) -> str:
+    return str(_NAME_OF_TYPE(type(error)))
 
 
 def _line(error: BaseException) -> int | None:
-    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == SNIPPET]
+    lines = [number for frame, number in walk_tb(error.__traceback__) if frame.f_code.co_filename == SNIPPET]
     return lines[-1] if lines else None
 
 
 def _paths_in(value: Any) -> Iterator[str]:
-    for item in value[:64] if isinstance(value, (list, tuple)) else (value,):
-        if isinstance(item, (str, PurePath)):
-            yield str(item)
+    """The paths that a variable holds, by the methods of the built-in types: a subclass may do anything."""
+    items: Iterable[Any] = (value,)
+    if isinstance(value, list):
+        items = list.__getitem__(value, slice(64))
+    elif isinstance(value, tuple):
+        items = tuple.__getitem__(value, slice(64))
+    for item in items:
+        if isinstance(item, str):
+            yield str.__str__(item)[:_PATH_CHARS]
+        elif isinstance(item, PurePath) and type(item).__module__ == 'pathlib':
+            yield str(item)[:_PATH_CHARS]
 
 
 def _encode(text: str) -> bytes:

@@ -43,7 +43,7 @@ class Check:
 
 _PLAIN = """
 lseek stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir
-fchdir rmdir unlink unlinkat rename renameat renameat2 ftruncate truncate fallocate fsync fdatasync sync_file_range
+fchdir rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync sync_file_range
 flock pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
 munmap mprotect mremap madvise brk membarrier msync rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend
 sigaltstack rt_sigtimedwait futex set_robust_list get_robust_list set_tid_address rseq getpid gettid getppid getuid
@@ -59,8 +59,14 @@ chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimen
 setpriority mbind set_mempolicy
 """
 """Answered with success without doing anything: metadata that libraries set after saving a file."""
+_UNSUPPORTED = """
+setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr
+fremovexattr
+"""
+"""Answered as by a file system that has no such attributes, which `shutil` expects."""
 _CLONE_THREAD, _CLONE_NEW = 0x00010000, 0x7E020080
-_O_CREAT, _O_TMPFILE = 0o100, 0o20000000
+_O_ACCMODE, _O_CREAT, _O_TRUNC, _O_TMPFILE = 0o3, 0o100, 0o1000, 0o20000000
+"""Truncating by path, or while opening to read, is refused: Landlock before version 3 does not look at it."""
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _REFUSE = error(errno.EPERM)
 _NOT_OPEN = error(errno.EBADF)
@@ -70,7 +76,8 @@ def _session_rules() -> dict[str, tuple[list[Check], int]]:
     channel = Check(0, CHANNEL_FD, _NOT_OPEN)
     only_channel = Check(0, CHANNEL_FD, _REFUSE, negate=True)
     nameless = Check(2, _O_TMPFILE, error(errno.EOPNOTSUPP), mask=_O_TMPFILE)
-    opening = [nameless, Check(2, _O_CREAT, NOTIFY, mask=_O_CREAT)]
+    emptying = Check(2, _O_TRUNC, _REFUSE, mask=_O_TRUNC | _O_ACCMODE)
+    opening = [nameless, emptying, Check(2, _O_CREAT, NOTIFY, mask=_O_CREAT)]
     to_nobody = [Check(4, 0, _REFUSE, negate=True, high=high) for high in (False, True)]
     only_reading = [Check(2, 0, _REFUSE, negate=True, high=high) for high in (False, True)]
     fcntl = [channel] + [Check(1, command, _REFUSE) for command in (8, 10, 15, 1024, 1026, 1031, 1033)]
@@ -78,6 +85,7 @@ def _session_rules() -> dict[str, tuple[list[Check], int]]:
     shared_anonymous = _MAP_SHARED | _MAP_ANONYMOUS
     rules: dict[str, tuple[list[Check], int]] = {name: ([], ALLOW) for name in _PLAIN.split()}
     rules.update({name: ([], error(0)) for name in _PRETENDED.split()})
+    rules.update({name: ([], error(errno.EOPNOTSUPP)) for name in _UNSUPPORTED.split()})
     rules.update({name: ([channel], ALLOW) for name in _ON_DESCRIPTOR.split()})
     rules.update(
         {

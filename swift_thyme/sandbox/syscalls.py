@@ -26,7 +26,8 @@ _X86_64 = """
     set_robust_list=273 set_tid_address=218 setitimer=38 setpriority=141 shutdown=48 sigaltstack=131 socket=41
     socketpair=53 stat=4 statfs=137 statx=332 sync_file_range=277 sysinfo=99 time=201 times=100 truncate=76
     umask=95 uname=63 unlink=87 unlinkat=263 utime=132 utimensat=280 utimes=235 vfork=58 wait4=61 waitid=247
-    write=1 writev=20
+    write=1 writev=20 setxattr=188 lsetxattr=189 fsetxattr=190 getxattr=191 lgetxattr=192 fgetxattr=193
+    listxattr=194 llistxattr=195 flistxattr=196 removexattr=197 lremovexattr=198 fremovexattr=199
 """
 
 _AARCH64 = """
@@ -48,7 +49,8 @@ _AARCH64 = """
     sched_setaffinity=122 sched_yield=124 seccomp=277 sendfile=71 sendmsg=211 sendto=206 set_mempolicy=237
     set_robust_list=99 set_tid_address=96 setitimer=103 setpriority=140 shutdown=210 sigaltstack=132 socket=198
     socketpair=199 statfs=43 statx=291 sync_file_range=84 sysinfo=179 times=153 truncate=45 umask=166 uname=160
-    unlinkat=35 utimensat=88 wait4=260 waitid=95 write=64 writev=66
+    unlinkat=35 utimensat=88 wait4=260 waitid=95 write=64 writev=66 setxattr=5 lsetxattr=6 fsetxattr=7 getxattr=8
+    lgetxattr=9 fgetxattr=10 listxattr=11 llistxattr=12 flistxattr=13 removexattr=14 lremovexattr=15 fremovexattr=16
 """
 
 AUDIT_ARCH = {'x86_64': 0xC000003E, 'aarch64': 0xC00000B7}

@@ -1,8 +1,8 @@
 """Messages between the processes of the sandbox: framing and field encoding, nothing else.
 
-Two kinds. Trusted ends (trainer, supervisor, zygote, decoder) exchange JSON. The supervisor and a session's process,
-which a snippet may have taken over, exchange datagrams that carry the turn's nonce and plain byte fields: no parser
-that a snippet could have patched, and nothing from an earlier turn is ever taken for the present one.
+Two kinds. Trusted ends (trainer, supervisor, zygote, decoder) exchange JSON and numbers. The supervisor and a session's
+process, which a snippet may have taken over, exchange datagrams that carry the turn's nonce and plain byte fields: no
+parser that a snippet could have patched, and nothing from an earlier turn is ever taken for the present one.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-NONCE_BYTES = 16
+NONCE_BYTES, PID_BYTES = 16, 4
 CHUNK_BYTES = 32_000
 """Payload of one datagram; below every kernel's default socket buffer."""
 
 COMMAND_MORE, COMMAND_RUN, COMMAND_SNAPSHOT_RUN, COMMAND_SHED = b'm', b'r', b's', b't'
-"""To a session's process: part of a snippet; its last part: run here / fork first; replace yourself by a fork."""
-READY, FORKED, REPORT_MORE, REPORT, ENDED, SHED = b'i', b'f', b'p', b'R', b'x', b'T'
-"""From it: ready; forked (pid); part of a report; its last part; child ended (status); replaced by a fork (pid)."""
+"""To a session's process: part of a snippet; its last part: run it / leave a snapshot and run it; replace yourself by
+a fork."""
+READY, FORKED, REPORT_MORE, REPORT, SHED = b'i', b'f', b'p', b'R', b'T'
+"""From it: ready; I am the snapshot; part of a report; its last part; I am the fork that goes on. The kernel says who
+sent each."""
+
+ZYGOTE = struct.Struct('<cIi')
+"""Begins every message between supervisor and zygote: kind, number, value."""
+ZYGOTE_FORK, ZYGOTE_FORGET = b'f', b'g'
+"""To the zygote: fork (number of the request; a descriptor and JSON follow); a process group (number) is gone."""
+ZYGOTE_READY, ZYGOTE_FORKED, ZYGOTE_ENDED = b'r', b'p', b'e'
+"""From it: ready; forked (number of the request, pid); a process ended (pid, wait status)."""
 
 HEADER = struct.Struct('<I')
 
@@ -50,10 +59,17 @@ class Unframer:
             yield json.loads(body)
 
 
-def chunks(nonce: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:
-    """Datagrams that carry one payload: kind, nonce, part."""
+def chunks(head: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:
+    """Datagrams that carry one payload: kind, head, part."""
     parts = [payload[i : i + CHUNK_BYTES] for i in range(0, len(payload), CHUNK_BYTES)] or [b'']
-    return [more + nonce + part for part in parts[:-1]] + [last + nonce + parts[-1]]
+    return [more + head + part for part in parts[:-1]] + [last + head + parts[-1]]
+
+
+def command_head(nonce: bytes, pid: int) -> bytes:
+    """What follows the kind of a command: the nonce, and whom it is for. A command that its process died before it
+    took waits in the channel; no other process may take it for its own.
+    """
+    return nonce + pid.to_bytes(PID_BYTES, 'little')
 
 
 def pack_fields(fields: list[bytes]) -> bytes:
@@ -78,5 +94,7 @@ def unpack_fields(data: bytes) -> list[bytes]:
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """A connected pair that keeps message borders."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """A connected pair that keeps message borders; the first end learns who sent each message."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs

@@ -1,4 +1,7 @@
-"""The process of one session: waits for snippets, forks a snapshot before each where asked, reports.
+"""The process of one session: waits for snippets, leaves a snapshot before each where asked, reports.
+
+The snapshot is the fork: the process itself runs the snippet and so keeps its page tables and its free memory. The
+snapshot waits at the channel, stopped by the supervisor, and is either killed or becomes the session.
 
 Everything here shares a process with model code and is therefore *not* trusted: it holds no limit and no right that
 a snippet must not have. The supervisor kills, counts, restores files and accepts pictures from outside. What this
@@ -9,12 +12,15 @@ needs, so that patched modules and builtins do not confuse it.
 from __future__ import annotations
 
 import ctypes
+import os
+import resource
 import socket
 import sys
-from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek, waitpid
+from contextlib import suppress
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek
 from os import fsencode as encode_path
-from resource import RUSAGE_SELF, getrusage
 from select import POLLNVAL, poll
+from signal import pause
 from typing import Any
 
 from . import confine, linux, seccomp, wire
@@ -23,41 +29,44 @@ from .runner import Runner
 _raw_fork = ctypes.PyDLL(None).fork
 """fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
 _trim = ctypes.PyDLL(None).malloc_trim
-"""Gives free memory back before a fork, which would otherwise copy it page by page."""
-_MANY_FAULTS = 600
-"""Page faults of a snippet from which on trimming is worth its time."""
+_NONCE_END = 1 + wire.NONCE_BYTES
+_HEAD_END = _NONCE_END + wire.PID_BYTES
+_NO_FORK = 71
+_FREE_BYTES_KEPT = 64 << 20
+"""Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, request: dict[str, Any], program: bytes, readable: tuple[str, ...]) -> None:
+def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: bytes, paths: confine.Paths) -> None:
     """Confines the calling process and serves one session; returns only when the session is over.
 
     Args:
         channel_fd: a datagram socket to the supervisor.
         request: directories, pictures, limits and repairs of the session, from the supervisor.
+        runner: as the zygote made it.
         program: the seccomp filter.
-        readable: paths every snippet may read.
+        paths: what every snippet may read.
     """
-    channel = _claim_descriptors(channel_fd)
+    confined = request['tier'] == 'A'
+    ruleset = paths.ruleset(request['readable'], [request['work']]) if confined else 2
+    channel = _claim_descriptors(channel_fd, ruleset)
+    linux.ignore_ended_children()  # snapshots, that is
     chdir(request['work'])
     limits = request['limits']
-    runner = Runner(request)
+    runner.begin(request)
     confine.limit_resources(
         confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
     )
     confine.give_up_privileges(request.get('uid'))
-    if request['tier'] == confine.Tier.A.value:
-        confine.restrict_paths([*readable, *request['readable']], [request['work']])
+    if confined:
+        confine.restrict(ruleset)
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)
-    _Loop(channel, runner, encode_path(request['work']), limits['open_files'], request['rollback']).serve()
+    _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
 
 
-def _claim_descriptors(channel_fd: int) -> socket.socket:
-    """Moves the channel to its fixed number and closes everything else; 0, 1 and 2 become /dev/null."""
-    import os
-    import resource
-
+def _claim_descriptors(channel_fd: int, kept: int) -> socket.socket:
+    """Moves the channel to its fixed number and closes all but it and `kept`; 0, 1 and 2 become /dev/null."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft <= seccomp.CHANNEL_FD:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.CHANNEL_FD + 1, hard), hard))
@@ -65,7 +74,8 @@ def _claim_descriptors(channel_fd: int) -> socket.socket:
     null = os.open('/dev/null', os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    os.closerange(3, seccomp.CHANNEL_FD)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, seccomp.CHANNEL_FD)
     os.closerange(seccomp.CHANNEL_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
     return socket.socket(fileno=seccomp.CHANNEL_FD)
 
@@ -73,17 +83,18 @@ def _claim_descriptors(channel_fd: int) -> socket.socket:
 class _Loop:
     """Takes commands from the channel and answers them."""
 
-    def __init__(self, channel: socket.socket, runner: Runner, work: bytes, open_files: int, snapshots: bool) -> None:
+    def __init__(self, channel: socket.socket, runner: Runner, work: bytes, open_files: int) -> None:
         self._recvmsg, self._sendmsg = channel.recvmsg, channel.sendmsg
         self._runner = runner
         self._work = work
-        self._snapshots = snapshots
         self._descriptors = frozenset(range(3, open_files))
         asked = poll()
         for fd in self._descriptors:
             asked.register(fd, 0)
         self._poll = asked.poll
         self._code = bytearray()
+        self._positions: list[tuple[int, int]] = []
+        """In a snapshot: positions in open files, to be set again when it becomes the session."""
 
     def serve(self) -> None:
         """Until the supervisor is gone."""
@@ -91,7 +102,13 @@ class _Loop:
             data = self._recvmsg(wire.CHUNK_BYTES + 64)[0]
             if not data:
                 _exit(0)
-            kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
+            for fd, position in self._positions:
+                with suppress(OSError):
+                    lseek(fd, position, SEEK_SET)
+            self._positions = []
+            kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
+            if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
+                continue
             if kind == wire.COMMAND_SHED:
                 self._shed(nonce)
                 continue
@@ -99,28 +116,24 @@ class _Loop:
             if kind == wire.COMMAND_MORE:
                 continue
             code, self._code = bytes(self._code), bytearray()
-            if kind == wire.COMMAND_SNAPSHOT_RUN and self._stay_behind(nonce):
+            if kind == wire.COMMAND_SNAPSHOT_RUN and not self._leave_snapshot(nonce):
                 continue
             self._run(nonce, code)
 
-    def _stay_behind(self, nonce: bytes) -> bool:
-        """Forks: False in the child, which runs the snippet; True here once the child failed and is gone."""
-        offsets = self._offsets()
+    def _leave_snapshot(self, nonce: bytes) -> bool:
+        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot."""
+        positions = self._offsets()
         pid = _raw_fork()
+        if pid < 0:
+            _exit(_NO_FORK)
         if pid == 0:
-            return False
-        self._sendmsg([wire.FORKED + nonce + str(pid).encode()])
-        status = waitpid(pid, 0)[1] if pid > 0 else 0
-        for fd, offset in offsets:
-            try:
-                lseek(fd, offset, SEEK_SET)
-            except OSError:
-                continue
-        self._sendmsg([wire.ENDED + nonce + str(status).encode()])
-        return True
+            self._positions = positions
+            _trim(0)  # so that the other need not copy these pages before it writes them
+            self._sendmsg([wire.FORKED + nonce])
+        return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
-        """Positions in open files: parent and child share them, so a failed snippet's reads must be undone."""
+        """Positions in open files: a process and its snapshot share them, so what a failed snippet read is undone."""
         closed = {fd for fd, event in self._poll(0) if event & POLLNVAL}
         found = []
         for fd in self._descriptors - closed:
@@ -132,9 +145,8 @@ class _Loop:
 
     def _run(self, nonce: bytes, code: bytes) -> None:
         chdir(self._work)
-        faults = getrusage(RUSAGE_SELF).ru_minflt
         fields = self._runner.run(code.decode('utf-8', 'replace'))
-        if self._snapshots and getrusage(RUSAGE_SELF).ru_minflt - faults > _MANY_FAULTS:
+        if linux.free_heap_bytes() > _FREE_BYTES_KEPT:
             _trim(0)
         for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
             self._sendmsg([part])
@@ -143,6 +155,6 @@ class _Loop:
         """Goes on in a forked copy, which has none of the threads that a snippet left running."""
         if fork():
             while True:
-                waitpid(-1, 0)
+                pause()
         sys.stdout = sys.stderr = self._runner.output
-        self._sendmsg([wire.SHED + nonce + str(getpid()).encode()])
+        self._sendmsg([wire.SHED + nonce])

@@ -17,8 +17,9 @@ import socket
 import sys
 from typing import Any
 
-from . import confine, linux, seccomp
+from . import confine, linux, seccomp, wire
 
+_ONE_DESCRIPTOR = socket.CMSG_SPACE(4)
 _WARM = (
     'numpy',
     'numpy.random',
@@ -103,12 +104,19 @@ def _warm_plotting() -> None:
         plt.plot([1, 2])
         plt.savefig(io.BytesIO())
         plt.close('all')
+        with contextlib.suppress(AttributeError):  # fonts hold files open, which no session inherits
+            importlib.import_module('matplotlib.font_manager')._get_font.cache_clear()
 
 
 def _pack_memory() -> None:
-    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
+    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little.
+
+    New objects of a fork come one beside another at the end of the heap, not from holes all over it: a page is copied
+    when the first object on it is written.
+    """
     gc.collect()
     gc.freeze()
+    linux.use_up_free_memory()
     huge = 2 << 20
     ranges = []
     with open('/proc/self/maps') as maps:
@@ -122,32 +130,45 @@ def _pack_memory() -> None:
 
 
 class Zygote:
-    """Forks on request and reaps; the supervisor holds the other end of `control`."""
+    """Forks on request and reaps; the supervisor holds the other end of `control`.
+
+    Every page it writes between two forks is copied for it by the kernel, so its loop does little.
+    """
 
     def __init__(self, control: socket.socket) -> None:
+        from . import decoder, worker
+        from .runner import Runner
+
         self._control = control
+        self._runner = Runner()
+        self._session, self._decoder = worker.main, decoder.main
         self._groups: set[int] = set()
         self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         linux.watch_children(write_fd)
         self._session_filter, self._decoder_filter = seccomp.session_filter(), seccomp.decoder_filter()
-        self._readable = confine.readable_paths()
+        self._paths = confine.Paths(confine.readable_paths())
 
     def serve(self) -> None:
         """Answers requests until the supervisor is gone; then ends every process it made."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._read_fd, select.POLLIN)
-        while True:
-            ready = [fd for fd, _ in poll.poll()]
-            if self._read_fd in ready:
-                os.read(self._read_fd, 4096)
-                self._reap()
-            if self._control.fileno() in ready and not self._answer():
-                break
+        serving = True
+        while serving:
+            for fd, _ in poll.poll():
+                if fd == self._read_fd:
+                    os.read(fd, 4096)
+                    self._reap()
+                else:
+                    serving = self._answer()
         for group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+
+    def _tell(self, kind: bytes, number: int, value: int) -> None:
+        with contextlib.suppress(OSError):
+            self._control.send(wire.ZYGOTE.pack(kind, number, value))
 
     def _reap(self) -> None:
         while True:
@@ -157,56 +178,60 @@ class Zygote:
                 return
             if not pid:
                 return
-            with contextlib.suppress(OSError):
-                self._control.send(json.dumps({'ended': pid, 'status': status}).encode())
+            self._tell(wire.ZYGOTE_ENDED, pid, status)
 
     def _answer(self) -> bool:
         try:
-            data, fds, _, _ = socket.recv_fds(self._control, 1 << 20, 4)
+            data, ancillary, _, _ = self._control.recvmsg(1 << 20, _ONE_DESCRIPTOR)
         except OSError:
             return False
         if not data:
             return False
-        request: dict[str, Any] = json.loads(data)
-        if 'forget' in request:
-            self._groups.discard(request['forget'])
+        kind, number, _ = wire.ZYGOTE.unpack_from(data)
+        if kind == wire.ZYGOTE_FORGET:
+            self._groups.discard(number)
             return True
-        pid = os.fork()
+        channel = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        pid = linux.fork()
         if pid == 0:
-            self._become(request, fds[0])
-        for fd in fds:
-            os.close(fd)
+            self._become(json.loads(data[wire.ZYGOTE.size :]), channel)
+        os.close(channel)
         self._groups.add(pid)
-        with contextlib.suppress(OSError):
-            self._control.send(json.dumps({'forked': request['id'], 'pid': pid}).encode())
+        self._tell(wire.ZYGOTE_FORKED, number, pid)
         return True
 
     def _become(self, request: dict[str, Any], channel: int) -> None:
         """The child's whole life; never returns."""
-        from . import decoder, worker
-
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setpgid(0, 0)
             if request['kind'] == 'decoder':
-                decoder.main(channel, self._decoder_filter, self._readable)
+                self._decoder(channel, self._decoder_filter)
             else:
-                worker.main(channel, request, self._session_filter, self._readable)
+                self._session(channel, request, self._runner, self._session_filter, self._paths)
         finally:
             os._exit(70)
 
 
-def main() -> None:
-    """Entry point of the zygote's process: `argv[1]` is the control socket's descriptor."""
-    from . import decoder, worker  # noqa: F401  (imported here so that children have them)
-
-    control = socket.socket(fileno=int(sys.argv[1]))
-    warm_up()
-    zygote = Zygote(control)
+def start(control_fd: int) -> None:
+    """Serves the supervisor at the other end of a socket."""
+    zygote = Zygote(socket.socket(fileno=control_fd))
     _pack_memory()
-    control.send(json.dumps({'ready': os.getpid()}).encode())
+    zygote._tell(wire.ZYGOTE_READY, os.getpid(), 0)
     zygote.serve()
+
+
+def main() -> None:
+    """Entry point of the zygote's process: `argv[1]` is the control socket's descriptor.
+
+    Imports this package once more after all others, so that what every fork writes to lies on few pages.
+    """
+    warm_up()
+    linux.use_up_free_memory()
+    package = __package__.partition('.')[0]
+    for name in [name for name in sys.modules if name.partition('.')[0] == package]:
+        del sys.modules[name]
+    importlib.import_module('swift_thyme.sandbox.zygote').start(int(sys.argv[1]))
 
 
 if __name__ == '__main__':

@@ -63,6 +63,21 @@ def test_these_calls_are_refused(machine, name):
 
 
 @pytest.mark.parametrize('machine', MACHINES)
+def test_no_file_is_emptied_by_path_or_while_it_is_opened_to_read(machine):
+    """Landlock before version 3 does not look at truncation."""
+    read_and_truncate, write_and_truncate = 0o1000, 0o1001
+    assert answer(machine, 'openat', 0, 0, read_and_truncate) == seccomp.error(errno.EPERM)
+    assert answer(machine, 'openat', 0, 0, read_and_truncate | 0o100) == seccomp.error(errno.EPERM)
+    assert answer(machine, 'openat', 0, 0, write_and_truncate) == seccomp.ALLOW
+    assert answer(machine, 'truncate') == seccomp.error(errno.EPERM)
+
+
+@pytest.mark.parametrize('machine', MACHINES)
+def test_extended_attributes_are_said_to_be_unsupported(machine):
+    assert answer(machine, 'listxattr') == seccomp.error(errno.EOPNOTSUPP)
+
+
+@pytest.mark.parametrize('machine', MACHINES)
 def test_a_call_with_an_unknown_number_is_refused(machine):
     assert answer(machine, '', number=9999) == seccomp.error(errno.EPERM)
 

@@ -67,6 +67,19 @@ def test_restore_gives_back_what_was_remembered(tmp_path, seed):
         assert picture_of(live) == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root can give files to another user')
+def test_what_is_restored_belongs_to_the_sessions_user(tmp_path):
+    live = tmp_path / 'live'
+    (live / 'd').mkdir(parents=True)
+    (live / 'd' / 'a').write_text('was')
+    os.chown(live, 12345, 12346)
+    memory = tree.Memory(str(live), str(tmp_path / 'kept'), 100)
+    memory.remember()
+    shutil.rmtree(live / 'd')
+    memory.restore()
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (live / 'd', live / 'd' / 'a')] == [(12345, 12346)] * 2
+
+
 def test_restore_without_memory_empties(tmp_path):
     live = tmp_path / 'live'
     (live / 'a' / 'b').mkdir(parents=True)
@@ -110,7 +123,7 @@ def test_a_very_deep_tree_is_removed(tmp_path):
     here = os.getcwd()
     try:
         os.chdir(root)
-        for _ in range(3000):
+        for _ in range(500):
             os.mkdir('d' * 200)
             os.chdir('d' * 200)
     finally:
@@ -130,6 +143,28 @@ def test_links_are_never_followed(tmp_path):
         tree.open_beneath(str(root), 'link/x')
     tree.remove(str(root))
     assert (outside / 'x').exists()
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_measuring_agrees_with_scanning(tmp_path, seed):
+    rng = random.Random(seed)
+    for _ in range(30):
+        mutate(tmp_path, rng)
+        found = tree.scan(str(tmp_path), 1000)
+        assert tree.measure(str(tmp_path), 1000) == (len(found), sum(entry.used_bytes for entry in found.values()))
+
+
+def test_a_hole_counts_as_if_it_were_filled(tmp_path):
+    with open(tmp_path / 'hole', 'wb') as file:
+        file.truncate(1 << 20)
+    assert tree.measure(str(tmp_path), 9) == (1, 1 << 20)
+
+
+def test_measuring_stops_at_the_limit(tmp_path):
+    for number in range(9):
+        (tmp_path / str(number)).touch()
+    with pytest.raises(tree.TooManyFiles):
+        tree.measure(str(tmp_path), 8)
 
 
 def test_scan_stops_at_the_limit(tmp_path):

@@ -12,6 +12,7 @@ from .pictures import PICTURES
 from .reach import REACH
 from .repairs import REPAIRS
 from .suite import Case
+from .tricks import TRICKS
 
-CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS)
+CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS, *TRICKS)
 """Every case, each with a name of its own."""

@@ -15,6 +15,13 @@ _SCAN = (
     '    except OSError: continue\n'
 )
 
+_CHANNEL = (
+    'import sys\n'
+    'f = sys._getframe()\n'
+    "while f and not hasattr(f.f_locals.get('self'), '_sendmsg'): f = f.f_back\n"
+    "channel = f.f_locals['self']\n"
+)
+
 MACHINERY = (
     Case('signal to the trainer', "import os\nos.kill(@PID@, 0)\nprint('REACHED')", hides='REACHED'),
     Case(
@@ -122,13 +129,12 @@ MACHINERY = (
     Case(
         'forged report with the right nonce, then an endless loop',
         (
-            'import sys, socket\n'
+            'import sys\n'
             'f = sys._getframe()\n'
             'while f and not isinstance(f.f_locals.get("nonce"), bytes): f = f.f_back\n'
-            's = socket.socket(fileno=1000)\n'
             "fields = (b'ok', b'FORGED', b'0', b'', b'')\n"
             "body = b''.join(len(x).to_bytes(4, 'little') + x for x in fields)\n"
-            "if f: s.sendmsg([b'R' + f.f_locals['nonce'] + body])\n"
+            "if f: f.f_locals['self']._sendmsg([b'R' + f.f_locals['nonce'] + body])\n"
             'while True: pass'
         ),
         hides='FORGED',
@@ -137,7 +143,7 @@ MACHINERY = (
     ),
     Case(
         'messages without end',
-        "import socket\ns = socket.socket(fileno=1000)\nwhile True: s.sendmsg([b'R' + b'x' * 9000])",
+        _CHANNEL + "while True: channel._sendmsg([b'R' + b'x' * 9000])",
         timeout_s=2.0,
         **_KEPT,
     ),
@@ -164,11 +170,10 @@ MACHINERY = (
     Case(
         'requests read by message in a thread left behind',
         (
-            'import threading, socket\n'
+            _CHANNEL + 'import threading\n'
             'def steal():\n'
-            '    s = socket.socket(fileno=1000)\n'
             '    while True:\n'
-            '        try: s.recvmsg(65536)\n'
+            '        try: channel._recvmsg(65536)\n'
             '        except OSError: return\n'
             'threading.Thread(target=steal, daemon=True).start()'
         ),

@@ -21,19 +21,27 @@ _MAYBE = re.compile(r'/|\.crop\b|\bcv[34]?\b|box|coord|path|file|\df\}', re.IGNO
 
 
 class Layer:
-    """Repairs the snippets of one session, one after another."""
+    """Repairs the snippets of one session, one after another. Does nothing until `begin`."""
 
-    def __init__(self, modes: Mapping[str, str], inputs: list[dict[str, Any]], work: str) -> None:
-        """
+    def __init__(self) -> None:
+        self.log = Log()
+        self._paths = Paths(self.log)
+        self._crops = Crops(self.log)
+        self._size: tuple[int, int] | None = None
+
+    def begin(self, modes: Mapping[str, str], inputs: list[dict[str, Any]], work: str) -> None:
+        """Makes it one session's.
+
         Args:
             modes: repair → mode, complete.
-            inputs: the input pictures: `path`, `prompt_path`, `size` (width, height).
+            inputs: the input pictures: `path`, `prompt_path`, `size` (width, height in px).
             work: the session's directory.
         """
-        self.log = Log(modes)
-        self._paths = Paths(inputs, work, self.log)
-        self._crops = Crops(self.log)
-        self._size = tuple(inputs[0]['size']) if inputs and inputs[0].get('size') else None
+        self.log.choose(modes)
+        self._paths.begin(inputs, work)
+        if inputs and inputs[0].get('size'):
+            width, height = inputs[0]['size']
+            self._size = (width, height)
 
     def install(self, namespace: dict[str, Any]) -> None:
         """Puts the helpers into a namespace and around the functions that read pictures."""

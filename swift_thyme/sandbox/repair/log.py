@@ -6,17 +6,24 @@ from collections.abc import Mapping
 
 from .modes import Mode, Repair
 
+_REPAIRS = {repair.value: repair for repair in Repair}
+_MODES = {mode.value: mode for mode in Mode}
+
 
 class Log:
-    """Answers whether a repair is to be made, and remembers that it was asked for."""
+    """Answers whether a repair is to be made, and remembers that it was asked for. At first, none is."""
 
-    def __init__(self, modes: Mapping[str, str]) -> None:
-        """
+    def __init__(self) -> None:
+        self._modes = dict.fromkeys(Repair, Mode.OFF)
+        self.begin()
+
+    def choose(self, modes: Mapping[str, str]) -> None:
+        """Sets what is done.
+
         Args:
             modes: repair → mode, complete (`modes.resolve`).
         """
-        self._modes = {Repair(name): Mode(mode) for name, mode in modes.items()}
-        self.begin()
+        self._modes = {_REPAIRS[name]: _MODES[mode] for name, mode in modes.items()}
 
     def begin(self) -> None:
         """Forgets the snippet before."""

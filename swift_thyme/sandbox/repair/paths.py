@@ -17,18 +17,27 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK
 
 
 class Paths:
-    """Resolves paths of one session."""
+    """Resolves paths of one session; leaves every path alone until `begin`."""
 
-    def __init__(self, inputs: list[dict[str, Any]], work: str, log: Log) -> None:
+    def __init__(self, log: Log) -> None:
         """
+        Args:
+            log: where repairs are noted.
+        """
+        self._work, self._log = '', log
+        self._real: list[str] = []
+        self._alias: dict[str, str] = {}
+
+    def begin(self, inputs: list[dict[str, Any]], work: str) -> None:
+        """Makes it one session's.
+
         Args:
             inputs: the pictures: `path`, and `prompt_path` or None.
             work: the session's directory.
-            log: where repairs are noted.
         """
-        self._work, self._log = work, log
-        self._real: list[str] = [entry['path'] for entry in inputs]
-        self._alias: dict[str, str] = {e['prompt_path']: e['path'] for e in inputs if e.get('prompt_path')}
+        self._work = work
+        self._real = [entry['path'] for entry in inputs]
+        self._alias = {e['prompt_path']: e['path'] for e in inputs if e.get('prompt_path')}
         self._alias.update({path: path for path in self._real})
 
     def alias(self, text: str) -> str | None:

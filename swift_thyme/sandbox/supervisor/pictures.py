@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ from . import tree
 from .zygote import ZygoteProcess
 
 DECODE_TIMEOUT_S = 5.0
+"""Wall clock for one picture, and for all that one snippet returns together."""
+_buffer = bytearray(1 << 17)
 
 
 class Refused(Exception):
@@ -29,42 +32,63 @@ class Refused(Exception):
 
 
 class Decoder:
-    """One decoding process."""
+    """One decoding process, and the file into which it writes plain copies."""
 
     def __init__(self, zygote: ZygoteProcess) -> None:
         self._zygote = zygote
         self._channel: socket.socket | None = None
+        self._plain = -1
         self._pid = 0
 
-    async def examine(self, source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str, Any]:
-        """Has one picture decoded.
+    async def examine(self, picture: int, limits: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Has one picture decoded; where the verdict says `copied`, its file then holds the plain copy.
+
+        Args:
+            picture: an open file that nobody else can write.
+            limits: as `decoder.examine` takes them.
+            timeout_s: wall clock.
 
         Raises:
             Refused: it took too long, or ended the process.
         """
-        if self._channel is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.setblocking(False)
-            with theirs:
-                self._pid = await self._zygote.fork({'kind': 'decoder'}, theirs.fileno())
-            self._channel = ours
-        channel, loop = self._channel, asyncio.get_running_loop()
+        channel, loop = self._channel or await self._start(), asyncio.get_running_loop()
         try:
-            socket.send_fds(channel, [json.dumps(limits).encode()], [source_fd, target_fd])
-            reply = await asyncio.wait_for(loop.sock_recv(channel, 65536), DECODE_TIMEOUT_S)
+            reading = os.open(f'/proc/self/fd/{picture}', os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                socket.send_fds(channel, [json.dumps(limits).encode()], [reading, self._plain])
+            finally:
+                os.close(reading)
+            reply = await asyncio.wait_for(loop.sock_recv(channel, 65536), timeout_s)
         except (asyncio.TimeoutError, OSError):
             reply = b''
         if not reply:
             self.kill()
             raise Refused('cannot be decoded within the limits')
         verdict: dict[str, Any] = json.loads(reply)
+        if verdict.get('copied'):
+            os.ftruncate(picture, 0)
+            os.lseek(picture, 0, os.SEEK_SET)
+            os.lseek(self._plain, 0, os.SEEK_SET)
+            tree.copy(self._plain, picture)
+        if os.fstat(self._plain).st_size:
+            os.ftruncate(self._plain, 0)
         return verdict
+
+    async def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with theirs:
+            self._pid = await self._zygote.fork({'kind': 'decoder'}, theirs.fileno())
+        self._plain = os.memfd_create('thyme-plain')
+        self._channel = ours
+        return ours
 
     def kill(self) -> None:
         """Ends the process; the next request starts another."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+            os.close(self._plain)
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             self._zygote.forget(self._pid)
@@ -77,12 +101,12 @@ class Decoders:
         self._idle = [Decoder(zygote) for _ in range(most)]
         self._free = asyncio.Semaphore(most)
 
-    async def examine(self, source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str, Any]:
-        """As `Decoder.examine`, on the first process that is free."""
+    async def examine(self, picture: int, limits: dict[str, Any], timeout_s: float) -> tuple[dict[str, Any], float]:
+        """As `Decoder.examine`, on the first process that is free; also returns how long that process took, seconds."""
         async with self._free:
-            decoder = self._idle.pop()
+            decoder, begun = self._idle.pop(), time.monotonic()
             try:
-                return await decoder.examine(source_fd, target_fd, limits)
+                return await decoder.examine(picture, limits, timeout_s), time.monotonic() - begun
             finally:
                 self._idle.append(decoder)
 
@@ -116,11 +140,14 @@ class Gallery:
         self._live, self._out, self._prefix = live, out, prefix
         self._limits, self._decoders = limits, decoders
         self._count = 0
+        self._left_s = 0.0
+        """What is left of this snippet's time for decoding."""
 
     async def accept(self, mentions: list[Mention]) -> Accepted:
         """Copies and checks each named picture, in order, until the session's number of pictures is reached."""
         result = Accepted()
         seen: set[str] = set()
+        self._left_s = DECODE_TIMEOUT_S
         for mention in mentions[:64]:
             try:
                 if mention.path is None:
@@ -137,58 +164,68 @@ class Gallery:
         return result
 
     async def _take(self, path: str) -> dict[str, Any]:
-        data = self._read(path)
         os.makedirs(self._out, mode=0o700, exist_ok=True)
         number = self._count + 1
         draft = os.path.join(self._out, f'.{self._prefix}{number}.draft')
-        plain = draft + '2'
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        source, target = os.open(draft, flags, 0o600), os.open(plain, flags, 0o600)
+        copy = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            os.write(source, data)
-            os.lseek(source, 0, os.SEEK_SET)
-            verdict = await self._decoders.examine(source, target, self._picture_limits())
+            self._copy(path, copy)
+            verdict = await self._examine(copy)
             if 'error' in verdict:
                 raise Refused(verdict['error'])
-            if verdict['copied']:
-                with open(plain, 'rb') as file:
-                    data = file.read()
+            digest = _sha256(copy)
             final = os.path.join(self._out, f'{self._prefix}{number}{verdict["suffix"]}')
-            os.replace(plain if verdict['copied'] else draft, final)
+            os.replace(draft, final)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(draft)
+            raise
         finally:
-            for fd in (source, target):
-                os.close(fd)
-            for name in (draft, plain):
-                with suppress(FileNotFoundError):
-                    os.unlink(name)
+            os.close(copy)
         self._count = number
         return {
             'path': final,
             'width_px': verdict['width'],
             'height_px': verdict['height'],
-            'sha256': hashlib.sha256(data).hexdigest(),
+            'sha256': digest,
             'source': path,
         }
 
-    def _picture_limits(self) -> dict[str, Any]:
-        return {
+    async def _examine(self, picture: int) -> dict[str, Any]:
+        if self._left_s <= 0:
+            raise Refused('decoding the pictures before it took too long')
+        limits = {
             'pixels': self._limits.image_pixels,
             'min_side_px': self._limits.image_min_side_px,
             'aspect_ratio': self._limits.image_aspect_ratio,
         }
-
-    def _read(self, path: str) -> bytes:
+        taken_s = self._left_s
         try:
-            fd = tree.open_beneath(self._live, path)
+            verdict, taken_s = await self._decoders.examine(picture, limits, self._left_s)
+        finally:
+            self._left_s -= taken_s
+        return verdict
+
+    def _copy(self, path: str, target: int) -> None:
+        try:
+            source = tree.open_beneath(self._live, path)
         except OSError as error:
             raise Refused('cannot be read') from error
         try:
-            info = os.fstat(fd)
+            info = os.fstat(source)
             if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
                 raise Refused('is not a plain file')
             if info.st_size > self._limits.image_bytes:
                 raise Refused(f'has more than {self._limits.image_bytes} bytes')
-            with open(fd, 'rb', closefd=False) as file:
-                return file.read(self._limits.image_bytes + 1)
+            tree.copy(source, target)
         finally:
-            os.close(fd)
+            os.close(source)
+
+
+def _sha256(fd: int) -> str:
+    """Of a whole file, hexadecimal; reads through one small buffer, so that no memory is asked of the kernel."""
+    digest, at = hashlib.sha256(), 0
+    while count := os.preadv(fd, [_buffer], at):
+        digest.update(memoryview(_buffer)[:count])
+        at += count
+    return digest.hexdigest()

@@ -1,17 +1,20 @@
 """One session's processes as the supervisor sees them: the channel, the listener, who is who, stop, kill.
 
-At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its parent, which
-waits for it to end. Both are in one process group that they cannot leave.
+At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its fork, which stands
+still. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
+(`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other.
 """
 
 from __future__ import annotations
 
+import array
 import asyncio
 import errno
 import os
 import select
 import signal
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +22,7 @@ from contextlib import suppress
 from .. import seccomp, wire
 from ..syscalls import numbers
 from . import notify
+from .exits import Exits
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
@@ -33,19 +37,26 @@ _FREE_CALLS, _CALL_PAUSE_S = 2000, 0.002
 """Calls of one turn that are answered at once; further ones are slowed down, so that no session floods the rest."""
 _RECVMSG = str(numbers().get('recvmsg', -1)).encode()
 
+_CREDENTIALS = struct.Struct('iII')
+"""`struct ucred`: pid, uid, gid of a message's sender."""
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4)
+
 Event = tuple[bytes, bytes]
-"""Kind (as in `wire`, or one of the two below) and payload."""
-LOST, OVER = b'eof', b'over'
+"""Kind (as in `wire`, or one of the three below) and payload."""
+LOST, OVER, ENDED = b'eof', b'over', b'end'
 
 
 class Process:
     """The processes of one session."""
 
-    def __init__(self, channel: socket.socket, pid: int, most_threads: int, most_report_bytes: int) -> None:
+    def __init__(
+        self, channel: socket.socket, pid: int, exits: Exits, most_threads: int, most_report_bytes: int
+    ) -> None:
         """
         Args:
             channel: our end; becomes non-blocking.
             pid: of the first process, which leads the group.
+            exits: who tells how it ended.
             most_threads: threads a snippet may have at a time.
             most_report_bytes: text a report may carry.
         """
@@ -53,8 +64,11 @@ class Process:
         self._channel = channel
         channel.setblocking(False)
         self.group = self.pid = pid
+        self._exits = exits
         self.holder = 0
-        """The process that waits as snapshot, if any."""
+        """The process that stands still as snapshot, if any."""
+        self._leaving = 0
+        """One that was killed. Until it has ended it may still take a message from the channel."""
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
@@ -63,13 +77,15 @@ class Process:
         self.files_made = 0
         """Files and directories the session asked to make so far."""
         self._files_left = self._messages = self._calls = 0
-        self.exit_status: dict[int, int] = {}
         self._listener = -1
+        self._is_ready = self._had_threads = False
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
+        self._awaits_fork = False
         self._forks_allowed = self._forker = 0
         self._report = bytearray()
         self._loop.add_reader(channel.fileno(), self._hear)
+        exits.ask(pid, self._note_exit)
 
     # -- turn ---------------------------------------------------------------------------------------------------
 
@@ -81,12 +97,23 @@ class Process:
             may_fork: one fork is expected; it is allowed until its maker says that it is done.
         """
         self._nonce = nonce
+        self._awaits_fork = may_fork
         self._forks_allowed, self._forker = _FORK_TRIES if may_fork else 0, 0
         self._report.clear()
         self._files_left = self._messages = self._calls = 0
         self._events.clear()
         if self.lost:
             self.happen((LOST, b''))
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Waits until a process that was dismissed has ended; False when it does not."""
+        deadline = self._loop.time() + timeout_s
+        while self.owns(self._leaving) and not has_ended(self._leaving):
+            if self._loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.0005)
+        self._leaving = 0
+        return True
 
     async def send(self, parts: list[bytes], timeout_s: float) -> None:
         """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
@@ -123,16 +150,13 @@ class Process:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def adopt(self, payload: bytes) -> bool:
-        """Takes the forked child (it may have ended already) as the running process; False when it is a stranger."""
-        pid = int(payload) if payload.isdigit() and len(payload) < 10 else 0
-        if pid < 2 or (read_state(pid)[1] and not self.owns(pid)):
-            return False
-        self.holder, self.pid = self.pid, pid
-        return True
+    @property
+    def tried_to_fork(self) -> bool:
+        """Whether a fork of this turn was seen to begin."""
+        return self._forker != 0
 
     def owns(self, pid: int) -> bool:
-        """Whether a pid belongs to this session's process group."""
+        """Whether a pid is of this session's process group (one that ended and was not yet waited for is, too)."""
         try:
             return pid > 1 and os.getpgid(pid) == self.group
         except OSError:
@@ -155,6 +179,9 @@ class Process:
                 with open(f'/proc/{self.pid}/syscall', 'rb') as file:
                     if file.read(64).startswith(wanted):
                         return True
+            except PermissionError:  # tier B without CAP_SYS_PTRACE: only whether it waits is known, not for what
+                if read_state(self.pid)[0] == 'S':
+                    return True
             except OSError:
                 return not self.lost
             if self._loop.time() > deadline:
@@ -162,24 +189,28 @@ class Process:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
 
-    async def freeze(self) -> int:
-        """Stops the running process; returns its number of threads, once none of them can run."""
+    async def freeze(self) -> bool:
+        """Stops the running process; returns, once none of its threads can run, whether it lives."""
         self.signal(self.pid, signal.SIGSTOP)
-        state, threads = read_state(self.pid)
-        while threads > 1 and state not in 'TZX' and not self.lost:
-            await asyncio.sleep(0.0005)
-            state, threads = read_state(self.pid)
-        return threads
+        if self._had_threads:  # one of them may run on for a moment, or be about to end the process
+            while not (self.lost or all_stand_still(self.pid)):
+                await asyncio.sleep(0.0005)
+        return read_state(self.pid)[0] not in 'ZX'
 
     def release_holder(self) -> None:
         """Commits: the snapshot is not needed any more."""
         if self.holder:
-            self.signal(self.holder, signal.SIGKILL)
+            self._dismiss(self.holder)
             self.holder = 0
 
+    def _dismiss(self, pid: int) -> None:
+        self.signal(pid, signal.SIGKILL)
+        self._leaving = pid
+
     def return_to_holder(self) -> None:
-        """The snapshot is the session again."""
-        self.pid, self.holder = self.holder, 0
+        """The snapshot becomes the session."""
+        self._become(self.holder)
+        self.holder = 0
 
     def kill(self) -> None:
         """Ends all of the session's processes and lets go of the descriptors."""
@@ -187,6 +218,7 @@ class Process:
             with suppress(OSError):
                 if self.owns(self.pid) or self.owns(self.holder) or self.owns(self.group):
                     os.killpg(self.group, signal.SIGKILL)
+        self._exits.forget(self.pid)
         self._end()
 
     # -- channel ------------------------------------------------------------------------------------------------
@@ -196,37 +228,65 @@ class Process:
             if self.lost:
                 return
             try:
-                data, fds, _, _ = socket.recv_fds(self._channel, wire.CHUNK_BYTES + 64, 1)
+                data, ancillary, _, _ = self._channel.recvmsg(wire.CHUNK_BYTES + 64, _ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError:
-                data, fds = b'', []
+                data, ancillary = b'', []
             if not data:
                 self._end()
                 return
-            self._take(data, fds)
+            sender, fds = 0, array.array('i')
+            for _level, kind, content in ancillary:
+                if kind == socket.SCM_CREDENTIALS:
+                    sender = _CREDENTIALS.unpack(content)[0]
+                elif kind == socket.SCM_RIGHTS:
+                    fds.frombytes(content[: len(content) // fds.itemsize * fds.itemsize])
+            self._take(data, fds.tolist(), sender)
 
-    def _take(self, data: bytes, fds: list[int]) -> None:
+    def _take(self, data: bytes, fds: list[int], sender: int) -> None:
         self._messages += 1
         if self._messages == _MOST_MESSAGES:
             self._nonce = b''
             self.happen((OVER, b'too many messages'))
         kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
-        if kind == wire.READY and fds and self._listener < 0:
+        if kind == wire.READY and fds and not self._is_ready:
+            self._is_ready = True
             self._listener = fds.pop()
             self._loop.add_reader(self._listener, self._answer_call)
             self.happen((wire.READY, b''))
         elif self._nonce and nonce == self._nonce:
-            self._count(kind, payload)
+            self._count(kind, payload, sender)
         for fd in fds:
             os.close(fd)
 
-    def _count(self, kind: bytes, payload: bytes) -> None:
+    def _count(self, kind: bytes, payload: bytes, sender: int) -> None:
+        """Takes a message of this turn; one that its sender has no right to say is dropped."""
         if kind in (wire.FORKED, wire.SHED):
-            self._forks_allowed = 0
-        if kind not in (wire.REPORT, wire.REPORT_MORE):
-            self.happen((kind, payload))
-            return
+            if self._awaits_fork and sender != self.pid:
+                self._awaits_fork, self._forks_allowed = False, 0
+                self._take_fork(kind, sender)
+                self.happen((kind, b''))
+        elif sender == self.pid and kind in (wire.REPORT, wire.REPORT_MORE):
+            self._add_to_report(kind, payload)
+
+    def _take_fork(self, kind: bytes, pid: int) -> None:
+        if kind == wire.FORKED:
+            self.holder = pid
+            self.signal(pid, signal.SIGSTOP)
+        else:
+            self._dismiss(self.pid)
+            self._become(pid)
+
+    def _become(self, pid: int) -> None:
+        self._exits.forget(self.pid)
+        self.pid, self._had_threads = pid, False
+        self._exits.ask(pid, self._note_exit)
+
+    def _note_exit(self, status: int) -> None:
+        self.happen((ENDED, str(status).encode()))
+
+    def _add_to_report(self, kind: bytes, payload: bytes) -> None:
         self._report += payload
         if len(self._report) > self._most_report_bytes:
             self._nonce = b''
@@ -276,6 +336,7 @@ class Process:
         """0 to let a call go on, or the errno it fails with."""
         if call.name == 'clone':
             if call.args[0] & _CLONE_THREAD:
+                self._had_threads = True
                 return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
             if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed:
                 return errno.EPERM
@@ -289,6 +350,21 @@ class Process:
             self._files_left -= 1
             return errno.EDQUOT if self._files_left < 0 else 0
         return errno.EPERM
+
+
+def all_stand_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped or has ended."""
+    try:
+        threads = os.listdir(f'/proc/{pid}/task')
+    except OSError:
+        return True
+    return all(read_state(int(tid))[0] in 'TtZX' for tid in threads)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether none of a process's threads can run any more (it may still be waited for)."""
+    state, threads = read_state(pid)
+    return state in 'ZX' and threads <= 1
 
 
 def read_state(pid: int) -> tuple[str, int]:

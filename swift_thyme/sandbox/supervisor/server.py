@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Coroutine
@@ -48,7 +49,7 @@ class Server:
         self._setup = setup
         self._policy = Policy(setup.tier, setup.rollback)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
-        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache, self._note_exit)
+        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
@@ -61,7 +62,8 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
         ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        ends = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        for number in ends:
             loop.add_signal_handler(number, ended.set)
         watching = asyncio.create_task(watch(self._sessions.values))
         reading = asyncio.create_task(self._read(ended))
@@ -79,6 +81,8 @@ class Server:
             self._decoders.kill()
             self._zygote.stop()
             self._run_dir.remove()
+            for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
+                loop.remove_signal_handler(number)
 
     async def _read(self, ended: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -126,20 +130,23 @@ class Server:
         limits = asdict(Limits(**message['limits']))
         os.mkdir(place.root, 0o711)
         os.mkdir(place.work, 0o700)
+        inputs = message['inputs']
+        uid = None
+        if self._setup.tier == confine.Tier.B.value:
+            uid = _FIRST_SESSION_UID + (os.getpid() % 10_000) * 10_000 + self._serial % 10_000
+            os.chown(place.work, uid, uid)
+            inputs = [hand_over(entry, f'{place.root}/input{n}', uid) for n, entry in enumerate(inputs)]
         request = {
             'kind': 'session',
             'tier': self._setup.tier,
+            'uid': uid,
             'work': place.work,
-            'inputs': message['inputs'],
-            'readable': [*(entry['path'] for entry in message['inputs']), self._run_dir.path + '/matplotlib'],
+            'inputs': inputs,
+            'readable': [*(entry['path'] for entry in inputs), self._run_dir.path + '/matplotlib'],
             'limits': limits,
             'repairs': self._setup.repairs,
-            'rollback': self._setup.rollback,
             'hidden': self._hidden,
         }
-        if self._setup.tier == confine.Tier.B.value:
-            request['uid'] = _FIRST_SESSION_UID + (os.getpid() % 10_000) * 10_000 + self._serial % 10_000
-            os.chown(place.work, request['uid'], request['uid'])
         session = Session(ident, place, request, self._zygote, self._decoders)
         try:
             await session.start()
@@ -183,11 +190,20 @@ class Server:
                 return
             if not pid:
                 return
-            self._note_exit(pid, status)
+            self._zygote.exits.note(pid, status)
 
-    def _note_exit(self, pid: int, status: int) -> None:
-        for session in self._sessions.values():
-            session.note_exit(pid, status)
+
+def hand_over(entry: dict[str, Any], target: str, uid: int) -> dict[str, Any]:
+    """Copies an input picture for a session's own user, who need not be able to read the original.
+
+    Returns:
+        The entry with the copy's path; the original's is what the snippet sees where the prompt has no other.
+    """
+    path = target + os.path.splitext(entry['path'])[1]
+    shutil.copyfile(entry['path'], path)
+    os.chown(path, uid, uid)
+    os.chmod(path, 0o400)
+    return {**entry, 'path': path, 'prompt_path': entry.get('prompt_path') or entry['path']}
 
 
 def serve(channel_fd: int, setup: Setup) -> None:

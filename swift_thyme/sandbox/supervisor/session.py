@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,18 @@ from ..base import Limits
 from ..naming import Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
+from .held import unseen_bytes
 from .pictures import Decoders, Gallery
-from .process import LOST, OVER, Event, Process, read_state
+from .process import ENDED, LOST, OVER, Event, Process, has_ended, read_state
 from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
+_EXIT_TIMEOUT_S = 5.0
+_POLL_S = 0.05
+_FINAL = (wire.REPORT, ENDED, LOST, OVER)
+"""Kinds of events that end a turn."""
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
@@ -175,16 +181,18 @@ class Session:
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=snapshot)
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
-        parts = wire.chunks(nonce, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
+        head = wire.command_head(nonce, process.pid)
+        parts = wire.chunks(head, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
         await process.send(parts, timeout_s)
         kind, payload = await self._outcome(process, snapshot, timeout_s)
         if kind == wire.REPORT:
             result, keep = await self._judge(process, payload, policy)
         else:
             result, keep = self._explain(kind, payload, timeout_s), False
-        if keep:
-            await self._commit(process, nonce)
-        elif policy.rollback or kind != wire.REPORT:
+        if keep and not await self._commit(process):
+            text = 'ProcessDied: a thread that the code left running ended the Python process'
+            result, keep, kind = _result(Outcome.DIED, text), False, ENDED
+        if not keep and (policy.rollback or kind != wire.REPORT):
             await self._roll_back(process, snapshot)
         return result
 
@@ -194,44 +202,29 @@ class Session:
         process = self._process
         if process is None or process.lost:
             raise Killed('its process is gone')
+        if not await process.settle(_SETTLE_TIMEOUT_S):
+            raise Killed('its last snapshot does not end')
         return process
 
     async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
         """Waits for what ends the turn: a report, an end, or the time limit."""
-        deadline = time.monotonic() + timeout_s
-        report: Event | None = None
-        while True:
-            event = await process.next_event(max(deadline - time.monotonic(), 0))
-            if event is None and snapshot and not process.holder:
-                event = await process.next_event(_SETTLE_TIMEOUT_S)  # late, but who is to be killed must be known
-            if event is None:
-                return b'timeout', b''
-            kind, payload = event
-            if kind == wire.FORKED and snapshot and not process.holder:
-                if not process.adopt(payload):
-                    return LOST, b''
-            elif kind == wire.REPORT:
-                report = event
-            elif kind in (wire.ENDED, LOST, OVER):
-                return await self._ended(process, event)
-            if report is not None and (process.holder or not snapshot):
-                return report
-
-    async def _ended(self, process: Process, event: Event) -> Event:
-        """Adds the wait status to an end, and tells a snippet's own end from a kill by someone else."""
-        kind, payload = event
-        if kind == OVER:
-            return event
-        if kind == LOST:
-            for _ in range(100):
-                if process.pid in process.exit_status:
-                    break
-                await asyncio.sleep(0.005)
-            payload = str(process.exit_status.get(process.pid, 0)).encode()
-        status = _number(payload)
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            raise Killed('SIGKILL')
-        return LOST, payload
+        event = await _wait_for(process, _FINAL, timeout_s) or (b'timeout', b'')
+        if snapshot and not process.holder and event[0] != LOST:
+            # who is to be killed, and who is to go on, must be known
+            late = await _wait_for(process, (wire.FORKED, LOST), _SETTLE_TIMEOUT_S)
+            if not process.holder and process.tried_to_fork:
+                raise Killed('no snapshot of it could be made')
+            event = late if late is not None and late[0] == LOST else event
+        if event[0] in (ENDED, LOST):
+            if event[0] == LOST:
+                ended = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S)
+                if ended is None:
+                    raise Killed('how it ended is not known')
+                event = ended
+            status = int(event[1])
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                raise Killed('SIGKILL')
+        return event
 
     def _explain(self, kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
         if kind == b'timeout':
@@ -239,7 +232,7 @@ class Session:
         if kind == OVER:
             outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
             return _result(outcome, f'LimitError: {payload.decode()}')
-        status = _number(payload)
+        status = int(payload)
         how = 'exited'
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -249,9 +242,9 @@ class Session:
     async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
         """Turns a report into a result; says whether its effects are kept."""
         idle = await process.is_idle(_IDLE_TIMEOUT_S)
-        await process.freeze()
+        alive = await process.freeze()
         try:
-            if not idle:
+            if not (idle and alive):
                 raise ValueError('the report came before the end')
             status, text, dropped, made, seen, *names = (
                 f.decode('utf-8', 'replace') for f in wire.unpack_fields(payload)
@@ -261,7 +254,7 @@ class Session:
             return _result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
         images: list[dict[str, Any]] = []
         if outcome is Outcome.OK:
-            over, files = self._usage()
+            over, files = self._usage(process)
             if over:
                 return _result(Outcome.REFUSED, f'LimitError: {over}'), False
             accepted = await self._gallery.accept(self._namer.mentions(text, names[:64], files))
@@ -279,52 +272,54 @@ class Session:
         result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
 
-    def _usage(self) -> tuple[str, list[str]]:
+    def _usage(self, process: Process) -> tuple[str, list[str]]:
         """What quota is exceeded ('' for none), and the session's regular files."""
         try:
             entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        if sum(entry.used_bytes for entry in entries.values()) > self.limits.disk_bytes:
+        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(process, len(entries))
+        if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]
 
     # -- after a turn -------------------------------------------------------------------------------------------
 
-    async def _commit(self, process: Process, nonce: bytes) -> None:
+    async def _commit(self, process: Process) -> bool:
+        """Makes the state after the snippet the session's; False when its threads prevent that."""
+        if read_state(process.pid)[1] > 1 and not await self._shed(process):
+            return False
         self._pristine = False
         process.release_holder()
-        if read_state(process.pid)[1] > 1:
-            await self._shed(process, nonce)
+        return True
 
-    async def _shed(self, process: Process, nonce: bytes) -> None:
+    async def _shed(self, process: Process) -> bool:
         """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
-        old = process.pid
-        fresh = os.urandom(wire.NONCE_BYTES)
-        process.begin(fresh, may_fork=True)
-        await process.send([wire.COMMAND_SHED + fresh], _SETTLE_TIMEOUT_S)
-        event = await process.next_event(_SETTLE_TIMEOUT_S)
-        if event is None or event[0] != wire.SHED or not process.adopt(event[1]):
-            await self._start_anew(process)
-            return
-        process.holder = 0
-        process.signal(old, signal.SIGKILL)
-        await process.freeze()
+        nonce = os.urandom(wire.NONCE_BYTES)
+        process.begin(nonce, may_fork=True)
+        await process.send([wire.COMMAND_SHED + wire.command_head(nonce, process.pid)], _SETTLE_TIMEOUT_S)
+        event = await _wait_for(process, (wire.SHED, ENDED, LOST, OVER), _SETTLE_TIMEOUT_S)
+        return event is not None and event[0] == wire.SHED and await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
-        if snapshot and process.holder and not process.lost:
-            process.signal(process.pid, signal.SIGKILL)
-            gone = read_state(process.pid)[0] in 'X'
-            while not gone:
-                event = await process.next_event(_SETTLE_TIMEOUT_S)
-                gone = event is not None and event[0] == wire.ENDED
-                if event is None or event[0] == LOST:
-                    break
-            if gone:
-                process.return_to_holder()
-                self._memory.restore()
-                return
+        if snapshot and not process.lost and await self._end_runner(process):
+            process.return_to_holder()
+            self._memory.restore()
+            return
         await self._start_anew(process)
+
+    async def _end_runner(self, process: Process) -> bool:
+        """Ends the process that ran the snippet; whether its snapshot is there to go on."""
+        if not process.holder:
+            return False
+        process.signal(process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        while process.owns(process.pid) and not has_ended(process.pid):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or process.lost:
+                return False
+            await process.next_event(min(left_s, _POLL_S))
+        return process.owns(process.holder)
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
@@ -340,7 +335,7 @@ class Session:
         ours, theirs = wire.socket_pair()
         with theirs:
             pid = await self._zygote.fork(self._request, theirs.fileno())
-        process = Process(ours, pid, self.limits.processes, self.limits.output_bytes * 4)
+        process = Process(ours, pid, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
         process.room_for_files = self._room_for_files
         event = await process.next_event(_START_TIMEOUT_S)
         if event is None or event[0] != wire.READY:
@@ -355,11 +350,6 @@ class Session:
             return 0
         except OSError:
             return 1  # it changes while it is looked at; asked again at the next file
-
-    def note_exit(self, pid: int, status: int) -> None:
-        """Learns how one of the session's processes ended."""
-        if self._process is not None and pid in (self._process.pid, self._process.group):
-            self._process.exit_status[pid] = status
 
 
 def _result(outcome: Outcome, text: str) -> dict[str, Any]:
@@ -379,6 +369,10 @@ def _discard(task: asyncio.Task[Process]) -> None:
         task.result().kill()
 
 
-def _number(payload: bytes) -> int:
-    """A wait status that a session's process sent; 0 when it is none."""
-    return int(payload) if payload.isdigit() and len(payload) < 8 else 0
+async def _wait_for(process: Process, kinds: Container[bytes], timeout_s: float) -> Event | None:
+    """The first event of one of these kinds; None when none comes in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        event = await process.next_event(max(deadline - time.monotonic(), 0))
+        if event is None or event[0] in kinds:
+            return event

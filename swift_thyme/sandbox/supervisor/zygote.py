@@ -12,11 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from ...errors import SandboxUnavailable
+from .. import wire
+from .exits import Exits
 
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
@@ -29,6 +30,8 @@ def clean_environment(run_dir: str) -> dict[str, str]:
         'HOME': '/nonexistent',
         'LANG': 'C.UTF-8',
         'MALLOC_ARENA_MAX': '1',
+        'MALLOC_MMAP_THRESHOLD_': str(_largest_heap_piece()),  # pictures go where the last ones were
+        'MALLOC_TRIM_THRESHOLD_': str(1 << 30),
         'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
         'MPLBACKEND': 'Agg',
         'MPLCONFIGDIR': os.path.join(run_dir, 'matplotlib'),
@@ -41,18 +44,24 @@ def clean_environment(run_dir: str) -> dict[str, str]:
     }
 
 
+def _largest_heap_piece() -> int:
+    """Bytes up to which the C library can be told to use its heap, not fresh pages of the kernel."""
+    name, _, version = (os.confstr('CS_GNU_LIBC_VERSION') or '').partition(' ')
+    recent = name == 'glibc' and tuple(int(part) for part in version.split('.')[:2]) >= (2, 35)
+    return 1 << 30 if recent else 32 << 20
+
+
 class ZygoteProcess:
     """One zygote at a time; the next one is started when it is needed."""
 
-    def __init__(self, run_dir: str, font_cache: str, on_ended: Callable[[int, int], None]) -> None:
+    def __init__(self, run_dir: str, font_cache: str) -> None:
         """
         Args:
             run_dir: the supervisor's directory.
             font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
-            on_ended: called with pid and wait status of every process that ended beneath the zygote.
         """
-        self._run_dir, self._font_cache = run_dir, font_cache
-        self._on_ended = on_ended
+        self.run_dir, self._font_cache = run_dir, font_cache
+        self.exits = Exits()
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
         self._waiting: dict[int, asyncio.Future[int]] = {}
@@ -85,7 +94,7 @@ class ZygoteProcess:
                 ) from error
 
     def _spawn(self, control_fd: int) -> int:
-        fonts = os.path.join(self._run_dir, 'matplotlib')
+        fonts = os.path.join(self.run_dir, 'matplotlib')
         os.makedirs(fonts, mode=0o755, exist_ok=True)
         for path in glob.glob(os.path.join(self._font_cache, 'fontlist-*.json')):
             with suppress(OSError):
@@ -98,7 +107,7 @@ class ZygoteProcess:
             process = subprocess.Popen(
                 [sys.executable, '-m', 'swift_thyme.sandbox.zygote', str(control_fd)],
                 pass_fds=[control_fd],
-                env=clean_environment(self._run_dir),
+                env=clean_environment(self.run_dir),
                 cwd='/',
                 stdin=subprocess.DEVNULL,
             )
@@ -123,7 +132,8 @@ class ZygoteProcess:
             future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._waiting[serial] = future
             try:
-                await self._send(control, json.dumps({**request, 'id': serial}).encode(), fd)
+                data = wire.ZYGOTE.pack(wire.ZYGOTE_FORK, serial, 0) + json.dumps(request).encode()
+                await self._send(control, data, fd)
                 pid = await future
             except OSError:
                 pid = 0
@@ -147,7 +157,7 @@ class ZygoteProcess:
         """Tells the zygote that a process group is gone."""
         if self._control is not None:
             with suppress(OSError):
-                self._control.send(json.dumps({'forget': group}).encode())
+                self._control.send(wire.ZYGOTE.pack(wire.ZYGOTE_FORGET, group, 0))
 
     def _hear(self, control: socket.socket) -> None:
         while True:
@@ -160,15 +170,15 @@ class ZygoteProcess:
             if not data:
                 self.lost()
                 return
-            message = json.loads(data)
-            if 'ended' in message:
-                self._on_ended(message['ended'], message['status'])
-            elif 'forked' in message:
-                future = self._waiting.get(message['forked'])
+            kind, number, value = wire.ZYGOTE.unpack(data)
+            if kind == wire.ZYGOTE_ENDED:
+                self.exits.note(number, value)
+            elif kind == wire.ZYGOTE_FORKED:
+                future = self._waiting.get(number)
                 if future is not None and not future.done():
-                    future.set_result(message['pid'])
+                    future.set_result(value)
             elif self._starting is not None and not self._starting.done():
-                self._starting.set_result(message['ready'])
+                self._starting.set_result(number)
 
     def stop(self) -> None:
         """Ends the zygote and waits for it."""

@@ -1,0 +1,109 @@
+"""Parts of the supervisor alone: who ended, who may say what, how long pictures may take."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import struct
+
+import pytest
+
+from swift_thyme.sandbox import wire
+from swift_thyme.sandbox.base import Limits
+from swift_thyme.sandbox.naming import Mention
+from swift_thyme.sandbox.supervisor import pictures
+from swift_thyme.sandbox.supervisor.exits import Exits
+from swift_thyme.sandbox.supervisor.process import Process
+
+NONCE = b'n' * wire.NONCE_BYTES
+
+
+def test_an_end_is_told_once_whether_it_comes_before_or_after_the_question():
+    exits, told = Exits(), []
+    exits.ask(7, lambda status: told.append((7, status)))
+    exits.note(7, 256)
+    exits.note(8, 9)
+    exits.ask(8, lambda status: told.append((8, status)))
+    exits.note(8, 0)
+    assert told == [(7, 256), (8, 9)]
+
+
+def test_an_end_nobody_asks_about_any_more_is_not_told():
+    exits, told = Exits(), []
+    exits.ask(7, told.append)
+    exits.forget(7)
+    exits.note(7, 0)
+    assert told == []
+
+
+def from_forks(count, messages):
+    """Events of a process in whose place `count` forks sent `messages[i]` each; forks are in a group of their own."""
+
+    async def turn():
+        ours, theirs = wire.socket_pair()
+        ready, go = os.pipe()
+        pids = []
+        for number in range(count):
+            pid = os.fork()
+            if pid == 0:
+                os.setpgid(0, pids[0] if pids else 0)
+                os.read(ready, 1)
+                for data in messages[number]:
+                    theirs.send(data)
+                signal.pause()
+            os.setpgid(pid, pids[0] if pids else pid)
+            pids.append(pid)
+        process = Process(ours, pids[0], Exits(), 8, 100_000)
+        process.begin(NONCE, may_fork=True)
+        for _ in pids:
+            os.write(go, b'.')
+            await asyncio.sleep(0.05)
+        events = [(kind, payload) for kind, payload in process._events]
+        holder = process.holder
+        process.kill()
+        for pid in pids:
+            os.waitpid(pid, 0)
+        for end in (ready, go):
+            os.close(end)
+        theirs.close()
+        return events, {pid: number for number, pid in enumerate(pids)}.get(holder)
+
+    return asyncio.run(turn())
+
+
+def test_only_another_process_can_be_the_snapshot():
+    assert from_forks(1, [[wire.FORKED + NONCE]]) == ([], None)
+    assert from_forks(2, [[], [wire.FORKED + NONCE]]) == ([(wire.FORKED, b'')], 1)
+
+
+def test_only_the_running_process_can_report():
+    report = wire.REPORT + NONCE + b'text'
+    assert from_forks(2, [[], [report]])[0] == []
+    assert from_forks(2, [[report], []])[0] == [(wire.REPORT, b'text')]
+
+
+@pytest.mark.parametrize('kind', [b'x', b'X', b'eof', b'end', wire.READY])
+def test_no_message_says_that_a_process_ended(kind):
+    assert from_forks(1, [[kind + NONCE + struct.pack('i', 9)]])[0] == []
+
+
+def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, 'DECODE_TIMEOUT_S', 0.5)
+    asked = []
+
+    class Slow:
+        async def examine(self, picture, limits, timeout_s):
+            asked.append(timeout_s)
+            return {'error': 'no'}, 0.3
+
+    live = tmp_path / 'live'
+    live.mkdir()
+    names = [f'{number}.png' for number in range(5)]
+    for name in names:
+        (live / name).write_bytes(b'x')
+    gallery = pictures.Gallery(str(live), str(tmp_path / 'out'), '', Limits(), Slow())
+    mentions = [Mention(name, name) for name in names]
+    problems = asyncio.run(gallery.accept(mentions)).problems
+    assert asked == [0.5, pytest.approx(0.2)]
+    assert [text.endswith('took too long') for text in problems] == [False, False, True, True, True]
