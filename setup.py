@@ -10,7 +10,7 @@ EXTRAS = {
     'flash': ['flash-attn>=2.7'],
     'demo': ['gradio>=5,<7'],
     'eval': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
-    'dev': ['hypothesis', 'mypy', 'playwright', 'pytest', 'pytest-timeout', 'ruff'],
+    'dev': ['hypothesis', 'mypy', 'playwright', 'pytest', 'pytest-timeout', 'pytest-xdist', 'ruff'],
 }
 
 setup(

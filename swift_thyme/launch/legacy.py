@@ -75,28 +75,35 @@ def translate(method: Method, flags: Flags, *, o3: bool) -> Translation:
     out: Flags = {}
     warnings: list[str] = []
     for name, values in flags.items():
-        if name in known:
-            out[name] = values
-        elif name in RENAMED and RENAMED[name] in known:
+        if name not in known and name in RENAMED and RENAMED[name] in known:
             warnings.append(f'--{name} is --{RENAMED[name]} today')
-            out.setdefault(RENAMED[name], values)
-        elif name in REMOVED:
+            out[RENAMED[name]] = values
+        elif name not in known and name in REMOVED:
             warnings.append(f'--{name} is left out: {REMOVED[name]}')
-        elif name == 'stop_words' and o3:
-            out[name] = values  # for _stop_words to explain, also where the host has no such flag
         else:
             out[name] = values
     rules: list[Callable[[Flags], str | None]] = [_reward_scale, _release_plugin, _system_file]
-    if o3:
-        rules.append(_stop_words)
+    rules.append(_stop_words if o3 else _plain_stop_words)
     warnings += [text for rule in rules if (text := rule(out)) is not None]
     return Translation(out, tuple(warnings))
+
+
+def _unescaped(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(re.sub(r'\\(.)', r'\1', word) for word in words)
+
+
+def _plain_stop_words(flags: Flags) -> str | None:
+    given = flags.get('stop_words', ())
+    if _unescaped(given) == given:
+        return None
+    flags['stop_words'] = _unescaped(given)
+    return f'--stop_words: without backslashes, as {" ".join(flags["stop_words"])}'
 
 
 def _stop_words(flags: Flags) -> str | None:
     if 'stop_words' not in flags:
         return None
-    given = tuple(re.sub(r'\\(.)', r'\1', word) for word in flags.pop('stop_words'))
+    given = _unescaped(flags.pop('stop_words'))
     brought = (*protocol.STOP_STRINGS, protocol.CODE_OPEN, '<|im_end|>', '<|endoftext|>')
     others = tuple(word for word in given if word not in brought)
     if others:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from .time import Rollouts, Step
 
-SNIPPET_CPU_S = 0.06
-"""Processor time of one snippet that crops, enlarges and saves; see docs/recipes.md for where it comes from."""
+SNIPPET_CPU_S = 0.065
+"""Processor time of one snippet that crops, enlarges and saves: 18 of `benchmarks/sandbox.py` on a loaded machine."""
 CODE_SHARE = 0.5
 """Share of a step's generation in which snippets arrive; the rest is the tail of the longest trajectories."""
 JUDGED_PER_TRAJECTORY = 1.4

@@ -39,6 +39,8 @@ _ID = re.compile(r'[\w.:-]{1,128}')
 _GONE = 499
 """The status under which a request is counted whose client went away."""
 _CUT_OFF = 503
+_MOST_READ = 4
+"""Times the limit that is read of a body that is too large."""
 
 
 @dataclass
@@ -104,6 +106,8 @@ class _Call:
     status: int = 200
     """What is counted."""
     streaming: bool = False
+    closing: bool = False
+    """The last bytes are on their way: a client that leaves now has its answer."""
     request_id: str = ''
     note: str = ''
     """For the log."""
@@ -157,7 +161,8 @@ class _Call:
                 except asyncio.CancelledError:
                     if not presence.gone:
                         raise
-                    raise ClientDisconnect from None
+                    if not self.closing:
+                        raise ClientDisconnect from None
 
     async def _turn(self, chat: ChatRequest) -> None:
         async with self.house.admission.run():
@@ -176,14 +181,16 @@ class _Call:
         return await understand(body, self.house.desk, folder, defaults, settings.tokens)
 
     async def _body(self, most: int) -> bytes:
-        too_large = ApiError(413, f'the body is larger than the {most >> 20} MiB that this server takes')
-        if int(self.request.headers.get('content-length') or 0) > most:
-            raise too_large
-        content = bytearray()
+        """The body. One that is too large is read on for a while: a client in the middle of sending reads no reply."""
+        content, size = bytearray(), 0
         async for chunk in self.request.stream():
-            content += chunk
-            if len(content) > most:
-                raise too_large
+            size += len(chunk)
+            if size <= most:
+                content += chunk
+            elif size > _MOST_READ * most:
+                break
+        if size > most:
+            raise ApiError(413, f'the body is larger than the {most >> 20} MiB that this server takes')
         return bytes(content)
 
     async def _answer(self, chat: ChatRequest, shown: Path) -> None:
@@ -213,6 +220,8 @@ class _Call:
         self._check(reply)
         if chat.stream:
             await self._begin(replier)
+        self.closing = True
+        if chat.stream:
             await self._write(replier.last(reply, chat.stop, include_usage=chat.include_usage), more=False)
         else:
             await self._reply(JSONResponse(replier.whole(reply, chat.stop)))

@@ -122,6 +122,12 @@ class Record:
     advantage: float | None = None
     correct: bool | None = None
     """Whether the answer is right; None: nobody said."""
+    task: str = ''
+    condition: str = ''
+    """Evaluation: with tools, without, or with changed pictures."""
+    item_id: str = ''
+    box: tuple[float, float, float, float] | None = None
+    """Evaluation: where the answer is in the first picture: left, top, right, bottom in pixels."""
     step: int | None = None
     """Of the optimizer; None outside training."""
     request_id: str = ''
@@ -167,5 +173,6 @@ class Record:
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that name this trajectory by its content, for links that outlive a page."""
-        parts = [self.question, self.request_id, str(self.step), *(turn.text for turn in self.turns)]
+        names = [self.question, self.request_id, str(self.step), self.item_id, self.condition]
+        parts = [*names, *(turn.text for turn in self.turns)]
         return hashlib.sha256('\x1f'.join(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:12]

@@ -60,6 +60,11 @@ class _Line:
     rewards: dict[str, float | None] | None = None
     advantage: float | None = None
     correct: bool | None = None
+    verdict: str | None = None
+    task: str | None = None
+    condition: str | None = None
+    item_id: str | int | None = None
+    box: tuple[float, float, float, float] | None = None
     step: int | None = None
     request_id: str | int | None = None
     prompt_id: str | int | None = None
@@ -116,7 +121,11 @@ def ours(value: Mapping[str, Any], where: str, folder: Path) -> Record:
         quarantine_reason=line.quarantine_reason or '',
         rewards=rewards,
         advantage=line.advantage,
-        correct=line.correct if line.correct is not None else correct_by(rewards),
+        correct=_correct(line, rewards),
+        task=line.task or '',
+        condition=line.condition or '',
+        item_id='' if line.item_id is None else str(line.item_id),
+        box=line.box,
         step=line.step,
         request_id=str(line.request_id or ''),
         prompt_id=str(line.prompt_id or ''),
@@ -143,6 +152,14 @@ def _turn(turn: _Turn) -> RecordedTurn:
         segments=tuple(Stretch(s.kind, s.tokens, s.temperature) for s in turn.segments or ()),
         tokens=turn.tokens or TokenColumns(),
     )
+
+
+def _correct(line: _Line, rewards: Mapping[str, float | None]) -> bool | None:
+    if line.correct is not None:
+        return line.correct
+    if line.verdict is not None:
+        return {'right': True, 'wrong': False}.get(line.verdict)
+    return correct_by(rewards)
 
 
 def stop_reason(text: str | None) -> StopReason | str | None:

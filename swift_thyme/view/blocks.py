@@ -50,6 +50,8 @@ def shown(record: Record, *, decode: Decode | None = None) -> dict[str, Any]:
         'advantage': _finite(record.advantage),
         'correct': record.correct,
         'step': record.step,
+        'labels': [label for label in (record.task, record.condition, record.item_id) if label],
+        'target': record.box,
         'sandbox_s': record.sandbox_s,
         'attempts': [clip(text) for text in record.failed_attempts],
         'turns': [

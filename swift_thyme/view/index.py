@@ -34,10 +34,11 @@ class Index:
     def __init__(self) -> None:
         self.size = 0
         self._columns: dict[str, list[Any]] = {
-            name: [] for name in ('id', 'question', 'answer', 'flags', 'stop', 'step', 'reward', 'rounds')
+            name: [] for name in ('id', 'question', 'answer', 'flags', 'stop', 'kind', 'step', 'reward', 'rounds')
         }
         self._stops: dict[str, int] = {}
         self._copies: dict[str, int] = {}
+        self._kinds: dict[str, int] = {}
 
     def add(self, record: Record, value: dict[str, Any]) -> None:
         """Adds a record.
@@ -51,6 +52,7 @@ class Index:
         if copies > 1:
             value['id'] += f'-{copies}'
         stop = self._stops.setdefault(record.stop, len(self._stops))
+        kind = self._kinds.setdefault(' · '.join(filter(None, (record.task, record.condition))), len(self._kinds))
         known = [reward for reward in value['rewards'].values() if reward is not None]
         entry = {
             'id': value['id'],
@@ -58,6 +60,7 @@ class Index:
             'answer': None if record.answer is None else record.answer[:_ANSWER_CHARS],
             'flags': int(flags(record, value)),
             'stop': stop,
+            'kind': kind,
             'step': record.step,
             'reward': round(sum(known), 4) if known else None,
             'rounds': len(record.turns),
@@ -66,8 +69,8 @@ class Index:
             column.append(entry[name])
 
     def as_json(self, chunk: int) -> dict[str, Any]:
-        """The columns, the names of the stop reasons and the size of a chunk."""
-        return {'n': self.size, 'chunk': chunk, 'stops': list(self._stops), **self._columns}
+        """The columns, the names of stop reasons and of kinds (task and condition), and the size of a chunk."""
+        return {'n': self.size, 'chunk': chunk, 'stops': list(self._stops), 'kinds': list(self._kinds), **self._columns}
 
 
 def flags(record: Record, value: dict[str, Any]) -> Flag:

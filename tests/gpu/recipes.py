@@ -62,7 +62,7 @@ SMALL = [
 ]
 CPU = ['--without', 'deepspeed', 'attn_impl', 'offload_model', 'offload_optimizer', '--torch_dtype', 'float32']
 ENGINE = [
-    *['--vllm_gpu_memory_utilization', '0.3', '--vllm_max_model_len', '4096', '--vllm_enforce_eager', 'true'],
+    *['--vllm_gpu_memory_utilization', '0.12', '--vllm_max_model_len', '4096', '--vllm_enforce_eager', 'true'],
     *('--vllm_engine_kwargs', '{"attention_backend": "TRITON_ATTN"}'),
 ]
 NO_ENGINE = [

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +67,14 @@ SIGNATURES = {
     'swift.rlhf_trainers.utils:replace_assistant_response_with_ids': (
         'messages, completion_ids, loss_mask, non_thinking_prefix_ids',
         'training on exactly the sampled ids',
+    ),
+    'swift.rlhf_trainers.utils:collate_to_grpo_micro_batch': (
+        'samples, template, *, device, padding_to, router_replay_mode, use_logits_to_keep',
+        'host_patch.leave_out_untrained',
+    ),
+    'swift.rollout:MultiTurnScheduler.get_response_token_data': (
+        'self, infer_request, response_choice, is_continuation, response_token_ids, response_loss_mask',
+        'masks of the last generation (THYME_TRAIN_CODE)',
     ),
     'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
     'swift.utils.utils:_patch_get_type_hints': ('', "reading the host's flags in `thyme sft|rlhf|…`"),
@@ -130,6 +140,19 @@ def test_host_dataclass_has_the_fields_we_read(name: str) -> None:
     cls = resolve(name)
     have = set(getattr(cls, 'model_fields', ())) or {field.name for field in dataclasses.fields(cls)}
     assert FIELDS[name] <= have, f'{name} lost {FIELDS[name] - have}'
+
+
+def test_the_grpo_trainer_collates_through_the_name_that_is_patched() -> None:
+    source = inspect.getsource(importlib.import_module('swift.rlhf_trainers.grpo_trainer'))
+    assert 'collate_to_grpo_micro_batch(' in source and 'import' in source.split('collate_to_grpo_micro_batch')[0]
+
+
+def test_vllm_requests_pass_through_the_method_that_is_patched() -> None:
+    spec = importlib.util.find_spec('swift.infer_engine.vllm_engine')
+    assert spec is not None and spec.origin is not None
+    source = Path(spec.origin).read_text(encoding='utf-8')
+    assert 'def _add_request(self,\n                     inputs: Dict[str, Any],\n' in source
+    assert source.count('self._add_request(') == 3, 'the sync, the async and the streaming way'
 
 
 def test_scheduler_may_replace_a_samples_images_through_rollout_infos() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swift_thyme import protocol
@@ -17,6 +17,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(PIECES, st.lists(st.integers(0, 60)))
 def test_any_cut_gives_the_parts_of_the_whole(words: list[str], cuts: list[int]) -> None:
     text = ''.join(words)

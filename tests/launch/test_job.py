@@ -47,6 +47,15 @@ def test_stop_words_of_the_users_own_are_kept_without_backslashes(job: Make) -> 
     assert made.flags['stop_words'] == ('<done>',)
 
 
+def test_stop_words_lose_their_backslashes_without_o3_too(job: Make) -> None:
+    assert job('--stop_words', r'\<done\>', method=Method.RLHF).flags['stop_words'] == ('<done>',)
+
+
+def test_an_old_flag_behind_todays_wins(job: Make) -> None:
+    made = job('--tuner_type', 'full', '--train_type', 'lora')
+    assert made.flags['tuner_type'] == ('lora',) and 'train_type' not in made.flags
+
+
 def test_a_reward_file_that_is_not_there_is_replaced_by_our_own(job: Make) -> None:
     made = job('--O3', 'true', '--external_plugins', '/disk/plugin/agent_rm.py', method=Method.RLHF)
     (plugin,) = made.flags['external_plugins']

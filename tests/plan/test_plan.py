@@ -16,7 +16,8 @@ from swift_thyme.plan.plan import Job, plan_rl, plan_sft
 from swift_thyme.plan.time import Rollouts
 
 MEASURED = json.loads((Path(__file__).parent / 'measured.json').read_text())
-"""Runs on real machines; `tests/gpu/recipes.py` gives the figures."""
+"""Runs on real machines; case `measure` of `tests/gpu/recipes.py` gives the figures."""
+NONE_YET = pytest.param(None, marks=pytest.mark.skip('no run of a model of real size is recorded in measured.json yet'))
 
 
 def job(name: str = '7b', gpus: int = 8, memory_gib: float = 74.5, pixels: int = 2_408_448) -> Job:
@@ -107,7 +108,7 @@ def test_scales_go_to_256_gpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert '| 256 | 256 |' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('run', MEASURED, ids=[run['name'] for run in MEASURED])
+@pytest.mark.parametrize('run', MEASURED or [NONE_YET], ids=lambda run: run['name'] if run else 'none')
 def test_the_arithmetic_is_near_what_was_measured(run: dict[str, Any]) -> None:
     """Within the factors that are recorded with each run; `architecture` holds the fields of the class."""
     model, sizes = Architecture(**run['architecture']), Sizes(run['text_tokens'], run['pixels'], run['images'])

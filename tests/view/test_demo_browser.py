@@ -35,8 +35,7 @@ CROP = (
 )
 SLOW = f'{protocol.THINK_OPEN}Wait. {protocol.CODE_OPEN}\nimport time\ntime.sleep(9)\n{protocol.CODE_CLOSE}'
 END = f'It says 42.{protocol.THINK_CLOSE}\n{protocol.ANSWER_OPEN}42{protocol.ANSWER_CLOSE}'
-CROPPING = [[CROP, f'Check. {protocol.CODE_OPEN}\nprint(6 * 7)\n{protocol.CODE_CLOSE}', END]]
-DAWDLING = [[SLOW, END]]
+CHECK = f'Check. {protocol.CODE_OPEN}\nprint(6 * 7)\n{protocol.CODE_CLOSE}'
 
 
 class Server:
@@ -46,10 +45,19 @@ class Server:
         self._process, self.address = process, address
 
     def stats(self) -> dict[str, Any]:
+        """What is under way."""
+        return self._say(None)
+
+    def script(self, *turns: str) -> None:
+        """Sets what the policy says."""
+        self._say([list(turns)])
+
+    def _say(self, line: Any) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write('stats\n')
+        self._process.stdin.write(json.dumps(line) + '\n')
         self._process.stdin.flush()
-        value: dict[str, Any] = json.loads(self._process.stdout.readline())
+        reply = next(line for line in self._process.stdout if line.startswith('{'))  # the host logs there too
+        value: dict[str, Any] = json.loads(reply)
         return value
 
 
@@ -77,25 +85,9 @@ def sign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextmanager
-def scripted(folder: Path, model: Path, script: list[list[str]], sign: Path) -> Iterator[Server]:
-    path = folder / 'script.json'
-    path.write_text(json.dumps(script), encoding='utf-8')
-    with serve('--model', str(model), '--script', str(path), '--example', str(sign)) as running:
-        yield running
-
-
 @pytest.fixture(scope='module')
-def server(tiny: Path, sign: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A policy that crops, computes and answers."""
-    with scripted(tmp_path_factory.mktemp('cropping'), tiny, CROPPING, sign) as running:
-        yield running
-
-
-@pytest.fixture(scope='module')
-def slow_server(tiny: Path, sign: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A policy whose code sleeps for nine seconds."""
-    with scripted(tmp_path_factory.mktemp('dawdling'), tiny, DAWDLING, sign) as running:
+def server(tiny: Path, sign: Path) -> Iterator[Server]:
+    with serve('--model', str(tiny), '--example', str(sign)) as running:
         yield running
 
 
@@ -115,6 +107,7 @@ def opened(chromium: Any, address: str) -> Any:
 
 
 def test_an_uploaded_picture_is_cropped_and_the_question_answered(chromium: Any, server: Server, sign: Path) -> None:
+    server.script(CROP, CHECK, END)
     page = opened(chromium, server.address)
     page.set_input_files('#picture input[type=file]', str(sign))
     page.wait_for_selector('#picture img')
@@ -136,27 +129,29 @@ def test_an_uploaded_picture_is_cropped_and_the_question_answered(chromium: Any,
     page.close()
 
 
-def test_stop_ends_the_answer_and_frees_the_session(chromium: Any, slow_server: Server) -> None:
-    page = opened(chromium, slow_server.address)
+def test_stop_ends_the_answer_and_frees_the_session(chromium: Any, server: Server) -> None:
+    server.script(SLOW, END)
+    page = opened(chromium, server.address)
     page.click('text=Which number is on the sign?')
     page.wait_for_selector('#picture img')
     ask_and_wait_for_code(page)
-    wait_until_held(page, slow_server, 1)
+    wait_until_held(page, server, 1)
     page.click('#stop')
     page.wait_for_function("document.querySelector('#status').innerText.includes('Stopped')", timeout=8_000)
     page.wait_for_selector('#ask:not([disabled])')
-    wait_until_held(page, slow_server, 0)
+    wait_until_held(page, server, 0)
     page.close()
 
 
-def test_closing_the_page_frees_the_session(chromium: Any, slow_server: Server) -> None:
-    page = opened(chromium, slow_server.address)
+def test_closing_the_page_frees_the_session(chromium: Any, server: Server) -> None:
+    server.script(SLOW, END)
+    page = opened(chromium, server.address)
     page.fill('#question textarea', 'Compute.')
     ask_and_wait_for_code(page)
-    wait_until_held(page, slow_server, 1)
+    wait_until_held(page, server, 1)
     page.close()
-    other = opened(chromium, slow_server.address)
-    wait_until_held(other, slow_server, 0)
+    other = opened(chromium, server.address)
+    wait_until_held(other, server, 0)
     other.close()
 
 
@@ -174,7 +169,7 @@ def test_a_question_is_needed(chromium: Any, server: Server) -> None:
 
 def wait_until_held(page: Any, server: Server, number: int) -> None:
     """Waits until as many questions are under way, each with its sandbox session."""
-    for _ in range(80):
+    for _ in range(150):
         stats = server.stats()
         if stats['under_way'] == len(stats['sandbox']['sessions']) == number:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from swift_thyme.view import ViewOptions, build_page
 
@@ -95,6 +96,22 @@ def test_stop_reasons_are_a_filter(page: Any) -> None:
     wait_found(page, 13)
 
 
+def test_conditions_of_an_evaluation_are_a_filter_and_the_target_is_drawn(chromium: Any, tmp_path: Path) -> None:
+    Image.new('RGB', (200, 100), 'teal').save(tmp_path / 'x.png')
+    line = {'schema': 1, 'turns': [{'text': 'hm'}], 'images': ['x.png'], 'task': 'find_read', 'box': [20, 20, 60, 50]}
+    lines = [{**line, 'item_id': str(i), 'condition': 'tools' if i < 3 else 'no_tools'} for i in range(5)]
+    (tmp_path / 'trajectories.jsonl').write_text(''.join(json.dumps(x) + '\n' for x in lines), encoding='utf-8')
+    build_page([tmp_path], tmp_path / 'page.html')
+    opened = chromium.new_page()
+    opened.goto((tmp_path / 'page.html').as_uri())
+    opened.wait_for_selector('body[data-ready=yes]')
+    assert opened.locator('rect.box.target').count() == 1
+    opened.select_option('#kind', label='find_read · no_tools (2)')
+    wait_found(opened, 2)
+    assert 'kind=' in opened.url
+    opened.close()
+
+
 def test_search_looks_through_code_of_chunks_that_were_never_shown(page: Any) -> None:
     page.fill('#search', "'CROP_121.png'")
     wait_found(page, 1)
@@ -174,8 +191,6 @@ def test_a_narrow_screen_shows_the_list_then_the_trajectory(page: Any) -> None:
 def test_screenshots_are_no_blank_pages(
     chromium: Any, page_file: Path, tmp_path: Path, scheme: str, size: tuple[int, int]
 ) -> None:
-    from PIL import Image
-
     context = chromium.new_context(viewport={'width': size[0], 'height': size[1]}, color_scheme=scheme)
     opened = context.new_page()
     opened.goto(page_file.as_uri())

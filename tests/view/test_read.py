@@ -95,6 +95,15 @@ def test_a_repair_of_unknown_worth_leaves_open_whether_code_ran_as_written(tmp_p
     assert new.turns[0].ran_as_written is True
 
 
+def test_an_evaluations_verdict_task_and_target_are_read(tmp_path: Path) -> None:
+    line = {'schema': 1, 'turns': [], 'task': 'find_read', 'condition': 'no_tools', 'item_id': 7, 'box': [1, 2, 3, 4]}
+    right, open_ = read_records(
+        write(tmp_path / 'a.jsonl', {**line, 'verdict': 'right'}, {**line, 'verdict': 'undecided'})
+    )
+    assert (right.correct, open_.correct) == (True, None)
+    assert (right.task, right.condition, right.item_id, right.box) == ('find_read', 'no_tools', '7', (1, 2, 3, 4))
+
+
 def test_the_hosts_completions_give_one_record_an_entry(tmp_path: Path) -> None:
     first, second = read_records(write(tmp_path / 'completions.jsonl', completions_step()))
     assert (first.source, first.step, first.advantage, first.solution) == (Source.HOST_COMPLETIONS, 7, 0.7, 'B')

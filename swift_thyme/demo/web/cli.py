@@ -59,7 +59,9 @@ def _source(args: argparse.Namespace) -> Source:
 
     if args.base_url and (args.model or args.url):
         raise ConfigError('--base-url names a server that has a model already; leave out --model and --url')
-    return Remote.connect(args.base_url, args.api_key) if args.base_url else Local(thinker_from(args))
+    return (
+        Remote.connect(args.base_url, args.api_key) if args.base_url else Local(thinker_from(args), not args.no_tools)
+    )
 
 
 def _draw_examples(folder: Path) -> Iterator[Example]:

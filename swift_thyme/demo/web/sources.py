@@ -55,6 +55,8 @@ class Local:
     """A model in this process."""
 
     thinker: Thinker
+    tools: bool = True
+    """False: prompts without tools, and no code is run."""
 
     @property
     def name(self) -> str:
@@ -65,7 +67,10 @@ class Local:
         """See `Source`. The prompt names a picture `images/NAME`, not by its place on this machine."""
         names = tuple(f'images/{image.name}' for image in images)
         reply = await self.thinker.answer(
-            Question(question, tuple(images), prompt_paths=names), on_event=on_event, output_dir=folder
+            Question(question, tuple(images), prompt_paths=names),
+            on_event=on_event,
+            output_dir=folder,
+            tools=self.tools,
         )
         return reply.error
 

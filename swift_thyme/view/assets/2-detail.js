@@ -14,12 +14,12 @@ let colour = '';
 const number = (value, digits = 2) => (value === null || value === undefined ? '–' : (+value.toFixed(digits)).toString());
 const fact = (text, kind, title) => el('span', { class: 'fact ' + (kind || ''), title }, text);
 
-function outline(place, extra) {
+function outline(place) {
   const [x0, y0, x1, y1] = place.box;
   const at = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   return [
     svg('rect', { ...at, class: 'box under' }),
-    svg('rect', { ...at, class: `box on ${place.how === 'stated' ? 'stated' : ''} ${extra || ''}` }),
+    svg('rect', { ...at, class: `box on ${place.how}` }),
   ];
 }
 
@@ -156,6 +156,7 @@ function rewards(record) {
 function facts(record) {
   const list = [];
   if (record.correct !== null) list.push(fact(record.correct ? '✓ right' : '✗ wrong', record.correct ? 'good' : 'bad'));
+  for (const label of record.labels) list.push(fact(label));
   if (record.stop) list.push(fact('stopped by: ' + record.stop, record.stop === 'answer' ? '' : 'warn'));
   if (record.aside) list.push(fact('set aside: ' + record.aside, 'bad', 'Not the policy’s fault: it carries no advantage'));
   if (record.step !== null) list.push(fact('step ' + record.step));
@@ -193,6 +194,7 @@ function detail(record) {
   for (const turn of record.turns)
     for (const picture of turn.images)
       if (picture.place && picture.place.how !== 'whole') places[picture.place.of].push(picture.place);
+  if (record.target && places.length) places[0].unshift({ box: record.target, how: 'target' });
   const originals = record.images.map((picture, i) => figure(picture, record.images.length > 1 ? `picture ${i + 1}` : 'picture', places[i]));
   const answers = el('dl', { class: 'answers' },
     el('dt', {}, 'answer'), el('dd', { class: record.correct === null ? '' : record.correct ? 'good' : 'bad' }, record.answer === null ? 'none' : record.answer),

@@ -7,13 +7,14 @@ const FLAGS = [
 ];
 const PAGE = 100;
 let index, found = [], page = 0, current = -1;
-const state = { q: '', stop: '', sort: '', on: new Set() };
+const state = { q: '', stop: '', kind: '', sort: '', on: new Set() };
 const searchable = [];
 
 const holds = (bits, flag) => (flag > 0 ? bits & flag : !(bits & -flag));
 
 function matches(i) {
   if (state.stop !== '' && index.stop[i] !== +state.stop) return false;
+  if (state.kind !== '' && index.kind[i] !== +state.kind) return false;
   for (const [name, flag] of FLAGS) if (state.on.has(name) && !holds(index.flags[i], flag)) return false;
   return true;
 }
@@ -135,17 +136,21 @@ function remember() {
   const parts = current >= 0 ? [['t', index.id[current]]] : [];
   if (state.q) parts.push(['q', state.q]);
   if (state.stop !== '') parts.push(['stop', index.stops[+state.stop]]);
+  if (state.kind !== '') parts.push(['kind', index.kinds[+state.kind]]);
   if (state.sort) parts.push(['sort', state.sort]);
   if (state.on.size) parts.push(['only', [...state.on].join('.')]);
   const address = '#' + new URLSearchParams(parts).toString();
   if (address !== location.hash) history.replaceState(null, '', address);
 }
 
+const chosen = (names, name) => (names.includes(name) ? String(names.indexOf(name)) : '');
+
 /** Reads the address: which trajectory, which filters. */
 function recall() {
   const parts = new URLSearchParams(location.hash.slice(1));
   state.q = parts.get('q') || '';
-  state.stop = parts.has('stop') && index.stops.includes(parts.get('stop')) ? String(index.stops.indexOf(parts.get('stop'))) : '';
+  state.stop = chosen(index.stops, parts.get('stop'));
+  state.kind = chosen(index.kinds, parts.get('kind'));
   state.sort = parts.get('sort') || '';
   state.on = new Set((parts.get('only') || '').split('.').filter((name) => FLAGS.some((flag) => flag[0] === name)));
   const i = index.id.indexOf(parts.get('t'));
@@ -166,7 +171,13 @@ function drawChips() {
     const on = state.on.has(name);
     return el('button', { class: 'chip', 'aria-pressed': String(on), disabled: !count && !on, 'data-filter': name, on: { click: toggle } }, text, el('b', {}, String(count)));
   }));
-  const counts = index.stops.map((_, number_) => index.stop.filter((value) => value === number_).length);
-  $('stop').replaceChildren(el('option', { value: '' }, 'any stop reason'),
-    ...index.stops.map((name, i) => el('option', { value: i, selected: state.stop === String(i) }, `${name || 'not recorded'} (${counts[i]})`)));
+  drawOptions('stop', 'any stop reason', index.stops);
+  drawOptions('kind', 'any task', index.kinds);
+  $('kind').hidden = index.kinds.length < 2;
+}
+
+function drawOptions(id, any, names) {
+  const counts = names.map((_, value) => index[id].filter((one) => one === value).length);
+  $(id).replaceChildren(el('option', { value: '' }, any),
+    ...names.map((name, i) => el('option', { value: i, selected: state[id] === String(i) }, `${name || 'not recorded'} (${counts[i]})`)));
 }

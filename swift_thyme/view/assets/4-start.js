@@ -16,7 +16,7 @@ function turnPage(by) {
 }
 
 function clear() {
-  Object.assign(state, { q: '', stop: '', sort: '', on: new Set() });
+  Object.assign(state, { q: '', stop: '', kind: '', sort: '', on: new Set() });
   $('search').value = $('sort').value = '';
   drawChips();
   apply(true);
@@ -40,6 +40,7 @@ function wire() {
     typing = setTimeout(() => apply(true), 200);
   });
   $('stop').addEventListener('change', (event) => { state.stop = event.target.value; apply(true); });
+  $('kind').addEventListener('change', (event) => { state.kind = event.target.value; apply(true); });
   $('sort').addEventListener('change', (event) => { state.sort = event.target.value; apply(true); });
   $('page-back').addEventListener('click', () => turnPage(-1));
   $('page-on').addEventListener('click', () => turnPage(1));
