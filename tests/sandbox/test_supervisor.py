@@ -37,6 +37,16 @@ def test_an_end_nobody_asks_about_any_more_is_not_told():
     assert told == []
 
 
+def test_an_old_end_is_not_told_of_a_new_process_with_the_same_pid():
+    """Pids come again after some thousand forks; a session once ended with the process that had its pid before."""
+    exits, told = Exits(), []
+    exits.note(7, 9)
+    exits.born(7)
+    exits.ask(7, told.append)
+    exits.note(7, 0)
+    assert told == [0]
+
+
 def from_forks(count, messages):
     """Events of a process in whose place `count` forks sent `messages[i]` each; forks are in a group of their own."""
 

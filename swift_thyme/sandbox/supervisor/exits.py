@@ -15,6 +15,10 @@ class Exits:
         self._asked: dict[int, Callable[[int], None]] = {}
         self._kept: OrderedDict[int, int] = OrderedDict()
 
+    def born(self, pid: int) -> None:
+        """A process was just made: what was noted of this pid is of another, long ago."""
+        self._kept.pop(pid, None)
+
     def note(self, pid: int, status: int) -> None:
         """A process ended."""
         tell = self._asked.pop(pid, None)

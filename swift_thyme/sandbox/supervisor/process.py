@@ -271,6 +271,7 @@ class Process:
             self._add_to_report(kind, payload)
 
     def _take_fork(self, kind: bytes, pid: int) -> None:
+        self._exits.born(pid)
         if kind == wire.FORKED:
             self.holder = pid
             self.signal(pid, signal.SIGSTOP)

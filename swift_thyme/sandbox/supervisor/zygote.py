@@ -174,6 +174,7 @@ class ZygoteProcess:
             if kind == wire.ZYGOTE_ENDED:
                 self.exits.note(number, value)
             elif kind == wire.ZYGOTE_FORKED:
+                self.exits.born(value)
                 future = self._waiting.get(number)
                 if future is not None and not future.done():
                     future.set_result(value)
