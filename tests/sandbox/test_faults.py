@@ -197,6 +197,10 @@ async def _soak(own, sessions, turns, seed=0):
     return wrong
 
 
+_DECODERS = 8
+"""A decoder that is first needed during the soak adds a process and four descriptors; a leak would add thousands."""
+
+
 def usage(own):
     """What could grow: counts that must not, and the resident memory of supervisor and zygote, bytes."""
     wait_for(lambda: not own.stats()['sessions'])
@@ -231,7 +235,7 @@ def soak(own, sessions, turns):
     wrong = asyncio.run(_soak(own, sessions, turns, seed=1))
     after, resident_after = usage(own)
     assert wrong == []
-    assert {name: after[name] - before[name] for name in before if after[name] > before[name] + 2} == {}
+    assert {name: after[name] - before[name] for name in before if after[name] > before[name] + _DECODERS} == {}
     assert resident_after - resident_before < (16 << 20)
 
 
