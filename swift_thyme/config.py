@@ -1,53 +1,18 @@
-"""Settings: frozen dataclasses, each readable from environment variables. The only reader of `os.environ`.
+"""Settings: frozen dataclasses, each readable from environment variables (through `env`).
 
 Every class has a `from_env` that names the variable in its error. Values given in code win over the environment.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
+from .env import count, job_env, member, number, parse_bool, parse_words, read_env
 from .errors import ConfigError
 from .types import CodeSwitch, RepetitionRule, SegmentKind, TrainCode
-
-T = TypeVar('T')
-
-
-def read_env(name: str, parse: Callable[[str], T], default: T, env: Mapping[str, str] | None = None) -> T:
-    """Reads one variable.
-
-    Args:
-        name: the variable's name.
-        parse: turns its text into a value; a ValueError it raises becomes a ConfigError that names the variable.
-        default: used when the variable is not set or empty.
-        env: where to look; the process's environment by default.
-
-    Raises:
-        ConfigError: the text does not parse.
-    """
-    raw = (os.environ if env is None else env).get(name, '')
-    if not raw.strip():
-        return default
-    try:
-        return parse(raw.strip())
-    except ValueError as error:
-        raise ConfigError(f'{name} cannot be read: got {raw!r}: {error}; set it to a value like {default!r}') from error
-
-
-def parse_bool(text: str) -> bool:
-    """Reads `1/true/yes/on` and `0/false/no/off`, in any case."""
-    value = text.lower()
-    if value in ('1', 'true', 'yes', 'on'):
-        return True
-    if value in ('0', 'false', 'no', 'off'):
-        return False
-    raise ValueError('expected true or false')
 
 
 @dataclass(frozen=True)
@@ -81,8 +46,8 @@ class SamplingSettings:
         return cls(
             adaptive=read_env('THYME_ATS', parse_bool, cls.adaptive, env),
             code_temperature=read_env('THYME_CODE_TEMPERATURE', float, cls.code_temperature, env),
-            train_code=read_env('THYME_TRAIN_CODE', _member(TrainCode), cls.train_code, env),
-            switch=read_env('THYME_SWITCH', _member(CodeSwitch), cls.switch, env),
+            train_code=read_env('THYME_TRAIN_CODE', member(TrainCode), cls.train_code, env),
+            switch=read_env('THYME_SWITCH', member(CodeSwitch), cls.switch, env),
         )
 
     def scale(self, text_temperature: float) -> float:
@@ -119,84 +84,9 @@ class RolloutSettings:
             repetition_share=read_env('THYME_REPETITION_SHARE', float, cls.repetition_share, env),
             image_dir=read_env('THYME_IMAGE_DIR', str, cls.image_dir, env),
             trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
-            repetition_rule=read_env('THYME_REPETITION_RULE', _member(RepetitionRule), cls.repetition_rule, env),
-            min_round_tokens=read_env('THYME_MIN_ROUND_TOKENS', _count(1), cls.min_round_tokens, env),
+            repetition_rule=read_env('THYME_REPETITION_RULE', member(RepetitionRule), cls.repetition_rule, env),
+            min_round_tokens=read_env('THYME_MIN_ROUND_TOKENS', count(1), cls.min_round_tokens, env),
         )
-
-
-def parse_words(text: str) -> tuple[str, ...]:
-    """Reads a comma list; empty items are left out."""
-    return tuple(item.strip() for item in text.split(',') if item.strip())
-
-
-def _number(low: float, high: float = float('inf')) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError(f'expected a number from {low:g} to {high:g}')
-        return value
-
-    return parse
-
-
-def _count(low: int, high: int = 1 << 30) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise ValueError(f'expected a whole number from {low} to {high}')
-        return value
-
-    return parse
-
-
-E = TypeVar('E', bound=Enum)
-
-
-def _member(kind: type[E]) -> Callable[[str], E]:
-    def parse(text: str) -> E:
-        try:
-            return kind(text.lower())
-        except ValueError:
-            raise ValueError(f'expected one of {", ".join(m.value for m in kind)}') from None
-
-    return parse
-
-
-def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment with the lines of a `.deepspeed_env` file beneath it; variables that are set win.
-
-    The file is DeepSpeed's way to hand variables to every node: `NAME=value` lines in `$DS_ENV_FILE`, or in
-    `.deepspeed_env` of the working directory or the home directory. The launcher exports them on other nodes; reading
-    the file here as well makes them hold for a job that was started without it.
-
-    Raises:
-        ConfigError: `DS_ENV_FILE` names a file that cannot be read, or a line has no `=`.
-    """
-    base = dict(os.environ if env is None else env)
-    named = base.get('DS_ENV_FILE', '').strip()
-    candidates = [Path(named).expanduser()] if named else [Path('.deepspeed_env'), Path.home() / '.deepspeed_env']
-    path = next((p for p in candidates if p.is_file()), None)
-    if path is None:
-        if named:
-            raise ConfigError(
-                f'DS_ENV_FILE names no file: got {named!r}; expected a file of NAME=value lines; unset it'
-            )
-        return base
-    found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
-        line = line.strip().removeprefix('export ').strip()
-        if not line or line.startswith('#'):
-            continue
-        name, sign, value = line.partition('=')
-        if not sign or not name.strip():
-            raise ConfigError(f'{path}:{number} cannot be read: got {line!r}; expected NAME=value; correct the line')
-        found[name.strip()] = value.strip().strip('"\'')
-    return found | base
-
-
-def child_env(**more: str) -> dict[str, str]:
-    """The environment of a process that this package starts: its own, with further variables."""
-    return {**os.environ, **more}
 
 
 class Convention(str, Enum):
@@ -247,7 +137,7 @@ class RewardSettings:
             ConfigError: a variable has a value that cannot be used.
         """
         env = job_env(env)
-        weight = _number(float('-inf'))
+        weight = number(float('-inf'))
         return cls(
             vqa_weight=read_env('VQA_WEIGHT', weight, cls.vqa_weight, env),
             fmt_weight=read_env('FMT_WEIGHT', weight, cls.fmt_weight, env),
@@ -261,7 +151,7 @@ class RewardSettings:
             code_norm=read_env('CODE_NORM', parse_bool, cls.code_norm, env),
             vqa_prm_norm=read_env('VQA_PRM_NORM', parse_bool, cls.vqa_prm_norm, env),
             code_prm_norm=read_env('CODE_PRM_NORM', parse_bool, cls.code_prm_norm, env),
-            convention=read_env('THYME_REWARD_CONVENTION', _member(Convention), cls.convention, env),
+            convention=read_env('THYME_REWARD_CONVENTION', member(Convention), cls.convention, env),
         )
 
 
@@ -336,7 +226,7 @@ class JudgeSettings:
         default = judge_addresses('http://localhost', ports) if not ports.strip() else None
         if default is None:
             default = read_env('QWEN_API_PORT', lambda p: judge_addresses('http://localhost', p), cls.addresses, env)
-        votes = read_env('THYME_JUDGE_VOTES', _count(1, 31), cls.votes, env)
+        votes = read_env('THYME_JUDGE_VOTES', count(1, 31), cls.votes, env)
         if votes % 2 == 0:
             raise ConfigError(
                 f'THYME_JUDGE_VOTES must be odd so that there is a majority, got {votes}; set it to {votes + 1}'
@@ -346,14 +236,14 @@ class JudgeSettings:
             addresses=read_env('REWARD_API_ADDRESS', lambda a: judge_addresses(a, ports), default, env),
             model=read_env('THYME_JUDGE_MODEL', str, cls.model, env),
             api_key=read_env('THYME_JUDGE_API_KEY', str, cls.api_key, env),
-            concurrency=read_env('THYME_JUDGE_CONCURRENCY', _count(1, 4096), cls.concurrency, env),
-            timeout_s=read_env('THYME_JUDGE_TIMEOUT_S', _number(0.1), cls.timeout_s, env),
-            attempts=read_env('THYME_JUDGE_ATTEMPTS', _count(1, 100), cls.attempts, env),
+            concurrency=read_env('THYME_JUDGE_CONCURRENCY', count(1, 4096), cls.concurrency, env),
+            timeout_s=read_env('THYME_JUDGE_TIMEOUT_S', number(0.1), cls.timeout_s, env),
+            attempts=read_env('THYME_JUDGE_ATTEMPTS', count(1, 100), cls.attempts, env),
             votes=votes,
-            temperature=read_env('THYME_JUDGE_TEMPERATURE', _number(0, 2), cls.temperature, env),
-            max_tokens=read_env('THYME_JUDGE_MAX_TOKENS', _count(8), cls.max_tokens, env),
-            outage=read_env('THYME_JUDGE_OUTAGE', _member(OutagePolicy), cls.outage, env),
-            outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', _number(0), cls.outage_limit_s, env),
+            temperature=read_env('THYME_JUDGE_TEMPERATURE', number(0, 2), cls.temperature, env),
+            max_tokens=read_env('THYME_JUDGE_MAX_TOKENS', count(8), cls.max_tokens, env),
+            outage=read_env('THYME_JUDGE_OUTAGE', member(OutagePolicy), cls.outage, env),
+            outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', number(0), cls.outage_limit_s, env),
             cache_dir='' if cache.lower() in ('off', 'none', '0', 'false') else cache,
         )
 

@@ -20,7 +20,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from .. import protocol
-from ..config import read_env
+from ..env import read_env
 from ..errors import ConfigError
 from ..sampling import TokenPieces, token_pieces
 from ..template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from ..config import JudgeSettings, read_env
+from ..config import JudgeSettings
+from ..env import read_env
 from .finding import Finding, State
 
 TIMEOUT_S = 3.0

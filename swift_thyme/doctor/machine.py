@@ -8,7 +8,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-from ..config import read_env
+from ..env import read_env
 from .finding import Finding, State
 
 GIB = 1 << 30

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import JudgeSettings, SamplingSettings, SandboxSettings, read_env
+from ..config import JudgeSettings, SamplingSettings, SandboxSettings
+from ..env import read_env
 from ..infer import InferSettings
 from .grading import grade_all
 from .items import Item, can_shuffle

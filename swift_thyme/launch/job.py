@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import RolloutSettings, read_env
+from ..config import RolloutSettings
+from ..env import read_env
 from ..errors import ConfigError
 from . import rows
 from .batch import derive, hostfile_processes

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from ..config import parse_bool
+from ..env import parse_bool
 from ..errors import ConfigError
 from .fill import Stage
 from .words import Flags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..config import read_env
+from ..env import read_env
 from ..errors import ConfigError
 
 SHOWN = (

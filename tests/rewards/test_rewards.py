@@ -297,6 +297,7 @@ def test_figures_reach_the_trainers_store(desk: Desk) -> None:
     trainer = SimpleNamespace(_metrics={'train': defaultdict(list)})
     callback = RewardFigures(SimpleNamespace(), trainer)
     REWARDS['vqa_orm'](args=None)([RIGHT, WRONG], **columns(2))
-    callback.on_step_end(None, None, None)
-    callback.on_step_end(None, None, None)
+    state = SimpleNamespace(is_world_process_zero=True)
+    callback.on_step_end(None, state, None)
+    callback.on_step_end(None, state, None)
     assert trainer._metrics['train']['thyme/part/result'] == [0.5]

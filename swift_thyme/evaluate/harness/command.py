@@ -18,7 +18,7 @@ from typing import Any
 
 import swift_thyme
 
-from ...config import child_env
+from ...env import child_env
 from ...errors import ConfigError, ThymeError
 from ..summary import prompt, versions
 

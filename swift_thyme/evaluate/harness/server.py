@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...config import child_env
+from ...env import child_env
 from ...errors import ThymeError
 
 _READY = re.compile(r'serving on (http://\S+)/v1')

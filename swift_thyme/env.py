@@ -1,0 +1,128 @@
+"""Reading environment variables: one variable, its kinds of value, and those of a job. The only reader of `os.environ`.
+
+Owns how a variable becomes a value, and the error that names it; which variables there are is `config`'s and others'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from .errors import ConfigError
+
+T = TypeVar('T')
+
+
+def read_env(name: str, parse: Callable[[str], T], default: T, env: Mapping[str, str] | None = None) -> T:
+    """Reads one variable.
+
+    Args:
+        name: the variable's name.
+        parse: turns its text into a value; a ValueError it raises becomes a ConfigError that names the variable.
+        default: used when the variable is not set or empty.
+        env: where to look; the process's environment by default.
+
+    Raises:
+        ConfigError: the text does not parse.
+    """
+    raw = (os.environ if env is None else env).get(name, '')
+    if not raw.strip():
+        return default
+    try:
+        return parse(raw.strip())
+    except ValueError as error:
+        raise ConfigError(f'{name} cannot be read: got {raw!r}: {error}; set it to a value like {default!r}') from error
+
+
+def parse_bool(text: str) -> bool:
+    """Reads `1/true/yes/on` and `0/false/no/off`, in any case."""
+    value = text.lower()
+    if value in ('1', 'true', 'yes', 'on'):
+        return True
+    if value in ('0', 'false', 'no', 'off'):
+        return False
+    raise ValueError('expected true or false')
+
+
+def parse_words(text: str) -> tuple[str, ...]:
+    """Reads a comma list; empty items are left out."""
+    return tuple(item.strip() for item in text.split(',') if item.strip())
+
+
+def number(low: float, high: float = float('inf')) -> Callable[[str], float]:
+    """Makes a reader of numbers within bounds, both included."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f'expected a number from {low:g} to {high:g}')
+        return value
+
+    return parse
+
+
+def count(low: int, high: int = 1 << 30) -> Callable[[str], int]:
+    """Makes a reader of whole numbers within bounds, both included."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f'expected a whole number from {low} to {high}')
+        return value
+
+    return parse
+
+
+E = TypeVar('E', bound=Enum)
+
+
+def member(kind: type[E]) -> Callable[[str], E]:
+    """Makes a reader of an enum's values, in any case."""
+
+    def parse(text: str) -> E:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            raise ValueError(f'expected one of {", ".join(m.value for m in kind)}') from None
+
+    return parse
+
+
+def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment with the lines of a `.deepspeed_env` file beneath it; variables that are set win.
+
+    The file is DeepSpeed's way to hand variables to every node: `NAME=value` lines in `$DS_ENV_FILE`, or in
+    `.deepspeed_env` of the working directory or the home directory. The launcher exports them on other nodes; reading
+    the file here as well makes them hold for a job that was started without it.
+
+    Raises:
+        ConfigError: `DS_ENV_FILE` names a file that cannot be read, or a line has no `=`.
+    """
+    base = dict(os.environ if env is None else env)
+    named = base.get('DS_ENV_FILE', '').strip()
+    candidates = [Path(named).expanduser()] if named else [Path('.deepspeed_env'), Path.home() / '.deepspeed_env']
+    path = next((p for p in candidates if p.is_file()), None)
+    if path is None:
+        if named:
+            raise ConfigError(
+                f'DS_ENV_FILE names no file: got {named!r}; expected a file of NAME=value lines; unset it'
+            )
+        return base
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+        line = line.strip().removeprefix('export ').strip()
+        if not line or line.startswith('#'):
+            continue
+        name, sign, value = line.partition('=')
+        if not sign or not name.strip():
+            raise ConfigError(f'{path}:{number} cannot be read: got {line!r}; expected NAME=value; correct the line')
+        found[name.strip()] = value.strip().strip('"\'')
+    return found | base
+
+
+def child_env(**more: str) -> dict[str, str]:
+    """The environment of a process that this package starts: its own, with further variables."""
+    return {**os.environ, **more}
