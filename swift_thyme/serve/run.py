@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -47,5 +49,17 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
     config = uvicorn.Config(
         app, log_level='warning', access_log=False, timeout_graceful_shutdown=grace_s, lifespan='on', backlog=_BACKLOG
     )
-    with listener:
+    with listener, _quiet_end():
         _Announcing(config, lambda: on_ready(url)).run(sockets=[listener])
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Being told to stop is a regular end: uvicorn raises the signal again once it has stopped, and that is ignored."""
+    told = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: None) for number in told}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
