@@ -169,6 +169,7 @@ def test_verification_finds_a_changed_picture_and_a_changed_output(made: Path, t
     assert f'{printed["id"]} round 1' in problems and f'{pictured["id"]}: the region' in problems
 
 
+@pytest.mark.slow
 def test_the_command_line_verifies_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate(SetSpec(task='compute', n=2, kind=Kind.SFT, canvas='1k'), tmp_path)
     assert cli.main(['synth', '--verify', '--out', str(tmp_path)]) == 0

@@ -239,6 +239,7 @@ def soak(own, sessions, turns):
     assert resident_after - resident_before < (16 << 20)
 
 
+@pytest.mark.slow
 def test_soak_short(own):
     soak(own, 48, 6)
 
