@@ -17,8 +17,7 @@ if [ ! -x "$python" ]; then
   "$found" -m venv "$venv"
 fi
 if [ ! -f "$stamp" ] || [ setup.py -nt "$stamp" ]; then
-  # without compiling: Python does so for what is imported, which is a small part of 7 GB
-  "$python" -m pip install -qq --no-compile --disable-pip-version-check -e ".${1:+[$1]}"
+  "$python" -m pip install -qq --disable-pip-version-check -e ".${1:+[$1]}"
   "$python" -c 'import swift, swift_thyme.cli'
   touch "$stamp"
 fi
