@@ -108,7 +108,7 @@ def save(content: bytes, folder: Path) -> Path:
 
 
 class BadRows:
-    """Prompts that an engine could not take, with the reason, from encoding until their first turn ends.
+    """Prompts that an engine could not take, with the reason; a whole group shares one, so it is kept.
 
     While a scheduler is at work in this process, the template puts a blank picture in the place of what it cannot
     read and notes it here; the scheduler then ends that trajectory, and nothing of it is trained.
