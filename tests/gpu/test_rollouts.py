@@ -81,7 +81,7 @@ def train(model: Path, folder: Path, script: Path, judge: str, n_rows: int = 8, 
     """Two steps of GRPO; `env_…` among the flags are variables."""
     env = run_environment(script, judge, folder / 'batches') | {
         'THYME_TRACE_LIMIT': '1000',
-        'CUDA_VISIBLE_DEVICES': '0',
+        'CUDA_VISIBLE_DEVICES': gpu(0),
     }
     env |= {name[4:]: str(flags.pop(name)) for name in list(flags) if name.startswith('env_')}
     command = HostCommand('rlhf', grpo_flags(model, write_rl_rows(folder, n_rows), folder / 'out') | COLOCATE | flags)
@@ -149,7 +149,8 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
     tmp_path: Path,
     ahead: str,
 ) -> None:
-    port = 18321
+    i = ['false', 'true'].index(ahead)
+    port, group_port = 18321 + i, 51300 + i
     with rollout_server(shaped, script, tmp_path / 'server.log', port, vllm_max_model_len=8192):
         found = train(
             shaped,
@@ -164,6 +165,7 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
             vllm_mode='server',
             vllm_server_host='127.0.0.1',
             vllm_server_port=port,
+            vllm_server_group_port=group_port,
             async_generate=ahead,
         )
     assert {t['stop_reason'] for t in found.trajectories} == {'answer'}

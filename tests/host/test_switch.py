@@ -16,6 +16,8 @@ from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.rollout import ThymeScheduler
 
+from .conftest import ENGINE_KWARGS, NEEDS_VLLM
+
 pytestmark = pytest.mark.host
 
 FREE_TOKENS = 12
@@ -29,14 +31,30 @@ SCRIPT = [
 """Inside code the model itself chooses some tokens; what it chooses at τ = 0 does not depend on the seed."""
 
 
-def sampled(tiny: Path, picture: Path, stop: list[str] | None) -> dict[str, Any]:
-    """What one trajectory sampled, with the given stop words."""
-    import torch
-    from swift.infer_engine import TransformersEngine
+def load(name: str, tiny: Path) -> Any:
+    """An engine of the host with the scripted template."""
+    common = {'model_type': 'qwen2_5_vl', 'template_type': 'thyme_scripted'}
+    if name == 'transformers':
+        import torch
+        from swift.infer_engine import TransformersEngine
 
-    engine = TransformersEngine(
-        str(tiny), model_type='qwen2_5_vl', template_type='thyme_scripted', torch_dtype=torch.float32
+        return TransformersEngine(str(tiny), torch_dtype=torch.float32, **common)
+    from swift.infer_engine import GRPOVllmEngine
+
+    return GRPOVllmEngine(
+        str(tiny),
+        use_async_engine=False,
+        max_model_len=4096,
+        gpu_memory_utilization=0.1,
+        enforce_eager=True,
+        limit_mm_per_prompt={'image': 10},
+        engine_kwargs=json.loads(ENGINE_KWARGS),
+        **common,
     )
+
+
+def sampled(engine: Any, picture: Path, stop: list[str] | None) -> dict[str, Any]:
+    """What one trajectory sampled, with the given stop words."""
     template = engine.template
     prompt = protocol.render_user_prompt('Which?', [protocol.PromptImage(str(picture), 224, 168)])
     requests = [RolloutInferRequest(messages=[{'role': 'user', 'content': prompt}], images=[str(picture)])]
@@ -45,23 +63,26 @@ def sampled(tiny: Path, picture: Path, stop: list[str] | None) -> dict[str, Any]
     config = RequestConfig(max_tokens=128, temperature=1.0, stop=stop, return_details=True)
 
     def rollout(batch: list[Any], config: RequestConfig) -> list[RolloutOutput]:
-        return [RolloutOutput(response=r) for r in engine.infer(batch, config, use_tqdm=False)]
+        responses = engine.infer(batch, config, use_tqdm=False)
+        return [r if isinstance(r, RolloutOutput) else RolloutOutput(response=r) for r in responses]
 
     (output,) = run_multi_turn(requests, rollout(requests, config), scheduler, rollout, config, max_turns=8)
     infos: dict[str, Any] = output.rollout_infos
     return {**infos['thyme'], 'generations': infos['num_turns'], 'ids': output.response_token_ids}
 
 
+@pytest.mark.parametrize('engine', ['transformers', pytest.param('vllm', marks=NEEDS_VLLM)])
 def test_a_second_request_and_a_processor_sample_the_same_tokens(
-    tiny: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     script = tmp_path / 'script.json'
     script.write_text(json.dumps(SCRIPT), encoding='utf-8')
     monkeypatch.setenv(SCRIPT_VARIABLE, str(script))
     register_all()
     register_scripted()
-    one = sampled(tiny, picture, None)
-    two = sampled(tiny, picture, [protocol.CODE_OPEN])
+    one = sampled(load(engine, tiny), picture, None)
+    monkeypatch.setenv('THYME_SWITCH', 'stop_words')
+    two = sampled(load(engine, tiny), picture, [protocol.CODE_OPEN])
     assert (one['generations'], two['generations']) == (3, 5)
     assert one['ids'] == two['ids'] and one['sampled_ids'] == two['sampled_ids']
     assert one['text'] == two['text'] and one['stop_reason'] == two['stop_reason'] == 'answer'
