@@ -33,7 +33,7 @@ def missing() -> str:
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or 'never')]
-READY = re.compile(r'http://127\.0\.0\.1:\d+')
+READY = re.compile(r'local URL:\s+(http://127\.0\.0\.1:\d+)')
 LAST_REPLY = "[...document.querySelectorAll('[data-testid=bot]')].map((m) => m.innerText.trim())"
 
 
@@ -53,7 +53,7 @@ def window(base_url: str, log: Path) -> Iterator[str]:
             assert process.stdout is not None
             address = next((found for line in process.stdout if (found := READY.search(line))), None)
             assert address is not None, log.read_text()[-3000:]
-            yield address.group()
+            yield address.group(1)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
 
