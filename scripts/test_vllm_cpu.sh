@@ -11,6 +11,7 @@ python=$venv/bin/python
 stamp=$venv/.thyme-installed
 log=$venv/install.log
 stand_ins=$PWD/tests/vllm_cpu # for what ms-swift and vLLM lack without a GPU; loaded by every Python process
+unset PYTHONDONTWRITEBYTECODE # each of many processes would compile everything again
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_NUM_OF_RESERVED_CPU=0 # GiB of cache; no core set aside
 
 skip() {
@@ -28,7 +29,7 @@ find_python() {
 }
 
 install() {
-  "$python" -m pip install -q --disable-pip-version-check -r tests/vllm_cpu/requirements.txt -e . &&
+  "$python" -m pip install -q --no-compile --disable-pip-version-check -r tests/vllm_cpu/requirements.txt -e . &&
     # come with vLLM, are built for GPUs, and break the import of transformers or vLLM beside a torch for CPUs
     "$python" -m pip uninstall -q -y torchaudio torchcodec triton &&
     PYTHONPATH=$stand_ins "$python" -c '
