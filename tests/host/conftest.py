@@ -251,6 +251,10 @@ def _healthy(port: int) -> bool:
         return False
 
 
+FAST = 1e-2
+"""A learning rate at which an engine with the weights of the step before gives other log-probs than the trainer."""
+
+
 @pytest.fixture(
     scope='session',
     params=[
@@ -273,7 +277,7 @@ def grpo_run(
     witness = {WITNESS: str(folder / 'prompts')}
     if engine != 'transformers':
         flags |= {'use_vllm': 'true', 'vllm_mode': engine, 'torch_dtype': VLLM_DTYPE}
-        flags |= {'log_rollout_offpolicy_metrics': 'true'}
+        flags |= {'log_rollout_offpolicy_metrics': 'true', 'learning_rate': FAST}
         env['CUDA_VISIBLE_DEVICES'] = gpu(0)
     with ExitStack() as stack:
         if engine == 'colocate':
