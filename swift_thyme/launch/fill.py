@@ -75,7 +75,8 @@ def _scheduler(method: Method, out: Flags) -> list[str]:
         if mode != 'server':
             raise ConfigError(
                 f'--async_generate true needs rollout servers: got --vllm_mode {mode or "(not given)"}; the host '
-                f'generates ahead only where the server has the scheduler; use --vllm_mode server, or leave --async_generate out'
+                f'generates ahead only where the server has the scheduler; use --vllm_mode server, or leave '
+                f'--async_generate out'
             )
         out.setdefault('vllm_server_pass_dataset', ('true',))
         return ['--async_generate true: --multi_turn_scheduler is left to `thyme rollout`, since the host refuses both']
