@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from swift_thyme.infer import Thinker
+
 from ..infer.scripts import ANSWER, SIZE, SLEEP
-from .conftest import Running, question
+from .conftest import Running, listening, question
 
 
 def wait_for(condition: Any, timeout_s: float = 15.0) -> None:
@@ -97,6 +99,21 @@ def test_requests_under_way_are_finished_when_the_server_stops(serve: Any, scrip
     running.server.should_exit = True
     thread.join()
     assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+
+
+def test_engine_and_sandbox_are_closed_with_the_server() -> None:
+    closed = []
+
+    class Closable:
+        name = 'm'
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    engine, sandbox = Closable(), Closable()
+    with listening(Thinker(engine, sandbox=sandbox)):  # type: ignore[arg-type]
+        assert closed == []
+    assert closed == [engine, sandbox]
 
 
 def test_health_and_metrics_tell_what_happened(serve: Any, scripted: Any, picture: Path) -> None:
