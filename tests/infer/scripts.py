@@ -14,6 +14,8 @@ SIZE = (
     '```\n</code>'
 )
 """Code whose output tells which picture the session has."""
+SHORT = '<code>1</code>'
+"""The least code there is, for what needs rounds and not what they do."""
 CROP = (
     '<think>I look closer. <code>\nfrom PIL import Image\nprocessed_path = "crop.png"\n'
     'Image.open(image_path).crop((0, 0, 112, 84)).save(processed_path)\nprint(processed_path)\n</code>'

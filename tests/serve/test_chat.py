@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
-from ..infer.scripts import ANSWER, CROP, SIZE
+from ..infer.scripts import ANSWER, CROP, SHORT, SIZE
 from .conftest import Running, question
 
 TURN = f'{SIZE}<sandbox_output>size (224, 168)\n</sandbox_output>{ANSWER}'
@@ -139,7 +139,7 @@ def test_stop_cuts_the_answer_and_not_the_reasoning(server: Any, scripted: Any, 
 def test_plain_words_count_as_the_answer_only_when_the_turn_ended(server: Any, scripted: Any, picture: Path) -> None:
     scripted(['<think>Hm.</think>\nIt is C.'])
     assert server.post(question(picture)).json()['choices'][0]['message']['content'] == 'It is C.'
-    scripted([SIZE] * 9)
+    scripted([SHORT] * 9)
     reply = server.post(question(picture)).json()
     assert (reply['choices'][0]['message']['content'], reply['choices'][0]['finish_reason']) == ('', 'length')
     assert reply['thyme']['stop_reason'] == 'round_limit' and not reply['thyme']['answered']
