@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,7 @@ def save(content: bytes, folder: Path) -> Path:
     target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{ending}'
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix('.part')
+        partial = target.with_suffix(f'.{uuid.uuid4().hex}.part')  # ranks and nodes may keep the same one at once
         partial.write_bytes(content)
         partial.replace(target)
     return target

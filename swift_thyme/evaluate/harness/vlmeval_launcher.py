@@ -79,7 +79,7 @@ def meet_without_gpus() -> None:
     def init_process_group(backend: str = '', **options: Any) -> None:
         join(backend='gloo', **options)
 
-    torch.distributed.init_process_group = init_process_group
+    torch.distributed.init_process_group = init_process_group  # type: ignore[assignment]
 
 
 def main() -> None:
