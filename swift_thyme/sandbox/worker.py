@@ -1,5 +1,8 @@
 """The process of one session: waits for snippets, leaves a snapshot before each where asked, reports.
 
+It begins as a spare: forked ahead of time, with nothing of any session in it, until one message says whose it is; then
+it confines itself, for good, and says that it is ready.
+
 The snapshot is the fork: the process itself runs the snippet and so keeps its page tables and its free memory. The
 snapshot waits at the channel, stopped by the supervisor, and is either killed or becomes the session.
 
@@ -12,12 +15,13 @@ needs, so that patched modules and builtins do not confuse it.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import resource
 import socket
 import sys
 from contextlib import suppress
-from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, close, fork, getpid, lseek, pipe, read
 from os import fsencode as encode_path
 from select import POLLNVAL, poll
 from signal import pause
@@ -32,37 +36,53 @@ _trim = ctypes.PyDLL(None).malloc_trim
 _NONCE_END = 1 + wire.NONCE_BYTES
 _HEAD_END = _NONCE_END + wire.PID_BYTES
 _NO_FORK = 71
+_NO_RULESET = 2
+"""In place of a ruleset's descriptor where there is none: one of those that become /dev/null."""
+_MOST_REQUEST_BYTES = 1 << 20
+_FREE_BYTES_SHARED = 1 << 20
+"""Free memory of which a process and its snapshot may both hold a copy."""
 _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: bytes, paths: confine.Paths) -> None:
-    """Confines the calling process and serves one session; returns only when the session is over.
+def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths) -> None:
+    """Waits to become a session's, confines the calling process and serves; returns only when the session is over.
 
     Args:
         channel_fd: a datagram socket to the supervisor.
-        request: directories, pictures, limits and repairs of the session, from the supervisor.
         runner: as the zygote made it.
         program: the seccomp filter.
         paths: what every snippet may read.
     """
-    confined = request['tier'] == 'A'
-    ruleset = paths.ruleset(request['readable'], [request['work']]) if confined else 2
+    ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
     channel = _claim_descriptors(channel_fd, ruleset)
     linux.ignore_ended_children()  # snapshots, that is
-    chdir(request['work'])
-    limits = request['limits']
+    data = channel.recv(_MOST_REQUEST_BYTES)
+    if not data:
+        _exit(0)
+    request = json.loads(data)
+    _confine(request, ruleset, paths)
     runner.begin(request)
-    confine.limit_resources(
-        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
-    )
-    confine.give_up_privileges(request.get('uid'))
-    if confined:
-        confine.restrict(ruleset)
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)
-    _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
+    _Loop(channel, runner, encode_path(request['work']), request['limits']['open_files']).serve()
+
+
+def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> None:
+    """All but the filter: directory, limits, user, privileges, paths."""
+    limits = request['limits']
+    if request['tier'] == 'A':
+        paths.allow(ruleset, request['readable'], [request['work']])
+    chdir(request['work'])
+    confine.limit_resources(
+        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
+    )
+    confine.give_up_privileges(request['uid'])
+    if request['tier'] == 'A':
+        confine.restrict(ruleset)
+    elif ruleset != _NO_RULESET:
+        os.close(ruleset)
 
 
 def _claim_descriptors(channel_fd: int, kept: int) -> socket.socket:
@@ -121,15 +141,26 @@ class _Loop:
             self._run(nonce, code)
 
     def _leave_snapshot(self, nonce: bytes) -> bool:
-        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot."""
+        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot.
+
+        Free memory is given up by the snapshot before the snippet begins: it then writes there without copying.
+        """
         positions = self._offsets()
+        gate = _gate() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else None
         pid = _raw_fork()
         if pid < 0:
             _exit(_NO_FORK)
         if pid == 0:
             self._positions = positions
-            _trim(0)  # so that the other need not copy these pages before it writes them
+            if gate:
+                _trim(0)
+                close(gate[0])
+                close(gate[1])
             self._sendmsg([wire.FORKED + nonce])
+        elif gate:
+            close(gate[1])
+            read(gate[0], 1)
+            close(gate[0])
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
@@ -158,3 +189,11 @@ class _Loop:
                 pause()
         sys.stdout = sys.stderr = self._runner.output
         self._sendmsg([wire.SHED + nonce])
+
+
+def _gate() -> tuple[int, int] | None:
+    """A pipe at whose one end a process waits until the other has let go of it; None where no descriptor is left."""
+    try:
+        return pipe()
+    except OSError:
+        return None
