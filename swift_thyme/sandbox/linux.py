@@ -22,11 +22,20 @@ _NR = numbers()
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
-MADV_COLLAPSE = 25
+MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 18, 19, 25
 _MOST_PIECES = 100_000
+_PIECE_BYTES, _MOST_HELD = (1 << 20, 1 << 17), 128
+_BORDER_BYTES = 64
+"""More than the C library notes at each border of a free piece."""
+_SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
+"""Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
+_PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 
-
-_raw_fork = ctypes.PyDLL(None).fork
+_quick = ctypes.PyDLL(None)
+_raw_fork, _malloc, _free, _sbrk, _madvise = _quick.fork, _quick.malloc, _quick.free, _quick.sbrk, _quick.madvise
+_malloc.restype = _sbrk.restype = ctypes.c_void_p
+_malloc.argtypes, _free.argtypes, _sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
+_madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def fork() -> int:
@@ -138,25 +147,55 @@ def watch_children(handler_fd: int) -> None:
         _libc.sigaction(signal.SIGCHLD, ctypes.byref(action), None)
 
 
-def collapse_memory(ranges: Sequence[tuple[int, int]]) -> None:
-    """Asks for huge pages behind address ranges, so that a fork has few page-table entries to copy. Best effort."""
-    for start, end in ranges:
-        _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
-
-
 def use_up_free_memory() -> None:
     """Takes every free piece of the C library's heap, for good, so that later ones come from the heap's end."""
-    malloc, free, sbrk = _libc.malloc, _libc.free, _libc.sbrk
-    malloc.restype = sbrk.restype = ctypes.c_void_p
-    malloc.argtypes, free.argtypes, sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
     _libc.malloc_trim(0)
-    end = sbrk(0) or 0
+    end = _sbrk(0) or 0
     for size in (*(1 << bits for bits in range(16, 11, -1)), *range(2032, 8, -16)):
         for _ in range(_MOST_PIECES):
-            piece = malloc(size) or end
-            if piece >= end - size:
-                free(piece)
+            piece = _malloc(size)
+            if not piece or piece >= end - size:
+                _free(piece)
                 break
+
+
+def free_pages() -> list[tuple[int, int]]:
+    """Whole pages (begin, end) inside the larger free pieces of the C library's heap; none where it cannot say.
+
+    What they hold means nothing to anyone: the library's own notes are at the borders of a free piece. They stay free
+    until the next allocation.
+    """
+    if _heap_state is None:
+        return []
+    end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
+    top = end - top_bytes
+    if not top_bytes or ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 != top_bytes:
+        return []
+    held = [(top + _SIZE_AT, end)]
+    for size in _PIECE_BYTES if top_bytes > 2 * _PIECE_BYTES[0] else _PIECE_BYTES[1:]:
+        while len(held) < _MOST_HELD:
+            piece = _malloc(size)
+            if not piece or piece >= top:  # no other free piece is large enough
+                _free(piece)
+                break
+            held.append((piece, piece + size))
+    for begin, _ in held[1:]:
+        _free(begin)
+    spans: list[tuple[int, int]] = []
+    for begin, stop in sorted(held):
+        if spans and begin - spans[-1][1] <= _BORDER_BYTES:
+            begin = spans.pop()[0]
+        spans.append((begin, stop))
+    pages = [
+        (-((-begin - _BORDER_BYTES) // _PAGE_BYTES), (stop - _BORDER_BYTES) // _PAGE_BYTES) for begin, stop in spans
+    ]
+    return [(begin * _PAGE_BYTES, stop * _PAGE_BYTES) for begin, stop in pages if stop > begin]
+
+
+def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:
+    """Tells the kernel how address ranges are used (`man madvise`). Best effort."""
+    for start, end in ranges:
+        _madvise(start, end - start, advice)
 
 
 class _HeapState(ctypes.Structure):

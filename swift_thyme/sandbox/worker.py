@@ -21,7 +21,7 @@ import resource
 import socket
 import sys
 from contextlib import suppress
-from os import SEEK_CUR, SEEK_SET, _exit, chdir, close, fork, getpid, lseek, pipe, read
+from os import SEEK_CUR, SEEK_SET, _exit, chdir, fork, getpid, lseek
 from os import fsencode as encode_path
 from select import POLLNVAL, poll
 from signal import pause
@@ -143,24 +143,18 @@ class _Loop:
     def _leave_snapshot(self, nonce: bytes) -> bool:
         """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot.
 
-        Free memory is given up by the snapshot before the snippet begins: it then writes there without copying.
+        The snapshot gets no copy of free memory: the snippet then writes there without a fault.
         """
         positions = self._offsets()
-        gate = _gate() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else None
+        unused = linux.free_pages() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else []
+        linux.advise(unused, linux.MADV_WIPEONFORK)
         pid = _raw_fork()
+        linux.advise(unused, linux.MADV_KEEPONFORK)
         if pid < 0:
             _exit(_NO_FORK)
         if pid == 0:
             self._positions = positions
-            if gate:
-                _trim(0)
-                close(gate[0])
-                close(gate[1])
             self._sendmsg([wire.FORKED + nonce])
-        elif gate:
-            close(gate[1])
-            read(gate[0], 1)
-            close(gate[0])
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
@@ -189,11 +183,3 @@ class _Loop:
                 pause()
         sys.stdout = sys.stderr = self._runner.output
         self._sendmsg([wire.SHED + nonce])
-
-
-def _gate() -> tuple[int, int] | None:
-    """A pipe at whose one end a process waits until the other has let go of it; None where no descriptor is left."""
-    try:
-        return pipe()
-    except OSError:
-        return None

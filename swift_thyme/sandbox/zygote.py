@@ -124,7 +124,7 @@ def pack_memory() -> None:
             start, end = -(-start // huge) * huge, end // huge * huge
             if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
                 ranges.append((start, end))
-    linux.collapse_memory(ranges)
+    linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
 
 
 class Zygote:
