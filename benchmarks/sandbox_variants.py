@@ -6,9 +6,10 @@ import asyncio
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from sandbox_rows import Row, drive, merge
+from sandbox_rows import Row, drive, merge, row, tree_cpu_s
 
 from swift_thyme.sandbox import InputImage, ZygoteSandbox
 from swift_thyme.types import Outcome
@@ -58,6 +59,7 @@ async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -
             result = await waiting.pop().run(SNIPPET % 0)
             return result.outcome is Outcome.OK and len(result.images) == 1
 
+        await refilled(sandbox)
         rows.append(await drive('sandbox: first snippet', clients, clients * 4, one))
         await asyncio.gather(*(session.close() for session in sessions))
     return merge(rows)
@@ -75,17 +77,26 @@ async def empty(sandbox: ZygoteSandbox, variant: str, count: int) -> Row:
 
 
 async def start(sandbox: ZygoteSandbox, image: Path, count: int) -> Row:
-    """Opening a session until it can run a snippet."""
-    await (await sandbox.open()).close()
-    sessions = []
-
-    async def one(_: int) -> bool:
+    """Opening one session right after another; the CPU of the spare processes made for them is counted."""
+    sessions, times_s = [], []
+    await refilled(sandbox)
+    cpu_s, begin = tree_cpu_s(), time.perf_counter()
+    for _ in range(count):
+        opening = time.perf_counter()
         sessions.append(await sandbox.open([InputImage(image)]))
-        return True
-
-    result = await drive('session start', 1, count, one)
+        times_s.append(time.perf_counter() - opening)
+    wall_s = time.perf_counter() - begin
+    await refilled(sandbox)
+    used_s = tree_cpu_s() - cpu_s
     await asyncio.gather(*(session.close() for session in sessions))
-    return result
+    return row('session start', 1, times_s, wall_s, used_s)
+
+
+async def refilled(sandbox: ZygoteSandbox) -> None:
+    """Waits until the supervisor has as many spare processes as it keeps, so that making them is no row's burden."""
+    have = -1
+    while have != (have := len((await asyncio.to_thread(sandbox.stats))['spares'])) or not have:
+        await asyncio.sleep(0.05)
 
 
 async def memory(sandbox: ZygoteSandbox, image: Path, count: int) -> dict[str, float]:
