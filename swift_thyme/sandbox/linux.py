@@ -24,9 +24,11 @@ SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
 MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 18, 19, 25
 _MOST_PIECES = 100_000
-_PIECE_BYTES, _MOST_HELD = (1 << 20, 1 << 17), 128
+_PIECE_BYTES, _MOST_HELD = (1 << 23, 1 << 20), 32
 _BORDER_BYTES = 64
-"""More than the C library notes at each border of a free piece."""
+"""More than the C library notes at each border of a piece."""
+_TOP_KEPT_BYTES = 1 << 18
+"""Of the heap's free end: more than is allocated there until the fork."""
 _SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
 """Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
 _PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
@@ -159,37 +161,38 @@ def use_up_free_memory() -> None:
                 break
 
 
-def free_pages() -> list[tuple[int, int]]:
-    """Whole pages (begin, end) inside the larger free pieces of the C library's heap; none where it cannot say.
+def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
+    """Allocates the larger free pieces of the C library's heap, so that nothing else comes to lie in them.
 
-    What they hold means nothing to anyone: the library's own notes are at the borders of a free piece. They stay free
-    until the next allocation.
+    Returns:
+        The pieces, for `let_go`, and the ranges (begin, end) of whole pages inside them and of the heap's free end,
+        whose content means nothing to anyone. Both are empty where the library cannot say where its free end is.
     """
     if _heap_state is None:
-        return []
+        return [], []
     end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
     top = end - top_bytes
     if not top_bytes or ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 != top_bytes:
-        return []
-    held = [(top + _SIZE_AT, end)]
-    for size in _PIECE_BYTES if top_bytes > 2 * _PIECE_BYTES[0] else _PIECE_BYTES[1:]:
-        while len(held) < _MOST_HELD:
+        return [], []
+    held, spans = [], [(top + _TOP_KEPT_BYTES, end)]
+    for size in _PIECE_BYTES:
+        while len(held) < _MOST_HELD and (2 * size < top_bytes or size == _PIECE_BYTES[-1]):
             piece = _malloc(size)
             if not piece or piece >= top:  # no other free piece is large enough
                 _free(piece)
                 break
-            held.append((piece, piece + size))
-    for begin, _ in held[1:]:
-        _free(begin)
-    spans: list[tuple[int, int]] = []
-    for begin, stop in sorted(held):
-        if spans and begin - spans[-1][1] <= _BORDER_BYTES:
-            begin = spans.pop()[0]
-        spans.append((begin, stop))
+            held.append(piece)
+            spans.append((piece, piece + size))
     pages = [
         (-((-begin - _BORDER_BYTES) // _PAGE_BYTES), (stop - _BORDER_BYTES) // _PAGE_BYTES) for begin, stop in spans
     ]
-    return [(begin * _PAGE_BYTES, stop * _PAGE_BYTES) for begin, stop in pages if stop > begin]
+    return held, [(begin * _PAGE_BYTES, stop * _PAGE_BYTES) for begin, stop in pages if stop > begin]
+
+
+def let_go(pieces: Sequence[int]) -> None:
+    """Frees what `hold_free_memory` allocated."""
+    for piece in pieces:
+        _free(piece)
 
 
 def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:

@@ -115,6 +115,8 @@ class _Loop:
         self._code = bytearray()
         self._positions: list[tuple[int, int]] = []
         """In a snapshot: positions in open files, to be set again when it becomes the session."""
+        self._held: list[int] = []
+        """In a snapshot: free memory of which it got no copy, to be given back then."""
 
     def serve(self) -> None:
         """Until the supervisor is gone."""
@@ -125,7 +127,8 @@ class _Loop:
             for fd, position in self._positions:
                 with suppress(OSError):
                     lseek(fd, position, SEEK_SET)
-            self._positions = []
+            linux.let_go(self._held)
+            self._positions, self._held = [], []
             kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
             if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
                 continue
@@ -146,15 +149,17 @@ class _Loop:
         The snapshot gets no copy of free memory: the snippet then writes there without a fault.
         """
         positions = self._offsets()
-        unused = linux.free_pages() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else []
+        held, unused = linux.hold_free_memory() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else ([], [])
         linux.advise(unused, linux.MADV_WIPEONFORK)
         pid = _raw_fork()
         linux.advise(unused, linux.MADV_KEEPONFORK)
         if pid < 0:
             _exit(_NO_FORK)
         if pid == 0:
-            self._positions = positions
+            self._positions, self._held = positions, held
             self._sendmsg([wire.FORKED + nonce])
+        else:
+            linux.let_go(held)
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
