@@ -18,7 +18,7 @@ for number, piece in enumerate(pieces):
     ctypes.memset(piece, number, 3 << 20)
 for piece in pieces[::2]:
     linux.let_go([piece])
-small = [bytes([n % 256]) * (n % 900) for n in range(20_000)]
+small = [bytes([n % 256]) * (n % 900) for n in range(2_000)]
 del small[::3]
 held, ranges = linux.hold_free_memory()
 for begin, end in ranges:
