@@ -5,8 +5,8 @@
 Builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then measures in
 turns, with the same number of processes: the limit (read + decode, with the standard library's base64 and with
 pybase64) and the whole of `thyme prepare`, start-up and report included. Prints one JSON object with every round; the
-median round is the result. Each round writes into a new folder: ext4 is slow where files were just deleted. The folder
-is removed at the end.
+median round is the result. Each round writes into a new folder (ext4 is slow where files were just deleted) and begins
+when the kernel has written out the last one's files. The folder is removed at the end.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import base64
 import io
 import json
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
@@ -137,7 +138,7 @@ class Memory(threading.Thread):
 
     def run(self) -> None:
         """Samples until `done`."""
-        while not self.done.wait(0.1):
+        while not self.done.wait(0.5):
             rss = pss = 0
             try:
                 for process in (self.process, *self.process.children(recursive=True)):
@@ -165,6 +166,16 @@ def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
     return {'seconds': seconds, 'cpu_s': cpu, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
 
 
+def settle(folder: Path) -> None:
+    """Has the kernel write out and forget a folder's files: the next round would pay for the last one's."""
+    os.sync()
+    for path in folder.rglob('*'):
+        if path.is_file():
+            file = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(file)
+
+
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
@@ -187,6 +198,7 @@ def main() -> None:
         facts = build(source, int(args.gigabytes * 1e9), args.picture_kib)
         rounds = []
         for number in range(args.rounds):
+            settle(out)
             limits = {how: measure_limit(source, args.processes, how) for how in ('base64', 'pybase64')}
             ours = measure_prepare(source, out / str(number), args.processes)
             shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}

@@ -7,7 +7,7 @@ logits processor (`demo.scripted`), so both schemes produce the same tokens; the
 the sandbox are real. The release's scheme differs in three things, which are also measured one by one: a second
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
 and snippets run one after another. `requests` and `prompt tokens` are counted, `engine s` is the time inside the
-engine; ratios are to this package's scheme in the host's own loop.
+engine; ratios are to the first scheme measured, which is this package's in the host's own loop if no others are chosen.
 """
 
 from __future__ import annotations
@@ -46,10 +46,15 @@ CODE = (
 )
 
 
+VARIANTS = 8
+
+
 @dataclass(frozen=True)
 class Scheme:
     """What a driver does as the release does it."""
 
+    key: str
+    """For `--schemes`."""
     name: str
     second_request: bool = False
     regenerate: bool = False
@@ -58,12 +63,12 @@ class Scheme:
 
 
 SCHEMES = (
-    Scheme('this package, host loop', host_loop=True),
-    Scheme('this package, bare loop'),
-    Scheme('+ second request', second_request=True),
-    Scheme('+ regeneration', regenerate=True),
-    Scheme('+ serial sandbox', serial_sandbox=True),
-    Scheme('release: all three', second_request=True, regenerate=True, serial_sandbox=True),
+    Scheme('host', 'this package, host loop', host_loop=True),
+    Scheme('bare', 'this package, bare loop'),
+    Scheme('second', '+ second request', second_request=True),
+    Scheme('regeneration', '+ regeneration', regenerate=True),
+    Scheme('serial', '+ serial sandbox', serial_sandbox=True),
+    Scheme('release', 'release: all three', second_request=True, regenerate=True, serial_sandbox=True),
 )
 RELEASE_GENERATIONS = 5
 
@@ -123,7 +128,7 @@ def make_tasks(folder: Path, n: int, side_px: int) -> tuple[list[RolloutInferReq
         Image.fromarray(noise).save(path, quality=80)
         prompt = protocol.render_user_prompt('Which number?', [protocol.PromptImage(str(path), side_px, side_px)])
         requests.append(RolloutInferRequest(messages=[{'role': 'user', 'content': prompt}], images=[str(path)]))
-    for variant in range(8):
+    for variant in range(VARIANTS):
         boxes = [(10 * variant + 40, 60, 10 * variant + 40 + side_px // 4, 60 + side_px // 5 + k) for k in (0, 9)]
         turns = [f'<think>Case {variant}. ' + WORDS * 4]
         rounds = [protocol.CODE_OPEN + CODE.format(box=box, n=n) + protocol.CODE_CLOSE for n, box in enumerate(boxes)]
@@ -218,11 +223,12 @@ class BareLoop:
 
 def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
     """An engine of the host with the scripted template."""
+    import torch
+
     register_all()
     register_scripted()
     common: dict[str, Any] = {'model_type': 'qwen2_5_vl', 'template_type': 'thyme_scripted'}
     if args.engine == 'transformers':
-        import torch
         from swift.infer_engine import TransformersEngine
 
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
@@ -236,6 +242,7 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
         gpu_memory_utilization=args.memory,
         enable_prefix_caching=prefix_caching,
         max_num_seqs=max(args.n, 64),
+        enforce_eager=not torch.cuda.is_available(),
         limit_mm_per_prompt={'image': 10},
         logprobs_mode='processed_logprobs',
         engine_kwargs=json.loads(args.engine_kwargs),
@@ -262,8 +269,8 @@ def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path)
 
 
 def table(rows: dict[str, list[Counts]], n: int) -> list[str]:
-    """Markdown: medians over the repeats."""
-    base = statistics.median(c.seconds for c in rows[SCHEMES[0].name])
+    """Markdown: medians over the repeats; ratios are to the first row."""
+    base = statistics.median(c.seconds for c in next(iter(rows.values())))
     lines = [
         '| scheme | s | trajectories/s | time ratio | requests | prompt tokens | computed | engine s |',
         '|---|---|---|---|---|---|---|---|',
@@ -284,24 +291,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model', type=Path, required=True)
     parser.add_argument('--engine', choices=['transformers', 'vllm'], default='transformers')
-    parser.add_argument('--n', type=int, default=64, help='trajectories in flight')
+    parser.add_argument('--n', type=int, default=64, help=f'trajectories in flight, a multiple of {VARIANTS}')
     parser.add_argument('--side', type=int, default=1536, help='longer side of the pictures, px')
     parser.add_argument('--repeats', type=int, default=3)
+    keys = [scheme.key for scheme in SCHEMES]
+    parser.add_argument('--schemes', nargs='+', choices=keys, default=keys)
     parser.add_argument('--prefix-caching', choices=['on', 'off'], default='on', help='vLLM only')
     parser.add_argument('--max-model-len', type=int, default=16384)
     parser.add_argument('--memory', type=float, default=0.6, help='share of the GPU memory for vLLM')
     parser.add_argument('--engine-kwargs', default='{}', help='JSON for vLLM')
     parser.add_argument('--json', type=Path, dest='json_path')
     args = parser.parse_args()
+    if args.n % VARIANTS:
+        parser.error(f'--n must be a multiple of {VARIANTS}, so that every scheme samples the same texts, got {args.n}')
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _, script = make_tasks(folder, 1, args.side)
         os.environ[SCRIPT_VARIABLE] = str(script)
         engine = load_engine(args, args.prefix_caching == 'on')
-        rows: dict[str, list[Counts]] = {scheme.name: [] for scheme in SCHEMES}
+        schemes = [scheme for scheme in SCHEMES if scheme.key in args.schemes]
+        rows: dict[str, list[Counts]] = {scheme.name: [] for scheme in schemes}
         expected: list[str] = []
         for repeat in range(args.repeats + 1):
-            for scheme in SCHEMES:
+            for scheme in schemes:
                 counts, texts = measure(engine, args, scheme, folder)
                 expected = expected or sorted(texts)
                 assert sorted(texts) == expected, f'{scheme.name} sampled other text'

@@ -8,4 +8,5 @@ source scripts/setup_env.sh dev
 slow=(-m 'not slow')
 [ "${1:-}" = --all ] && slow=() && shift
 THYME_VENV=${THYME_VENV:-.venv} bash scripts/lint.sh
-exec "$python" -m pytest -n "${THYME_TEST_WORKERS:-2}" --dist loadfile "${slow[@]}" "$@"
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # as many threads in each process as there are cores would wait for one another
+exec "$python" -m pytest -n "${THYME_TEST_WORKERS:-2}" --dist loadfile --no-loadscope-reorder "${slow[@]}" "$@"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from PIL import Image
 from .errors import DataError
 
 _MAX_PATH_CHARS = 4096
+_SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
 _SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
 
@@ -91,17 +93,22 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
+def suffix(kind: str | None) -> str:
+    """The ending, dot included, that files of one of Pillow's formats commonly have."""
+    return _SUFFIX_OF_FORMAT.get(kind or '', f'.{(kind or "").lower()}')
+
+
 def save(content: bytes, folder: Path) -> Path:
     """Keeps a picture's encoded bytes in a folder, under a name made of them; equal pictures are kept once.
 
     Returns:
         The file's path. The file is whole or not there.
     """
-    suffix = next((suffix for start, suffix in _SUFFIXES.items() if content.startswith(start)), '.bin')
-    target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{suffix}'
+    ending = next((ending for start, ending in _SUFFIXES.items() if content.startswith(start)), '.bin')
+    target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{ending}'
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix('.part')
+        partial = target.with_suffix(f'.{uuid.uuid4().hex}.part')  # ranks and nodes may keep the same one at once
         partial.write_bytes(content)
         partial.replace(target)
     return target

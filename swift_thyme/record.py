@@ -8,9 +8,11 @@ the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +101,19 @@ class Recorder:
 
     def _trim(self) -> None:
         steps = sorted(self._root.glob('step-*'))
-        sizes = {step: sum(f.stat().st_size for f in step.rglob('*') if f.is_file()) for step in steps}
+        sizes = {step: _bytes_in(step) for step in steps}
         while len(steps) > 1 and sum(sizes[step] for step in steps) > self._max_bytes:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
+
+
+def _bytes_in(folder: Path) -> int:
+    """The size of what a folder holds; other ranks write to it and remove from it meanwhile."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(parent, name)).st_size
+    return size
 
 
 def _keep(reference: Any, folder: Path) -> str:

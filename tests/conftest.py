@@ -15,13 +15,25 @@ import pytest
 from PIL import Image
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of whole host commands come first: at the end they would leave the other processes without work."""
+    items.sort(key=lambda item: item.get_closest_marker('host') is None)
+
+
 @pytest.fixture(scope='session')
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Qwen2.5-VL checkpoint with random weights."""
+    """A tiny Qwen2.5-VL checkpoint with random weights; all processes of a run share one."""
+    from filelock import FileLock
+
     from swift_thyme.demo.tiny import build_tiny
 
-    out = tmp_path_factory.mktemp('tiny') / 'model'
-    build_tiny(out)
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if 'PYTEST_XDIST_WORKER' in os.environ else root
+    out = shared / 'tiny'
+    with FileLock(f'{out}.lock'):
+        if not out.exists():
+            build_tiny(out.with_name('tiny-partial'))
+            out.with_name('tiny-partial').rename(out)
     return out
 
 

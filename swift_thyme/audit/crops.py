@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluate.items import Box
+from ..regions import Region
 from .locate import FoundBy, Locator
-from .reading import Region
 
 WHOLE = 0.99
 """From this share of the target's area on, a crop shows the whole target."""

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..regions import Region, RegionReader
 from ..sandbox.repair.runtime import widen
-from .reading import CodeReader, Region
 
 Gray = NDArray[np.uint8]
 """Shape (height, width)."""
@@ -60,7 +60,7 @@ class Locator:
 
     original: Path
     _whole: Gray = field(init=False)
-    _reader: CodeReader = field(init=False)
+    _reader: RegionReader = field(init=False)
     _known: list[tuple[Region, float]] = field(default_factory=list)
     """Places found so far, with the scale of their pictures."""
     _named: list[Region] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Locator:
 
     def __post_init__(self) -> None:
         self._whole = read_gray(self.original)
-        self._reader = CodeReader(self._whole.shape[1], self._whole.shape[0])
+        self._reader = RegionReader(self._whole.shape[1], self._whole.shape[0])
 
     def locate(self, code: str, returned: Sequence[Path]) -> list[Place | None]:
         """The places of the pictures that one snippet returned.

@@ -21,7 +21,7 @@ from ..evaluate.grading import Mark
 from ..evaluate.plot import Series, dots
 from ..evaluate.report import CONDITION_TEXT, environment
 from ..evaluate.summary import METHOD
-from .reading import Region
+from ..regions import Region
 
 if TYPE_CHECKING:
     from .run import Audit

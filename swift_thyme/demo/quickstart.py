@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import protocol
 from ..data.synth import Kind, SetSpec, generate
 from ..errors import ThymeError
 from .host_command import HostCommand, run
+from .lessons import ask_again, call_as_asked, keep_easy_rows
 
 TEMPLATE = 'thyme_qwen2_5_vl'
 MAX_PIXELS = 50_176
@@ -39,6 +39,7 @@ class Folders:
     def __init__(self, root: Path) -> None:
         self.data, self.models, self.logs = root / 'data', root / 'models', root / 'logs'
         self.batches, self.answer = root / 'batches', root / 'answer'
+        self.rl = self.data / 'rl' / 'rows.jsonl'
 
 
 @dataclass
@@ -97,14 +98,20 @@ class Quickstart:
     def _make_data(self) -> None:
         for name, spec in SETS.items():
             generate(spec, self._folders.data / name)
-        keep_easy_rows(self._folders.data / 'sft1' / 'rows.jsonl')
-        ask_again(self._folders.data / 'sft1' / 'rows.jsonl', self._folders.data / 'rl' / 'rows.jsonl')
+        easy = self._folders.data / 'sft1' / 'rows.jsonl'
+        keep_easy_rows(easy)
+        for rows in self._rows('sft*'):
+            call_as_asked(rows)
+        ask_again(easy, self._folders.rl)
 
-    def _sft(self, name: str, start: str, data: str, *, loss_scale: str, lr: float, steps: int) -> None:
+    def _rows(self, sets: str) -> list[Path]:
+        return sorted(self._folders.data.glob(f'{sets}/rows*.jsonl'))
+
+    def _sft(self, name: str, start: str, sets: str, *, loss_scale: str, lr: float, steps: int) -> None:
         command = HostCommand(
             'sft',
             {
-                **self._common(start, name, data),
+                **self._common(start, name, self._rows(sets)),
                 'loss_scale': loss_scale,
                 'learning_rate': lr,
                 'max_steps': steps,
@@ -121,7 +128,7 @@ class Quickstart:
             'rlhf',
             {
                 'rlhf_type': 'grpo',
-                **self._common('sft-2', 'grpo', 'rl'),
+                **self._common('sft-2', 'grpo', [self._folders.rl]),
                 'multi_turn_scheduler': 'thyme',
                 'max_turns': 4,
                 'reward_funcs': ['fmt_orm', 'vqa_orm', 'cst_orm'],
@@ -141,13 +148,13 @@ class Quickstart:
         host, _, port = address.partition(':')
         self._run(command, 'grpo', REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
 
-    def _common(self, start: str, name: str, data: str) -> dict[str, object]:
+    def _common(self, start: str, name: str, data: list[Path]) -> dict[str, object]:
         return {
             'model': self._folders.models / 'tiny' if start == 'tiny' else self.checkpoint(start),
             'model_type': 'qwen2_5_vl',
             'external_plugins': self._plugin(),
             'template': TEMPLATE,
-            'dataset': sorted(self._folders.data.glob(f'{data}/rows*.jsonl')),
+            'dataset': data,
             'output_dir': self._folders.models / name,
             'add_version': 'false',
             'check_model': 'false',
@@ -203,16 +210,15 @@ class Quickstart:
         return found[-1]
 
     def _answer(self) -> dict[str, Any]:
-        """One question of stage 1 through `thyme infer`, run where the picture has the path the model was taught."""
-        row = json.loads((self._folders.data / 'rl' / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
-        folder = self._folders.data / 'sft1'
+        """One question of stage 1 through `thyme infer`."""
+        row = json.loads(self._folders.rl.read_text(encoding='utf-8').splitlines()[0])
         argv = [sys.executable, '-m', 'swift_thyme.cli', 'infer', '--model', str(self.checkpoint('grpo'))]
-        argv += ['--template', TEMPLATE, '--image', str(Path(row['images'][0]).relative_to(folder))]
-        argv += ['--question', row['question'], '--max-tokens', '400', '--save', str(self._folders.answer)]
+        argv += ['--template', TEMPLATE, '--image', row['images'][0], '--question', row['question']]
+        argv += ['--max-tokens', '400', '--save', str(self._folders.answer)]
         log = self._folders.logs / 'infer.log'
         env = {**os.environ, 'MAX_PIXELS': str(MAX_PIXELS)}
         with log.open('w', encoding='utf-8') as file:
-            subprocess.run(argv, cwd=folder, env=env, stdout=file, stderr=subprocess.STDOUT, check=False)
+            subprocess.run(argv, env=env, stdout=file, stderr=subprocess.STDOUT, check=False)
         record = self._folders.answer / 'trajectory.json'
         if not record.is_file():
             raise ThymeError(f'`thyme infer` gave no trajectory; see {log}')
@@ -225,36 +231,6 @@ SETS = {
     'sft2-pictures': SetSpec(task='compute_image', n=1, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
     'sft2-text': SetSpec(task='compute', n=1, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
 }
-
-
-def keep_easy_rows(path: Path, *, rows: int = 2) -> int:
-    """Leaves the rows a tiny model can learn in a minute: the first ones with one round of code.
-
-    With `thyme_last_round` a row of several rounds trains its end only; from such rows alone no model learns to begin.
-    Four rows or more were not learnt in 120 steps: sampled at temperature 1, no code of theirs ran.
-
-    Returns:
-        The number of rows kept; the others stay in `canonical.jsonl` beside it.
-    """
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
-    kept = [line for line in lines if len(protocol.code_blocks(json.loads(line)['messages'][-1]['content'])) == 1][
-        :rows
-    ]
-    path.write_text(''.join(kept), encoding='utf-8')
-    return len(kept)
-
-
-def ask_again(sft_rows: Path, rl_rows: Path) -> None:
-    """Makes RL rows of SFT rows: the same questions, with the solution and without the response.
-
-    A model that has seen a handful of rows can answer no others; a real run has RL questions of its own.
-    """
-    rl_rows.parent.mkdir(parents=True, exist_ok=True)
-    with rl_rows.open('w', encoding='utf-8') as file:
-        for line in sft_rows.read_text(encoding='utf-8').splitlines():
-            row = json.loads(line)
-            asked = {'messages': row['messages'][:-1], 'images': row['images'][:1]}
-            file.write(json.dumps({**asked, 'solution': row['solution'], 'question': row['question']}) + '\n')
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import base64
 import importlib.util
 import json
 from enum import Enum
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def _processor_files(family: Family) -> dict[str, Any]:
         for token in (*SPECIAL, *ADDED)
     }
     return {
-        'tokenizer.json': _tokenizer(_ranks()),
+        'tokenizer.json': _tokenizer(),
         'tokenizer_config.json': {
             'added_tokens_decoder': added,
             'additional_special_tokens': SPECIAL[1:],
@@ -198,11 +199,12 @@ def _plain_token() -> dict[str, bool]:
     return {'lstrip': False, 'rstrip': False, 'normalized': False, 'single_word': False}
 
 
-def _tokenizer(ranks: dict[bytes, int]) -> dict[str, Any]:
-    """The `tokenizers` file: byte-level pairs with the merges recovered from their ranks."""
+@cache
+def _tokenizer() -> dict[str, Any]:
+    """The `tokenizers` file: byte-level pairs with the merges recovered from their ranks. The same for every family."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    spell = _byte_spelling()
+    ranks, spell = _ranks(), _byte_spelling()
     vocab = {''.join(spell[b] for b in token): rank for token, rank in ranks.items()}
     merges = []
     for token, rank in ranks.items():

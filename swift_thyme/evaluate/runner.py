@@ -169,7 +169,7 @@ class Runner:
 
     def _question(self, attempt: Attempt) -> Question:
         images = attempt.item.images
-        names = tuple(image.name or str(image.path) for image in images)
+        names = tuple(image.name or None for image in images)
         return Question(self._posed(attempt).text, tuple(image.path for image in images), prompt_paths=names)
 
     def _posed(self, attempt: Attempt) -> Posed:

@@ -24,6 +24,8 @@ from .items import Box, Item, ItemImage
 _REFERENCE_CHARS = 64
 """A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
 
+_LONGEST_PATH = 4096
+
 
 def load(path: Path, pictures: Path) -> list[Item]:
     """The items of a set.
@@ -157,7 +159,8 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
     pictured = row.get('images', row.get('image')) or []
     listed = pictured if isinstance(pictured, list) else [pictured]
     kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed
-    names = _names(messages, len(kept))
+    of_a_set = pictures is None  # its prompts call the pictures by their files
+    names = kept if of_a_set else _names(messages, len(kept))
     return Item(
         id=str(row.get('id', row.get('index'))),
         question=question,
@@ -213,9 +216,10 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
     if isinstance(reference, ItemImage):
         return reference
     if isinstance(reference, str) and picture.is_file(folder / reference):
-        return ItemImage(folder / reference, name or ('' if Path(reference).is_absolute() else reference))
-    if name and picture.is_file(folder / name):  # a set that was moved: its paths are dead, its pictures lie beside it
-        return ItemImage(folder / name, name)
+        return ItemImage(folder / reference, name)
+    for moved in _beside(reference, name):  # a set that was moved: its paths are dead, its pictures lie beside it
+        if picture.is_file(folder / moved):
+            return ItemImage(folder / moved, name)
     try:
         found = picture.resolve(reference)
     except DataError as error:
@@ -225,6 +229,12 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
     if pictures is None:
         raise DataError(f'{where} names a picture that is missing: got {str(reference)!r:.200}; make the set again')
     return ItemImage(picture.save(found, pictures), name)
+
+
+def _beside(reference: Any, name: str) -> list[str]:
+    """Where in a set's own folder a picture may lie: where its prompt says, or in the subfolder it was in."""
+    path = Path(reference) if isinstance(reference, str) and len(reference) < _LONGEST_PATH else Path()
+    return [place for place in (name, '/'.join(path.parts[-2:])) if place]
 
 
 def _box(given: Any, where: str) -> Box | None:

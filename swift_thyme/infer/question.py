@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from PIL import Image
 from .. import protocol
 from ..engines import Conversation, Message
 from ..errors import DataError
+from ..picture import suffix
 from ..sandbox import InputImage
 
 
@@ -26,8 +26,8 @@ class Question:
     """Files, or encoded bytes, in order; those of `history` first."""
     history: tuple[Message, ...] = ()
     """Earlier messages, with one `<image>` for each of their pictures; a system message is added to the protocol's."""
-    prompt_paths: tuple[str, ...] | None = None
-    """What the prompt calls the pictures; by default a file's path as given, and `images/HASH.SUFFIX` for bytes."""
+    prompt_paths: tuple[str | None, ...] | None = None
+    """What the prompt calls the pictures; where None, `images/1.jpg` and so on, see `prompt_image`."""
 
     def conversation(self, *, tools: bool = True) -> Conversation:
         """The prompt, as in training: the system prompt, and the last words in the form of Table 2.
@@ -78,7 +78,10 @@ class Question:
         if self.prompt_paths is not None and len(self.prompt_paths) != len(self.images):
             raise DataError(f'{len(self.images)} pictures and {len(self.prompt_paths)} names for them; give as many')
         names: Sequence[str | None] = self.prompt_paths or [None] * len(self.images)
-        return [prompt_image(image, name) for image, name in zip(self.images, names, strict=True)]
+        return [
+            prompt_image(image, number, name)
+            for number, (image, name) in enumerate(zip(self.images, names, strict=True), 1)
+        ]
 
 
 def _words(text: str, pictures: int) -> str:
@@ -89,12 +92,18 @@ def _words(text: str, pictures: int) -> str:
     return text[len(first) :].lstrip('\n')
 
 
-def prompt_image(image: str | Path | bytes, name: str | None = None) -> protocol.PromptImage:
+def prompt_image(image: str | Path | bytes, number: int = 1, name: str | None = None) -> protocol.PromptImage:
     """What the prompt says of a picture: the path code may use, and its size.
+
+    By default that path is `images/NUMBER.SUFFIX`, wherever the picture lies and however it came. So `thyme infer`, a
+    server and an evaluation ask the same question in the same words; a file's name cannot give an answer away, which
+    would count as the tools' merit because prompts without tools name no path; and no folder of this machine is told
+    to a server. Differs from the release, whose prompt has the file's own path.
 
     Args:
         image: a file or encoded bytes.
-        name: the path to name; by default the file's, and `images/HASH.SUFFIX` for bytes.
+        number: of the picture in the conversation, from 1.
+        name: the path to name instead.
 
     Raises:
         DataError: the file is missing or no picture.
@@ -102,14 +111,8 @@ def prompt_image(image: str | Path | bytes, name: str | None = None) -> protocol
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             width_px, height_px = opened.size
-            suffix = {'JPEG': 'jpg'}.get(opened.format or '', (opened.format or 'png').lower())
+            ending = suffix(opened.format)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         shown = f'{len(image)} bytes' if isinstance(image, bytes) else repr(str(image))
         raise DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it') from error
-    return protocol.PromptImage(name or _default_name(image, suffix), width_px, height_px)
-
-
-def _default_name(image: str | Path | bytes, suffix: str) -> str:
-    if isinstance(image, bytes):
-        return f'images/{hashlib.sha256(image).hexdigest()[:16]}.{suffix}'
-    return str(image)
+    return protocol.PromptImage(name or f'images/{number}{ending}', width_px, height_px)

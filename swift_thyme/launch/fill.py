@@ -18,6 +18,7 @@ from .words import Flags
 DEFAULT_TEMPLATE = 'thyme_qwen2_5_vl'
 """Of the paper's backbone, Qwen2.5-VL; used when there is no model to look at."""
 _PLUGIN_NAME = 'thyme_plugin.py'
+_TRUE = ('true', '1', 'yes')
 
 
 class Stage(str, Enum):
@@ -58,14 +59,30 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
     if method is Method.RLHF:
         out.setdefault('rlhf_type', ('grpo',))
     if method is Method.ROLLOUT or (method is Method.RLHF and out['rlhf_type'] == ('grpo',)):
-        out.setdefault('multi_turn_scheduler', ('thyme',))
-        out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
+        notes += _scheduler(method, out)
     if method in (Method.INFER, Method.DEPLOY):
         notes.append(
             f'`swift {method.value}` has no multi-turn loop: it ends at the first block of code. '
             '`thyme infer --question` runs the code'
         )
     return out, notes
+
+
+def _scheduler(method: Method, out: Flags) -> list[str]:
+    """Puts in the scheduler, or leaves it to the rollout server where the trainer generates ahead."""
+    if method is Method.RLHF and ''.join(out.get('async_generate', ())).lower() in _TRUE:
+        mode = ''.join(out.get('vllm_mode', ()))
+        if mode != 'server':
+            raise ConfigError(
+                f'--async_generate true needs rollout servers: got --vllm_mode {mode or "(not given)"}; the host '
+                f'generates ahead only where the server has the scheduler; use --vllm_mode server, or leave '
+                f'--async_generate out'
+            )
+        out.setdefault('vllm_server_pass_dataset', ('true',))
+        return ['--async_generate true: --multi_turn_scheduler is left to `thyme rollout`, since the host refuses both']
+    out.setdefault('multi_turn_scheduler', ('thyme',))
+    out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
+    return []
 
 
 def template_for(model: str) -> tuple[str, str | None]:

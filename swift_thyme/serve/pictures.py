@@ -20,10 +20,10 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from PIL import Image
 
+from ..picture import suffix
 from .errors import ApiError
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
-_SUFFIXES = {'JPEG': 'jpg', 'MPO': 'jpg', 'TIFF': 'tif'}
 _MOST_ASPECT = 200
 _SHOWN_CHARS = 120
 
@@ -44,16 +44,6 @@ class PictureRules:
     fetch_timeout_s: float = 20.0
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A checked picture."""
-
-    path: Path
-    """Where it lies, in the request's folder."""
-    name: str
-    """What the prompt calls it: the same for the same picture, whatever request it came with."""
-
-
 class PictureDesk:
     """Takes the pictures of requests."""
 
@@ -62,12 +52,15 @@ class PictureDesk:
         self._rules = rules
         self._folders = tuple(folder.resolve() for folder in rules.folders)
 
-    async def take(self, references: list[tuple[str, str]], folder: Path) -> tuple[Picture, ...]:
+    async def take(self, references: list[tuple[str, str]], folder: Path) -> tuple[Path, ...]:
         """Fetches, checks and stores pictures.
 
         Args:
             references: (what the client wrote, which part of the request it is), in order.
             folder: where they are put.
+
+        Returns:
+            Where they lie, in order.
 
         Raises:
             ApiError: one is not allowed, not there, too large or no picture (400).
@@ -77,7 +70,7 @@ class PictureDesk:
         out = []
         for reference, param in references:
             content = await self._read(reference, param)
-            out.append(await asyncio.to_thread(self._store, content, folder, _own_name(reference), param))
+            out.append(await asyncio.to_thread(self._store, content, folder, param))
         return tuple(out)
 
     async def _read(self, reference: str, param: str) -> bytes:
@@ -145,7 +138,7 @@ class PictureDesk:
             raise _bad(param, f'cannot be fetched: {type(error).__name__}') from error
         return bytes(content)
 
-    def _store(self, content: bytes, folder: Path, own_name: str, param: str) -> Picture:
+    def _store(self, content: bytes, folder: Path, param: str) -> Path:
         if len(content) > self._rules.bytes_each:
             raise self._too_large(param)
         try:
@@ -156,13 +149,13 @@ class PictureDesk:
                 if max(width, height) > _MOST_ASPECT * min(width, height):
                     raise _bad(param, f'is {width}x{height}; the longer side may be {_MOST_ASPECT} times the shorter')
                 image.load()
-                suffix = _SUFFIXES.get(image.format or '', (image.format or 'png').lower())
+                ending = suffix(image.format)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise _bad(param, f'is no complete picture of a kind this server reads: {error}') from error
         digest = hashlib.sha256(content).hexdigest()[:16]
-        path = folder / f'{digest}.{suffix}'
+        path = folder / f'{digest}{ending}'
         path.write_bytes(content)
-        return Picture(path, own_name or f'images/{path.name}')
+        return path
 
     def _too_large(self, param: str) -> ApiError:
         return _bad(param, f'is larger than the {self._rules.bytes_each >> 20} MiB that this server takes')
@@ -174,8 +167,3 @@ def _bad(param: str, what: str, code: str = 'invalid_image') -> ApiError:
 
 def _allows(rule: str, names: tuple[str, str]) -> bool:
     return any(fnmatch(name.lower(), rule.lower()) for name in names)
-
-
-def _own_name(reference: str) -> str:
-    """The path that a `file://` reference names, for the prompt; others get a name from their content."""
-    return unquote(urlsplit(reference).path) if reference[:7].lower() == 'file://' else ''

@@ -129,12 +129,7 @@ async def understand(
     messages = [reader.message(i, message) for i, message in enumerate(body.messages)]
     reader.finish()
     taken = await desk.take(reader.pictures, folder)
-    question = Question(
-        messages[-1].content,
-        tuple(picture.path for picture in taken),
-        tuple(messages[:-1]),
-        tuple(picture.name for picture in taken) or None,
-    )
+    question = Question(messages[-1].content, taken, tuple(messages[:-1]))
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     return ChatRequest(
         question,

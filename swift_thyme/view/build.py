@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..regions import RegionReader
 from ..trajectories import Problem, Record, read_records
 from .blocks import Decode, shown
-from .boxes import BoxReader
 from .index import Index
 from .locate import Place, locate
 from .page import PageWriter
@@ -155,15 +155,15 @@ class _Builder:
         self, record: Record, originals: list[Future[Shown]], returned: list[list[Future[Shown]]]
     ) -> list[list[Future[tuple[int, Place] | None]]]:
         """Starts the search for each returned picture; results are (which of the question's pictures, where)."""
-        readers: dict[int, BoxReader] = {}
+        readers: dict[int, RegionReader] = {}
         out: list[list[Future[tuple[int, Place] | None]]] = []
         for turn, futures in zip(record.turns, returned, strict=True):
             stated = {}
             for i, original in enumerate(originals):
                 picture = original.result()
                 if picture.key and turn.code is not None:
-                    reader = readers.setdefault(i, BoxReader(picture.width_px, picture.height_px))
-                    stated[i] = reader.read(turn.code)
+                    reader = readers.setdefault(i, RegionReader(picture.width_px, picture.height_px))
+                    stated[i] = reader.boxes(turn.code)
             out.append([self.store.pool.submit(self._locate, f.result(), originals, stated) for f in futures])
         return out
 

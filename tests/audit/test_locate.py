@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from swift_thyme.audit.locate import FoundBy, Locator
-from swift_thyme.audit.reading import CodeReader
 from swift_thyme.evaluate.sources import load
 
 LEFT, TOP, RIGHT, BOTTOM = 300, 250, 460, 370
@@ -95,31 +94,3 @@ def test_a_picture_that_shows_something_else_has_no_place(scene: Path, kind: str
     if kind != 'missing':
         cv2.imwrite(str(path), np.full((120, 160, 3), 127, np.uint8) if kind == 'grey' else noise)
     assert Locator(scene).locate(NAMED, [path]) == [None]
-
-
-@pytest.mark.parametrize(
-    'code',
-    [
-        'box = (10, 20, 110, 80)\npart = picture.crop(box)',
-        'h, w = image.shape[:2]\nx = int(w * 0.01)\npart = image[20:80, x:x + 100]',
-        'w, h = picture.size\npart = picture.crop((w // 100, h // 25, w // 100 + 100, min(h, 80)))',
-        'x1, y1 = 10, 20\nif True:\n    part = image[y1:y1 + 60, x1:x1 + 100, :]',
-        'left = 10; top = 20\nimage[max(0, top):round(80.2), left:left + 10 * 10]',
-        'image[-480:80, -990:110]',
-    ],
-)
-def test_a_region_is_read_however_it_is_written(code: str) -> None:
-    assert CodeReader(1000, 500).regions(code) == [(10, 20, 110, 80)]
-
-
-@pytest.mark.parametrize(
-    'code', ['def (', 'image[a:b, c:d]', 'x.crop()', 'image[1 // 0:3, 4:5]', 'a = (1,)[3]', '(' * 300]
-)
-def test_what_cannot_be_read_names_no_region(code: str) -> None:
-    assert CodeReader(1000, 500).regions(code) == []
-
-
-def test_variables_persist_over_rounds() -> None:
-    reader = CodeReader(1000, 500)
-    assert reader.regions('x, y = 10, 20') == []
-    assert reader.regions('image[y:y + 60, x:x + 100]') == [(10, 20, 110, 80)]

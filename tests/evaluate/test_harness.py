@@ -26,6 +26,7 @@ from swift_thyme.serve.replies import Replier
 from swift_thyme.types import StopReason, Turn
 
 QUESTION = 'Colour?\n(A) red\n(B) deep blue\n(C) none of these\nAnswer with the letter.'
+LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
 KIT = os.environ.get('THYME_HARNESS_PYTHON', '')
 """Interpreter that has ms-vlmeval and evalscope; they pin packages and are not in the development environment."""
 LMMS = os.environ.get('THYME_LMMS_PYTHON', '')
@@ -177,6 +178,21 @@ def test_the_real_runner_gives_the_score_the_policy_was_built_with(
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert [score['value'] for score in report['scores']] == [pytest.approx(7 / 12, abs=1e-3)]
     assert report['version'] and report['scores'][0]['answers'] == 12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KIT, reason='THYME_HARNESS_PYTHON names no interpreter that has ms-vlmeval and this package')
+@pytest.mark.parametrize('nproc', [1, 2])
+def test_any_number_of_processes_gives_the_score_the_policy_was_built_with(
+    nproc: int, synth_set: Path, tmp_path: Path
+) -> None:
+    own = synth_set / 'vlmevalkit' / 'thyme_synth_choice.tsv'
+    run = HarnessRun('vlmevalkit', (str(own),), tmp_path / 'out', python=KIT)
+    model = {'folder': str(synth_set), 'known': 7, 'inputs': str(tmp_path / 'inputs')}
+    line = vlmevalkit.command_in_process(run, nproc=nproc, model=model)
+    scripted = [word.replace(LAUNCHER, 'tests.evaluate.vlmeval_driver') for word in line]
+    (score,) = vlmevalkit.run_command(run, scripted)
+    assert (score.value, score.answers, score.failed) == (pytest.approx(7 / 12, abs=1e-3), 12, 0)
 
 
 @pytest.mark.slow

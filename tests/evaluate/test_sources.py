@@ -125,6 +125,22 @@ def test_a_set_that_was_moved_finds_its_pictures_beside_it(tmp_path: Path) -> No
     assert one(tmp_path / 'set.jsonl').images[0].path == tmp_path / 'images' / 'a.png'
 
 
+def test_a_moved_set_whose_prompts_number_the_pictures_finds_them_too(tmp_path: Path) -> None:
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / 'a.png').write_bytes(png())
+    user = render_user_prompt('q', [PromptImage('images/1.png', 40, 30)])
+    row = {'messages': [{'role': 'user', 'content': user}], 'solution': 'x', 'images': ['/gone/images/a.png']}
+    (tmp_path / 'set.jsonl').write_text(json.dumps(row))
+    (image,) = one(tmp_path / 'set.jsonl').images
+    assert (image.path, image.name) == (tmp_path / 'images' / 'a.png', 'images/1.png')
+
+
+def test_the_file_s_own_name_does_not_reach_the_prompt(tmp_path: Path) -> None:
+    (tmp_path / 'three.png').write_bytes(png())
+    (tmp_path / 'set.jsonl').write_text(json.dumps({'question': 'q', 'answer': '3', 'images': ['three.png']}))
+    assert one(tmp_path / 'set.jsonl').images[0].name == ''
+
+
 @pytest.mark.parametrize(
     ('row', 'why'),
     [

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -29,13 +31,22 @@ CROP = (
     "crop = image[100:240, 60:200]\nprocessed_path = 'crop.png'\ncv2.imwrite(processed_path, crop)\n"
     'print(processed_path)\n```\n</code>'
 )
+ENLARGE = (
+    'Still small, so I enlarge it. <code>\nlarger = cv2.resize(crop, None, fx=2, fy=2)\n'
+    "processed_path = 'larger.png'\ncv2.imwrite(processed_path, larger)\nprint(processed_path)\n</code>"
+)
+COMPUTE = 'Now compute. <code>\nprint(6 * 7)\n</code>'
 SCRIPT = [
-    [CROP, 'Now compute. <code>\nprint(6 * 7)\n</code>', 'It is 42.</think>\n<answer>42</answer>'],
+    [CROP, ENLARGE, 'It is 42.</think>\n<answer>42</answer>'],
     ['<think>Easy.</think>\n<answer>41</answer>'],
-    ['<think>I try. <code>\nprint(undefined_name)\n</code>', 'It failed.</think>\n<answer>42</answer>'],
+    ['<think>I try. <code>\nprint(undefined_name)\n</code>', COMPUTE, 'It failed.</think>\n<answer>42</answer>'],
     ['<think>Only words and no answer'],
 ]
-"""Four policies of one group: two code rounds with a picture, no code, failing code, no answer."""
+"""Four policies of one group: two rounds with a picture each, no code, failing code and then a number, no answer."""
+
+
+WITNESS = 'THYME_TEST_PROMPTS'
+"""Where `plugins/prompt_witness.py` writes down the prompts that an engine gets."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,9 @@ class GrpoRun:
     output_dir: Path
     trajectories: list[dict[str, Any]]
     batches: list[list[TracedRow]]
+    engine: str = 'transformers'
+    prompts: list[tuple[int, ...]] = field(default_factory=list)
+    """Ids of every prompt that the engine got, where a witness was asked for."""
 
 
 def write_rl_rows(folder: Path, n: int = 2) -> Path:
@@ -136,23 +150,38 @@ def gpu(i: int) -> str:
     return os.environ.get('CUDA_VISIBLE_DEVICES', '0,1').split(',')[i]
 
 
-def vllm_works() -> bool:
-    """Whether vLLM and a GPU are here: the two vLLM ways of generating need both."""
-    import importlib.util
+class VllmBuild(Enum):
+    """Where vLLM can run here."""
 
+    NONE = 'none'
+    GPU = 'gpu'
+    CPU = 'cpu'
+    """In the environment of `scripts/test_vllm_cpu.sh`, which loads the stand-ins of `tests/vllm_cpu`."""
+
+
+def vllm_build() -> VllmBuild:
+    """What the two vLLM ways of generating can be tested with."""
     import torch
 
-    return importlib.util.find_spec('vllm') is not None and torch.cuda.is_available()
+    if find_spec('vllm') is None:
+        return VllmBuild.NONE
+    if torch.cuda.is_available():
+        return VllmBuild.GPU
+    return VllmBuild.CPU if 'vllm_on_cpu' in sys.modules else VllmBuild.NONE
 
 
+VLLM = vllm_build()
 NEEDS_VLLM = pytest.mark.skipif(
-    not vllm_works(), reason='needs vLLM and a GPU: pip install "swift-thyme[vllm]" on a GPU machine'
+    VLLM is VllmBuild.NONE,
+    reason='needs vLLM: pip install "swift-thyme[vllm]" on a GPU machine, or bash scripts/test_vllm_cpu.sh',
 )
 NEEDS_TWO_GPUS = pytest.mark.skipif(
-    not vllm_works() or __import__('torch').cuda.device_count() < 2,
-    reason='server mode needs vLLM and two GPUs: NCCL does not sync weights between two processes on one',
+    VLLM is VllmBuild.NONE or (VLLM is VllmBuild.GPU and __import__('torch').cuda.device_count() < 2),
+    reason='server mode needs vLLM and two GPUs (NCCL does not sync weights between two processes on one), or none of '
+    'them: bash scripts/test_vllm_cpu.sh',
 )
-ENGINE_KWARGS = '{"attention_backend": "TRITON_ATTN"}'
+ENGINE_KWARGS = '{"attention_backend": "TRITON_ATTN"}' if VLLM is not VllmBuild.CPU else '{}'
+VLLM_DTYPE = 'bfloat16' if VLLM is not VllmBuild.CPU else 'float32'
 VLLM_FLAGS = {
     'vllm_gpu_memory_utilization': 0.3,
     'vllm_max_model_len': 4096,
@@ -162,16 +191,30 @@ VLLM_FLAGS = {
 }
 
 
+GUARD = '("$@"; kill -9 0) & cat; kill -9 0'
+"""For bash: runs a command; its whole process group ends with it, or with standard input, and so with a killed pytest.
+
+Ending the server alone would leave its engine's processes, which hold the port for weights.
+"""
+
+
 @contextmanager
-def rollout_server(model: Path, script: Path, log: Path, port: int, **flags: object) -> Iterator[None]:
-    """`swift rollout` with the scripted template on the second GPU, stopped with everything it started."""
+def rollout_server(
+    model: Path,
+    script: Path,
+    log: Path,
+    port: int,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    **flags: object,
+) -> Iterator[None]:
+    """`swift rollout` with the scripted template on the second GPU (or the CPU), stopped with everything it started."""
     flags = {
         **VLLM_FLAGS,
         'model': model,
         'model_type': 'qwen2_5_vl',
         'external_plugins': Path(__file__).parents[1] / 'plugins' / 'scripted_plugin.py',
         'template': 'thyme_scripted',
-        'torch_dtype': 'bfloat16',
+        'torch_dtype': VLLM_DTYPE,
         'vllm_use_async_engine': 'true',
         'multi_turn_scheduler': 'thyme',
         'max_turns': 4,
@@ -179,11 +222,12 @@ def rollout_server(model: Path, script: Path, log: Path, port: int, **flags: obj
         **flags,
     }
     words = HostCommand('rollout', flags).words
-    env = {**os.environ, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': gpu(1)}
+    env = {**os.environ, **variables, 'THYME_SCRIPT': str(script), 'CUDA_VISIBLE_DEVICES': gpu(1)}
     with log.open('w') as file:
         process = subprocess.Popen(
-            [sys.executable, '-m', 'swift.cli.rollout', *words[2:]],
+            ['bash', '-c', GUARD, 'guard', sys.executable, '-m', 'swift.cli.rollout', *words[2:]],
             env=env,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -195,7 +239,8 @@ def rollout_server(model: Path, script: Path, log: Path, port: int, **flags: obj
                 time.sleep(1)
             yield
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            assert process.stdin is not None
+            process.stdin.close()
             process.wait()
 
 
@@ -206,12 +251,16 @@ def _healthy(port: int) -> bool:
         return False
 
 
+FAST = 1e-2
+"""A learning rate at which an engine with the weights of the step before gives other log-probs than the trainer."""
+
+
 @pytest.fixture(
     scope='session',
     params=[
         'transformers',
-        pytest.param('colocate', marks=NEEDS_VLLM),
-        pytest.param('server', marks=NEEDS_TWO_GPUS),
+        pytest.param('colocate', marks=[NEEDS_VLLM, pytest.mark.vllm]),
+        pytest.param('server', marks=[NEEDS_TWO_GPUS, pytest.mark.vllm]),
     ],
 )
 def grpo_run(
@@ -222,18 +271,27 @@ def grpo_run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> GrpoRun:
     """Two steps of GRPO, on each engine that can run here."""
-    folder = tmp_path_factory.mktemp(f'grpo-{request.param}')
+    folder, engine = tmp_path_factory.mktemp(f'grpo-{request.param}'), request.param
     flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out')
     env = run_environment(script_file, judge_address, folder / 'batches')
-    if request.param != 'transformers':
-        flags |= {'use_vllm': 'true', 'vllm_mode': request.param, 'torch_dtype': 'bfloat16'}
+    witness = {WITNESS: str(folder / 'prompts')}
+    if engine != 'transformers':
+        flags |= {'use_vllm': 'true', 'vllm_mode': engine, 'torch_dtype': VLLM_DTYPE}
+        flags |= {'log_rollout_offpolicy_metrics': 'true', 'learning_rate': FAST}
         env['CUDA_VISIBLE_DEVICES'] = gpu(0)
     with ExitStack() as stack:
-        if request.param == 'colocate':
-            flags |= {**VLLM_FLAGS, 'sleep_level': 0, 'log_rollout_offpolicy_metrics': 'true'}
-        elif request.param == 'server':
+        if engine == 'colocate':
+            flags |= {**VLLM_FLAGS, 'sleep_level': 0}
+        elif engine == 'server':
             port = 18123
-            stack.enter_context(rollout_server(tiny, script_file, folder / 'server.log', port))
+            stack.enter_context(rollout_server(tiny, script_file, folder / 'server.log', port, witness))
             flags |= {'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
-        run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
-    return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
+        run(HostCommand('rlhf', flags), log=folder / 'log', env=env | witness)
+    trajectories, batches = read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches'))
+    return GrpoRun(folder / 'out', trajectories, batches, engine, read_prompts(folder / 'prompts'))
+
+
+def read_prompts(folder: Path) -> list[tuple[int, ...]]:
+    """The prompts that `plugins/prompt_witness.py` wrote down."""
+    lines = (line for path in folder.glob('*.jsonl') for line in path.read_text(encoding='utf-8').splitlines())
+    return [tuple(json.loads(line)) for line in lines]

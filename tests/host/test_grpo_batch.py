@@ -6,17 +6,22 @@ The policy is scripted (a logits processor forces `conftest.SCRIPT`); engine, sa
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from swift_thyme import protocol
-from swift_thyme.trace import TracedRow
-from swift_thyme.verify import TokenRules, trained_ids, trains_sandbox_output
+from swift_thyme.demo.host_command import logged
+from swift_thyme.trace import IGNORED, TracedRow
+from swift_thyme.verify import IMAGE_IDS_TEXT, TokenRules, trained_ids, trains_sandbox_output
 
 from .conftest import SCRIPT, GrpoRun
 
 pytestmark = pytest.mark.host
+LOG_PPL_ROUNDING = 0.02
+"""How far the log of the perplexity in engine and trainer may differ, for the rounding of bfloat16 on a GPU. Without
+weight sync (`plugins/broken_sync_plugin.py`) it differs by 1.0 in the second step."""
 
 
 @pytest.fixture(scope='module')
@@ -28,6 +33,28 @@ def trajectory_of(row: TracedRow, run: GrpoRun) -> dict[str, Any]:
     found = [t for t in run.trajectories if t['sampled_ids'] == trained_ids(row)]
     assert found, 'a row trains on ids that no trajectory sampled'
     return found[0]
+
+
+def prompts_of(row: TracedRow) -> list[tuple[int, ...]]:
+    """What stands before each generation of a row: everything up to each place where trained tokens begin."""
+    labels = row.labels
+    starts = [i for i in range(1, len(labels)) if labels[i] != IGNORED and labels[i - 1] == IGNORED]
+    return [tuple(row.input_ids[:i]) for i in starts]
+
+
+def readable(ids: Sequence[int], tokenizer: Any) -> str:
+    """Ids as text, each picture as one tag."""
+    text: str = tokenizer.decode(ids)
+    while '<|image_pad|><|image_pad|>' in text:
+        text = text.replace('<|image_pad|><|image_pad|>', '<|image_pad|>')
+    return text.replace(IMAGE_IDS_TEXT, protocol.IMAGE_TAG)
+
+
+def chat_before(trajectory: dict[str, Any]) -> str:
+    """The chat up to the assistant's turn, from the words of the record."""
+    (user,) = (m['content'] for m in trajectory['messages'] if m['role'] == 'user')
+    turns = [('system', protocol.SYSTEM_PROMPT), ('user', user)]
+    return ''.join(f'<|im_start|>{role}\n{text}<|im_end|>\n' for role, text in turns) + '<|im_start|>assistant\n'
 
 
 def test_every_row_trains_on_exactly_the_ids_the_engine_sampled(grpo_run: GrpoRun, rows: list[TracedRow]) -> None:
@@ -43,11 +70,22 @@ def test_sampled_ids_decode_to_the_script(grpo_run: GrpoRun, tokenizer: Any) -> 
 def test_the_whole_turn_is_text_and_outputs_in_order(grpo_run: GrpoRun, rows: list[TracedRow], tokenizer: Any) -> None:
     for row in rows:
         trajectory = trajectory_of(row, grpo_run)
-        turn = tokenizer.decode(row.input_ids).rpartition('<|im_start|>assistant\n')[2]
-        while '<|image_pad|><|image_pad|>' in turn:
-            turn = turn.replace('<|image_pad|><|image_pad|>', '<|image_pad|>')
-        turn = turn.replace('<|vision_start|><|image_pad|><|vision_end|>', protocol.IMAGE_TAG)
+        turn = readable(row.input_ids, tokenizer).rpartition('<|im_start|>assistant\n')[2]
         assert turn.removesuffix('<|im_end|>') == trajectory['text']
+
+
+def test_the_engine_got_exactly_the_prompts_that_training_has(grpo_run: GrpoRun, rows: list[TracedRow]) -> None:
+    assert Counter(grpo_run.prompts) == Counter(prompt for row in rows for prompt in prompts_of(row))
+
+
+def test_decoded_prompts_tell_the_trajectory_so_far(grpo_run: GrpoRun, tokenizer: Any) -> None:
+    expected = Counter[str]()
+    for trajectory in grpo_run.trajectories:
+        outputs = trajectory['text'].split(protocol.SANDBOX_CLOSE)[:-1]
+        for n in range(len(outputs) + 1):
+            so_far = ''.join(output + protocol.SANDBOX_CLOSE for output in outputs[:n])
+            expected[chat_before(trajectory) + so_far] += 1
+    assert Counter(readable(prompt, tokenizer) for prompt in grpo_run.prompts) == expected
 
 
 def test_no_token_of_sandbox_output_is_trained(rows: list[TracedRow], tokenizer: Any) -> None:
@@ -76,14 +114,19 @@ def test_prompts_are_untrained(rows: list[TracedRow], tokenizer: Any) -> None:
         assert set(row.labels[:n_prompt]) == {-100}
 
 
-def test_the_returned_picture_is_the_crop(grpo_run: GrpoRun) -> None:
+def test_both_code_rounds_return_their_picture(grpo_run: GrpoRun) -> None:
     from PIL import Image
 
-    crops = [(t, turn['images'][0]) for t in grpo_run.trajectories for turn in t['turns'] if turn.get('images')]
-    assert len(crops) == 2
-    for trajectory, name in crops:
-        with Image.open(f'{trajectory["folder"]}/{name}') as image:
-            assert image.size == (140, 140) and image.convert('L').getextrema()[0] < 60
+    found = []
+    for trajectory in grpo_run.trajectories:
+        names = [name for turn in trajectory['turns'] for name in turn.get('images', ())]
+        sizes = []
+        for name in names:
+            with Image.open(f'{trajectory["folder"]}/{name}') as image:
+                assert image.convert('L').getextrema()[0] < 60
+                sizes.append(image.size)
+        found += [sizes] if sizes else []
+    assert found == [[(140, 140), (280, 280)]] * 2
 
 
 def test_each_way_out_has_its_reason(grpo_run: GrpoRun) -> None:
@@ -100,5 +143,25 @@ def test_rewards_follow_the_papers_formula(grpo_run: GrpoRun) -> None:
 
 def test_failing_code_is_data_and_not_a_failure_of_the_run(grpo_run: GrpoRun) -> None:
     outcomes = Counter(turn['outcome'] for t in grpo_run.trajectories for turn in t['turns'] if 'outcome' in turn)
-    assert outcomes == {'ok': 4, 'code_error': 2}
-    assert not any(t['quarantined'] for t in grpo_run.trajectories)
+    assert outcomes == {'ok': 6, 'code_error': 2}
+
+
+def test_the_verifier_finds_every_trajectory_and_every_row_sound(
+    grpo_run: GrpoRun, rows: list[TracedRow], tokenizer: Any
+) -> None:
+    assert [t.get('quarantine_reason', '') for t in grpo_run.trajectories if t['quarantined']] == []
+    rules = TokenRules.of(tokenizer, tokenizer.convert_tokens_to_ids('<|image_pad|>'))
+    for batch in grpo_run.batches:
+        ids = [token_id for row in batch for token_id in row.input_ids]
+        rules.check_row(ids, [label for row in batch for label in row.labels], batch[0].image_tokens)
+
+
+def test_a_vllm_engine_gives_a_log_prob_for_each_sampled_token_and_the_trainer_finds_them_right(
+    grpo_run: GrpoRun,
+) -> None:
+    if grpo_run.engine == 'transformers':
+        pytest.skip('the transformers engine is not asked for log-probs: it samples with the weights that are trained')
+    for trajectory in grpo_run.trajectories:
+        assert len(trajectory['sampled_logprobs']) == len(trajectory['sampled_ids'])
+    differences = logged(grpo_run.output_dir, 'rollout_correction/log_ppl_diff')
+    assert len(differences) == 2 and max(map(abs, differences)) < LOG_PPL_ROUNDING

@@ -28,11 +28,11 @@ SCRIPT = [
 
 @pytest.fixture(scope='module')
 def masked_run(tiny: Path, judge_address: str, tmp_path_factory: pytest.TempPathFactory) -> GrpoRun:
-    """Two steps with `THYME_TRAIN_CODE=mask` and a KL term."""
+    """A step with `THYME_TRAIN_CODE=mask` and a KL term."""
     folder = tmp_path_factory.mktemp('grpo-masked')
     script = folder / 'script.json'
     script.write_text(json.dumps(SCRIPT), encoding='utf-8')
-    flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out', callbacks='thyme_rewards', beta=0.01)
+    flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out', callbacks='thyme_rewards', beta=0.01, max_steps=1)
     env = run_environment(script, judge_address, folder / 'batches') | {'THYME_TRAIN_CODE': 'mask'}
     run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
     return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
@@ -42,9 +42,9 @@ def test_the_made_up_picture_leaves_one_end_token_and_the_others_are_trained(
     masked_run: GrpoRun, tokenizer: Any
 ) -> None:
     trained = [trained_ids(row) for batch in masked_run.batches for row in batch]
-    assert len(trained) == 8 and trained.count([tokenizer.eos_token_id]) == 2, 'host_patch masks those two'
+    assert len(trained) == 4 and trained.count([tokenizer.eos_token_id]) == 1, 'host_patch masks that one'
     reasons = [t['quarantine_reason'] for t in masked_run.trajectories if t['quarantined']]
-    assert len(reasons) == 2 and all('picture tokens' in reason for reason in reasons)
+    assert len(reasons) == 1 and all('picture tokens' in reason for reason in reasons)
 
 
 def test_what_is_trained_is_what_was_sampled_outside_code(masked_run: GrpoRun, tokenizer: Any) -> None:

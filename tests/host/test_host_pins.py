@@ -77,6 +77,13 @@ SIGNATURES = {
         'masks of the last generation (THYME_TRAIN_CODE)',
     ),
     'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
+    'swift.dataset.loader:DatasetLoader.load': (
+        'self, dataset_syntax, dataset_meta, *, use_hf',
+        'real paths in prepared sets (data.host)',
+    ),
+    'swift.dataset:AutoPreprocessor._get_preprocessor': ('self, dataset', 'real paths in prepared sets (data.host)'),
+    'swift.dataset:MessagesPreprocessor.preprocess': ('self, row', 'real paths in prepared sets (data.host)'),
+    'swift.dataset:register_dataset': ('dataset_meta, *, exist_ok', 'the loader of prepared sets'),
     'swift.utils.utils:_patch_get_type_hints': ('', "reading the host's flags in `thyme sft|rlhf|…`"),
     'swift.model:get_matched_model_meta': ('model_id_or_path', 'finding the template for a hub id'),
     'swift.cli.main:parse_yaml_args': ('argv', 'the YAML form of the recipes'),
@@ -86,6 +93,7 @@ REGISTRIES = {
     'swift.loss_scale:loss_scale_map': 'SFT masks',
     'swift.rollout:multi_turns': 'the scheduler',
     'swift.rewards:orms': 'rewards',
+    'swift.dataset:DATASET_MAPPING': 'the loader of prepared sets',
 }
 FIELDS = {
     'swift.infer_engine.protocol:RolloutInferRequest': {'messages', 'images', 'uuid', 'data_dict'},
@@ -97,6 +105,7 @@ FIELDS = {
         'rollout_infos',
         'rollout_logprobs',
     },
+    'swift.dataset:DatasetMeta': {'dataset_path', 'loader', 'preprocess_func'},
     'swift.template:TemplateMeta': {'template_type', 'template_cls', 'default_system', 'stop_words', 'suffix'},
     'swift.template.template_inputs:StdTemplateInputs': {'messages', 'system', 'images', 'extra_kwargs'},
 }

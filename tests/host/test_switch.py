@@ -16,7 +16,7 @@ from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.rollout import ThymeScheduler
 
-from .conftest import ENGINE_KWARGS, NEEDS_VLLM
+from .conftest import ENGINE_KWARGS, NEEDS_VLLM, VLLM, VllmBuild
 
 pytestmark = pytest.mark.host
 
@@ -33,14 +33,17 @@ SCRIPT = [
 
 def load(name: str, tiny: Path) -> Any:
     """An engine of the host with the scripted template."""
-    common = {'model_type': 'qwen2_5_vl', 'template_type': 'thyme_scripted'}
+    common: dict[str, Any] = {'model_type': 'qwen2_5_vl', 'template_type': 'thyme_scripted'}
     if name == 'transformers':
         import torch
         from swift.infer_engine import TransformersEngine
 
         return TransformersEngine(str(tiny), torch_dtype=torch.float32, **common)
+    import torch
     from swift.infer_engine import GRPOVllmEngine
 
+    if VLLM is VllmBuild.CPU:
+        common['torch_dtype'] = torch.float32
     return GRPOVllmEngine(
         str(tiny),
         use_async_engine=False,
@@ -71,7 +74,7 @@ def sampled(engine: Any, picture: Path, stop: list[str] | None) -> dict[str, Any
     return {**infos['thyme'], 'generations': infos['num_turns'], 'ids': output.response_token_ids}
 
 
-@pytest.mark.parametrize('engine', ['transformers', pytest.param('vllm', marks=NEEDS_VLLM)])
+@pytest.mark.parametrize('engine', ['transformers', pytest.param('vllm', marks=[NEEDS_VLLM, pytest.mark.vllm])])
 def test_a_second_request_and_a_processor_sample_the_same_tokens(
     tiny: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from swift_thyme.engines import Engine, Generation
+from swift_thyme.infer import Thinker
+from swift_thyme.sandbox import InputImage, Sandbox, Session
 
 SIZE = (
     '<think>How large is it? <code>\n```python\nfrom PIL import Image\nprint("size", Image.open(image_path).size)\n'
     '```\n</code>'
 )
 """Code whose output tells which picture the session has."""
+SHORT = '<code>1</code>'
+"""The least code there is, for what needs rounds and not what they do."""
 CROP = (
     '<think>I look closer. <code>\nfrom PIL import Image\nprocessed_path = "crop.png"\n'
     'Image.open(image_path).crop((0, 0, 112, 84)).save(processed_path)\nprint(processed_path)\n</code>'
@@ -46,11 +53,30 @@ print(processed_path)
 README_ANSWER = 'The characters are "S QT 911".</think>\n\n<answer> C. S QT 911 </answer>'
 
 
-class SharedEngine:
-    """The engine of the test run for users who close theirs; it must outlive them."""
+def lent(thinker: Thinker) -> Thinker:
+    """The thinker of the test run for a user who closes it: engine and sandbox stay open for the tests that follow."""
+    return Thinker(_LentEngine(thinker.engine), settings=thinker.settings, sandbox=_LentSandbox(thinker.sandbox))
 
-    def __init__(self, engine: Any) -> None:
-        self.name, self.generate = 'thyme-tiny', engine.generate
+
+class _LentEngine(Engine):
+    name = 'thyme-tiny'
+
+    def __init__(self, engine: Engine) -> None:
+        self._inner = engine
+
+    async def generate(self, *args: Any) -> Generation:
+        return await self._inner.generate(*args)
 
     async def aclose(self) -> None:
         """Left open."""
+
+
+class _LentSandbox(Sandbox):
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._inner = sandbox
+
+    async def open(self, images: Sequence[InputImage] = (), **options: Any) -> Session:
+        return await self._inner.open(images, **options)
+
+    async def aclose(self) -> None:
+        """Left open: to start another takes a second of processor time."""

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from swift_thyme.engines import Conversation, Generation
-from swift_thyme.errors import ConfigError, DataError, EngineError
+from swift_thyme.errors import ConfigError, DataError
 from swift_thyme.infer import Thinker
 from swift_thyme.infer.batch import read_rows, run_batch
 
+from ..evaluate.scripted import ScriptedEngine, asked_text
 from .scripts import ANSWER, SIZE
 
 
@@ -30,35 +30,28 @@ def rows(tmp_path: Path) -> Path:
     return path
 
 
-class Watched:
-    """The real engine, which fails for questions that hold a given word and remembers what it was asked."""
+class Watched(ScriptedEngine):
+    """Fails for questions that hold a given word, and remembers which it was asked."""
 
-    name = 'watched'
+    def __init__(self, *turns: str, bad: str = '\0') -> None:
+        super().__init__(lambda c: turns[len(c.rounds)], fail_on=lambda c: bad in asked_text(c))
 
-    def __init__(self, thinker: Thinker, bad: str = '\0') -> None:
-        self._engine, self._bad = thinker.engine, bad
-        self.asked: list[str] = []
-
-    async def generate(self, conversation: Conversation, sampling: Any, on_text: Any = None) -> Generation:
-        if not conversation.rounds:
-            self.asked.append(conversation.messages[-1].content)
-        if self._bad in conversation.messages[-1].content:
-            raise EngineError('out of order')
-        return await self._engine.generate(conversation, sampling, on_text)
+    @property
+    def questions(self) -> list[str]:
+        return [asked_text(conversation) for conversation, _ in self.asked if not conversation.rounds]
 
 
-def run(thinker: Thinker, engine: Any, rows: Path, out: Path) -> Any:
-    return asyncio.run(run_batch(Thinker(engine, sandbox=thinker.sandbox), list(read_rows(rows)), out, concurrency=3))
+def run(engine: Any, rows: Path, out: Path) -> Any:
+    return asyncio.run(run_batch(Thinker(engine), list(read_rows(rows)), out, concurrency=3))
 
 
 def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_records_are_in_the_order_of_the_questions(scripted: Any, rows: Path, tmp_path: Path) -> None:
-    thinker = scripted([SIZE, ANSWER])
+def test_records_are_in_the_order_of_the_questions(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / 'out' / 'records.jsonl'
-    tally = run(thinker, thinker.engine, rows, out)
+    tally = run(Watched(SIZE, ANSWER), rows, out)
     assert (tally.rows, tally.answered, tally.failed) == (6, 6, 0)
     got = records(out)
     assert [r['id'] for r in got] == [f'q{i}' for i in range(6)]
@@ -66,37 +59,34 @@ def test_records_are_in_the_order_of_the_questions(scripted: Any, rows: Path, tm
     assert [r['row']['mine'] for r in got] == list(range(6))
 
 
-def test_a_killed_run_goes_on_where_it_was(scripted: Any, rows: Path, tmp_path: Path) -> None:
-    thinker = scripted([ANSWER])
+def test_a_killed_run_goes_on_where_it_was(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / 'records.jsonl'
-    run(thinker, thinker.engine, rows, out)
+    run(Watched(ANSWER), rows, out)
     lines = out.read_bytes().splitlines(keepends=True)
     out.write_bytes(lines[3] + lines[1] + lines[4][:50])
-    engine = Watched(thinker)
-    assert run(thinker, engine, rows, out).kept == 2
-    assert len(engine.asked) == 4 and [r['id'] for r in records(out)] == [f'q{i}' for i in range(6)]
+    engine = Watched(ANSWER)
+    assert run(engine, rows, out).kept == 2
+    assert len(engine.questions) == 4 and [r['id'] for r in records(out)] == [f'q{i}' for i in range(6)]
 
 
-def test_only_failures_of_the_machinery_are_asked_again(scripted: Any, rows: Path, tmp_path: Path) -> None:
-    thinker = scripted(['Only words.'])
+def test_only_failures_of_the_machinery_are_asked_again(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / 'records.jsonl'
-    first = run(thinker, Watched(thinker, 'Question 2'), rows, out)
+    first = run(Watched('Only words.', bad='Question 2'), rows, out)
     assert (first.failed, first.unanswered, first.complete) == (1, 5, False)
-    assert records(out)[2]['error'] == 'out of order'
-    engine = Watched(thinker)
-    second = run(thinker, engine, rows, out)
+    assert 'the engine broke' in records(out)[2]['error']
+    engine = Watched('Only words.')
+    second = run(engine, rows, out)
     assert (second.kept, second.complete) == (5, True)
-    assert len(engine.asked) == 1 and 'Question 2' in engine.asked[0]
+    assert len(engine.questions) == 1 and 'Question 2' in engine.questions[0]
 
 
-def test_an_output_of_other_questions_is_not_touched(scripted: Any, rows: Path, tmp_path: Path) -> None:
-    thinker = scripted([ANSWER])
+def test_an_output_of_other_questions_is_not_touched(rows: Path, tmp_path: Path) -> None:
     out = tmp_path / 'records.jsonl'
-    run(thinker, thinker.engine, rows, out)
+    run(Watched(ANSWER), rows, out)
     before = out.read_bytes()
     rows.write_text(rows.read_text().replace('Question 2', 'Another'))
     with pytest.raises(ConfigError, match='another question'):
-        run(thinker, thinker.engine, rows, out)
+        run(Watched(ANSWER), rows, out)
     assert out.read_bytes() == before
 
 

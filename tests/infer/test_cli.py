@@ -9,17 +9,15 @@ from typing import Any
 import pytest
 
 from swift_thyme.cli import main
-from swift_thyme.infer import Thinker
 from swift_thyme.infer.terminal import Painter
 
-from .scripts import ANSWER, CROP, SIZE, SharedEngine
+from .scripts import ANSWER, CROP, SIZE, lent
 
 
 @pytest.fixture
 def loaded(thinker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`thyme infer` finds the scripted model loaded already."""
-    shared = Thinker(SharedEngine(thinker.engine), sandbox=thinker.sandbox)
-    monkeypatch.setattr('swift_thyme.infer.cli.thinker_from', lambda args: shared)
+    monkeypatch.setattr('swift_thyme.infer.cli.thinker_from', lambda args: lent(thinker))
 
 
 def test_text_code_and_results_are_shown_without_colours(

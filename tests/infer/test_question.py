@@ -15,7 +15,7 @@ from swift_thyme.infer import Question
 def test_words_get_the_paper_s_form_with_path_and_size(picture: Path) -> None:
     system, user = Question('Which?', (picture,)).conversation().messages
     assert system == Message('system', protocol.SYSTEM_PROMPT)
-    assert user.content == protocol.render_user_prompt('Which?', [protocol.PromptImage(str(picture), 224, 168)])
+    assert user.content == protocol.render_user_prompt('Which?', [protocol.PromptImage('images/1.jpg', 224, 168)])
 
 
 def test_pictures_before_the_words_stand_as_in_training(picture: Path) -> None:
@@ -39,10 +39,23 @@ def test_an_own_system_message_is_added_and_one_of_the_protocol_replaces() -> No
     assert plain.startswith(protocol.SYSTEM_PROMPT_PLAIN)
 
 
-def test_bytes_are_named_by_what_they_are(picture: Path) -> None:
-    content = picture.read_bytes()
-    names = [Question('x', (content,)).sandbox_images()[0].prompt_path for _ in range(2)]
-    assert names[0] == names[1] and str(names[0]).startswith('images/') and str(names[0]).endswith('.jpg')
+def test_the_prompt_does_not_tell_how_a_picture_came_or_where_it_lies(picture: Path, tmp_path: Path) -> None:
+    moved = tmp_path / 'the answer is B.jpeg'
+    moved.write_bytes(picture.read_bytes())
+    ways: list[Path | bytes] = [picture, moved, picture.read_bytes()]
+    assert len({Question('Which?', (way,)).conversation().messages for way in ways}) == 1
+
+
+def test_pictures_are_numbered_over_the_whole_conversation(picture: Path) -> None:
+    before = (Message('user', '<image>Which?'), Message('assistant', 'A'))
+    question = Question('And here?', (picture, picture), before)
+    assert [image.prompt_path for image in question.sandbox_images()] == ['images/1.jpg', 'images/2.jpg']
+    assert protocol.prompt_image_paths(question.conversation().messages[-1].content) == ('images/2.jpg',)
+
+
+def test_a_name_can_be_given_for_some_pictures(picture: Path) -> None:
+    question = Question('x', (picture, picture), prompt_paths=('a/b.png', None))
+    assert [image.prompt_path for image in question.sandbox_images()] == ['a/b.png', 'images/2.jpg']
 
 
 def test_places_and_pictures_must_agree(picture: Path) -> None:

@@ -25,7 +25,7 @@ from swift_thyme.infer import (
 )
 from swift_thyme.types import SandboxResult, SegmentKind, StopReason
 
-from .scripts import ANSWER, CROP, README_ANSWER, README_CODE, SIZE, SLEEP
+from .scripts import ANSWER, CROP, README_ANSWER, README_CODE, SHORT, SIZE, SLEEP
 
 
 def picture_of(folder: Path, width: int, height: int) -> Path:
@@ -124,7 +124,7 @@ def test_an_intervention_is_what_the_model_reads(scripted: Any, picture: Path, t
 
 def test_concurrent_questions_keep_their_pictures_apart(scripted: Any, tmp_path: Path) -> None:
     thinker = scripted([SIZE, ANSWER])
-    sizes = [(200 + 8 * i, 160) for i in range(12)]
+    sizes = [(200 + 8 * i, 160) for i in range(6)]
     pictures = [picture_of(tmp_path, *size) for size in sizes]
 
     async def ask_all() -> list[Any]:
@@ -197,7 +197,7 @@ def test_an_answer_is_not_asked_for_again(scripted: Any, picture: Path) -> None:
 
 
 def test_rounds_are_bounded(scripted: Any, picture: Path) -> None:
-    thinker = with_settings(scripted([SIZE] * 9), agent=AgentSettings(max_rounds=3))
+    thinker = with_settings(scripted([SHORT] * 9), agent=AgentSettings(max_rounds=3))
     reply = thinker.ask('Which?', [picture])
     assert (reply.stop_reason, len(reply.turns)) == (StopReason.ROUND_LIMIT, 3)
 

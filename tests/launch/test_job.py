@@ -72,6 +72,19 @@ def test_o3_fills_in_plugin_template_scheduler_and_turns_for_grpo(job: Make) -> 
     )
 
 
+def test_generating_ahead_leaves_the_scheduler_to_the_server(job: Make) -> None:
+    words = ['--O3', 'true', '--rlhf_type', 'grpo', '--use_vllm', 'true', '--vllm_mode', 'server']
+    made = job(*words, '--vllm_server_host', '127.0.0.1', '--async_generate', 'true', method=Method.RLHF)
+    assert 'multi_turn_scheduler' not in made.flags and made.flags['vllm_server_pass_dataset'] == ('true',)
+    assert any('async_generate' in note for note in made.notes)
+    check(Method.RLHF, made.flags)
+
+
+def test_generating_ahead_without_a_server_is_refused(job: Make) -> None:
+    with pytest.raises(ConfigError, match='--vllm_mode server'):
+        job('--O3', 'true', '--async_generate', 'true', '--vllm_mode', 'colocate', method=Method.RLHF)
+
+
 @pytest.mark.parametrize(('stage', 'mask'), [('1', 'thyme_last_round'), ('2', 'thyme')])
 def test_each_stage_of_sft_has_the_mask_of_the_paper(job: Make, stage: str, mask: str) -> None:
     assert job('--O3', 'true', '--stage', stage, '--dry-run').flags['loss_scale'] == (mask,)

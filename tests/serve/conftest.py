@@ -6,6 +6,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from swift_thyme.infer import Thinker
 from swift_thyme.serve.app import make_app
 from swift_thyme.serve.settings import ServeSettings
 
-from ..infer.scripts import SharedEngine
+from ..infer.scripts import lent
 
 
 @dataclass
@@ -46,30 +47,38 @@ class Running:
         return httpx.post(f'{self.url}/v1/chat/completions', json=body, timeout=60, **options)
 
 
-@pytest.fixture
-def serve(thinker: Thinker) -> Iterator[Callable[..., Running]]:
-    """A function that starts a server with the given settings; all stop with the test."""
-    threads: list[tuple[uvicorn.Server, threading.Thread]] = []
-
-    def start(**settings: Any) -> Running:
-        bounded = Thinker(SharedEngine(thinker.engine), settings=thinker.settings, sandbox=thinker.sandbox)
-        app = make_app(bounded, ServeSettings(**settings))
-        config = uvicorn.Config(app, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        threads.append((server, thread))
-        return Running(f'http://127.0.0.1:{port}', app, server)
-
-    yield start
-    for server, thread in threads:
+@contextmanager
+def listening(thinker: Thinker, **settings: Any) -> Iterator[Running]:
+    """A server with the given settings for as long as the block; it closes the thinker."""
+    app = make_app(thinker, ServeSettings(**settings))
+    config = uvicorn.Config(app, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Running(f'http://127.0.0.1:{port}', app, server)
+    finally:
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
+
+
+@pytest.fixture(scope='package')
+def server(thinker: Thinker) -> Iterator[Running]:
+    """One server with the default settings, for all tests that neither change nor count anything of it."""
+    with listening(lent(thinker)) as found:
+        yield found
+
+
+@pytest.fixture
+def serve(thinker: Thinker) -> Iterator[Callable[..., Running]]:
+    """A function that starts a server of the test's own; all stop with the test."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(listening(lent(thinker), **settings))
 
 
 def data_url(picture: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
-from ..infer.scripts import ANSWER, CROP, SIZE
+from ..infer.scripts import ANSWER, CROP, SHORT, SIZE
 from .conftest import Running, question
 
 TURN = f'{SIZE}<sandbox_output>size (224, 168)\n</sandbox_output>{ANSWER}'
@@ -24,9 +24,9 @@ def stream(running: Running, body: dict[str, Any]) -> list[str]:
         return [line for line in reply.iter_lines() if line]
 
 
-def test_content_is_the_bare_answer_and_the_trajectory_is_beside_it(serve: Any, scripted: Any, picture: Path) -> None:
+def test_content_is_the_bare_answer_and_the_trajectory_is_beside_it(server: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
-    reply = serve().post(question(picture)).json()
+    reply = server.post(question(picture)).json()
     message = reply['choices'][0]['message']
     assert message['content'] == 'B'
     assert message['reasoning_content'] == message['reasoning'] == TURN
@@ -48,9 +48,9 @@ def test_content_is_the_bare_answer_and_the_trajectory_is_beside_it(serve: Any, 
     assert usage['prompt_tokens_details']['image_tokens'] > 0
 
 
-def test_the_openai_client_reads_both_forms(serve: Any, scripted: Any, picture: Path) -> None:
+def test_the_openai_client_reads_both_forms(server: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
-    client = OpenAI(base_url=f'{serve().url}/v1', api_key='none')
+    client = OpenAI(base_url=f'{server.url}/v1', api_key='none')
     model = client.models.list().data[0].id
     messages: Any = question(picture)['messages']
     whole = client.chat.completions.create(model=model, messages=messages)
@@ -69,9 +69,9 @@ def test_the_openai_client_reads_both_forms(serve: Any, scripted: Any, picture: 
     assert usage is not None and whole.usage is not None and usage.total_tokens == whole.usage.total_tokens
 
 
-def test_a_stream_has_data_lines_only_and_always_content(serve: Any, scripted: Any, picture: Path) -> None:
+def test_a_stream_has_data_lines_only_and_always_content(server: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
-    lines = stream(serve(), question(picture))
+    lines = stream(server, question(picture))
     assert all(line.startswith('data: ') for line in lines) and lines[-1] == 'data: [DONE]'
     chunks = [json.loads(line[6:]) for line in lines[:-1]]
     assert all(isinstance(chunk['choices'][0]['delta']['content'], str) for chunk in chunks)
@@ -80,13 +80,13 @@ def test_a_stream_has_data_lines_only_and_always_content(serve: Any, scripted: A
     assert len(chunks) > 20
 
 
-def test_the_client_of_swift_app_talks_to_the_server(serve: Any, scripted: Any, picture: Path) -> None:
+def test_the_client_of_swift_app_talks_to_the_server(server: Any, scripted: Any, picture: Path) -> None:
     import asyncio
 
     from swift.infer_engine import InferClient, InferRequest, RequestConfig
 
     scripted([SIZE, ANSWER])
-    client = InferClient(base_url=f'{serve().url}/v1')
+    client = InferClient(base_url=f'{server.url}/v1')
     content = [{'type': 'image', 'image': str(picture)}, {'type': 'text', 'text': 'Which?'}]
     request = InferRequest(messages=[{'role': 'user', 'content': content}])
 
@@ -102,52 +102,52 @@ def test_the_client_of_swift_app_talks_to_the_server(serve: Any, scripted: Any, 
     assert client.infer([beside], RequestConfig(max_tokens=512))[0].choices[0].message.content == 'B'
 
 
-def test_text_alone_and_several_pictures_are_answered(serve: Any, scripted: Any, picture: Path, tmp_path: Path) -> None:
+def test_text_alone_and_several_pictures_are_answered(
+    server: Any, scripted: Any, picture: Path, tmp_path: Path
+) -> None:
     second = tmp_path / 'second.png'
     Image.new('RGB', (96, 64)).save(second)
     code = '<code>\nfrom PIL import Image\nprint([Image.open(p).size for p in image_paths])\n</code>'
     scripted([code, ANSWER])
-    running = serve()
-    both = running.post(question(picture, second)).json()['choices'][0]['message']
+    both = server.post(question(picture, second)).json()['choices'][0]['message']
     assert '[(224, 168), (96, 64)]' in both['reasoning']
-    none = running.post({'messages': [{'role': 'user', 'content': '2 + 2?'}]}).json()['choices'][0]['message']
+    none = server.post({'messages': [{'role': 'user', 'content': '2 + 2?'}]}).json()['choices'][0]['message']
     assert none['content'] == 'B' and '[]' in none['reasoning']
 
 
-def test_history_keeps_its_pictures(serve: Any, scripted: Any, picture: Path) -> None:
+def test_history_keeps_its_pictures(server: Any, scripted: Any, picture: Path) -> None:
     scripted(['<code>print(len(image_paths))</code>', ANSWER])
     first = question(picture)['messages'][0]
     messages = [first, {'role': 'assistant', 'content': 'A'}, {'role': 'user', 'content': 'Sure?'}]
-    reply = serve().post({'messages': messages}).json()
+    reply = server.post({'messages': messages}).json()
     assert '<sandbox_output>1' in reply['choices'][0]['message']['reasoning']
 
 
-def test_small_max_tokens_and_unknown_fields_do_no_harm(serve: Any, scripted: Any, picture: Path) -> None:
+def test_small_max_tokens_and_unknown_fields_do_no_harm(server: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
     body = question(picture, max_tokens=16, user='x', logit_bias={}, response_format={'type': 'text'}, until=['\n'])
-    assert serve().post(body).json()['choices'][0]['message']['content'] == 'B'
+    assert server.post(body).json()['choices'][0]['message']['content'] == 'B'
 
 
 @pytest.mark.parametrize('stop', ['\n', ['\n', ' or']])
-def test_stop_cuts_the_answer_and_not_the_reasoning(serve: Any, scripted: Any, picture: Path, stop: Any) -> None:
+def test_stop_cuts_the_answer_and_not_the_reasoning(server: Any, scripted: Any, picture: Path, stop: Any) -> None:
     scripted([SIZE, 'Lines.\n\n</think><answer>B\nbecause</answer>'])
-    message = serve().post(question(picture, stop=stop)).json()['choices'][0]['message']
+    message = server.post(question(picture, stop=stop)).json()['choices'][0]['message']
     assert message['content'] == 'B' and message['reasoning'].endswith('because</answer>')
 
 
-def test_plain_words_count_as_the_answer_only_when_the_turn_ended(serve: Any, scripted: Any, picture: Path) -> None:
-    running = serve()
+def test_plain_words_count_as_the_answer_only_when_the_turn_ended(server: Any, scripted: Any, picture: Path) -> None:
     scripted(['<think>Hm.</think>\nIt is C.'])
-    assert running.post(question(picture)).json()['choices'][0]['message']['content'] == 'It is C.'
-    scripted([SIZE] * 9)
-    reply = running.post(question(picture)).json()
+    assert server.post(question(picture)).json()['choices'][0]['message']['content'] == 'It is C.'
+    scripted([SHORT] * 9)
+    reply = server.post(question(picture)).json()
     assert (reply['choices'][0]['message']['content'], reply['choices'][0]['finish_reason']) == ('', 'length')
     assert reply['thyme']['stop_reason'] == 'round_limit' and not reply['thyme']['answered']
 
 
-def test_tools_can_be_switched_off_by_a_request(serve: Any, scripted: Any, picture: Path) -> None:
+def test_tools_can_be_switched_off_by_a_request(server: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
-    reply = serve().post(question(picture, thyme={'tools': False})).json()
+    reply = server.post(question(picture, thyme={'tools': False})).json()
     assert reply['thyme']['tools'] is False and reply['thyme']['code_ok'] == 0
 
 
@@ -163,10 +163,10 @@ def test_ids_are_in_the_headers_and_trajectories_in_the_folder(
     assert Path(record['turns'][0]['images'][0]).is_file()
 
 
-def test_words_cannot_pose_as_pictures_or_special_tokens(serve: Any, scripted: Any, picture: Path) -> None:
+def test_words_cannot_pose_as_pictures_or_special_tokens(server: Any, scripted: Any, picture: Path) -> None:
     scripted([ANSWER])
     body = question(picture, text='<image><|im_end|><|image_pad|> what does <code> do?')
-    assert serve().post(body).json()['choices'][0]['message']['content'] == 'B'
+    assert server.post(body).json()['choices'][0]['message']['content'] == 'B'
 
 
 @pytest.mark.parametrize(
@@ -189,20 +189,19 @@ def test_words_cannot_pose_as_pictures_or_special_tokens(serve: Any, scripted: A
     ],
 )
 def test_malformed_requests_get_an_error_in_openai_form(
-    serve: Any, scripted: Any, body: Any, status: int, what: str
+    server: Any, scripted: Any, body: Any, status: int, what: str
 ) -> None:
     scripted([ANSWER])
-    running = serve()
     content = body if isinstance(body, str) else json.dumps(body)
     for path, sent in (('', content), ('stream', content.replace('{"messages"', '{"stream": true, "messages"', 1))):
-        reply = httpx.post(f'{running.url}/v1/chat/completions', content=sent, timeout=60)
+        reply = httpx.post(f'{server.url}/v1/chat/completions', content=sent, timeout=60)
         assert reply.status_code == status, path
         error = reply.json()['error']
         assert what in error['message'] and set(error) == {'message', 'type', 'param', 'code'}
 
 
-def test_other_paths_and_methods_get_an_error_in_openai_form(serve: Any) -> None:
-    url = serve().url
+def test_other_paths_and_methods_get_an_error_in_openai_form(server: Any) -> None:
+    url = server.url
     for method, path, status in (('GET', '/v1/nothing', 404), ('GET', '/v1/chat/completions', 405)):
         reply = httpx.request(method, url + path)
         assert (reply.status_code, reply.json()['error']['type']) == (

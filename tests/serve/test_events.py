@@ -21,18 +21,18 @@ from .conftest import question
 from .test_chat import stream
 
 
-def test_a_stream_carries_the_sandboxs_pictures_when_asked_to(serve: Any, scripted: Any, picture: Path) -> None:
+def test_a_stream_carries_the_sandboxs_pictures_when_asked_to(server: Any, scripted: Any, picture: Path) -> None:
     scripted([CROP, ANSWER])
-    lines = stream(serve(), question(picture, thyme={'events': True}))
+    lines = stream(server, question(picture, thyme={'events': True}))
     chunks = [json.loads(line.removeprefix('data: ')) for line in lines if line != 'data: [DONE]']
     (event,) = [chunk['thyme_event'] for chunk in chunks if 'thyme_event' in chunk]
     assert event['outcome'] == 'ok'
     assert event['images'][0].startswith('data:image/png;base64,')
 
 
-def test_a_stream_carries_none_unasked(serve: Any, scripted: Any, picture: Path) -> None:
+def test_a_stream_carries_none_unasked(server: Any, scripted: Any, picture: Path) -> None:
     scripted([CROP, ANSWER])
-    assert not any('thyme_event' in line for line in stream(serve(), question(picture)))
+    assert not any('thyme_event' in line for line in stream(server, question(picture)))
 
 
 def ask(url: str, picture: Path, folder: Path) -> tuple[list[Any], str]:
@@ -43,10 +43,10 @@ def ask(url: str, picture: Path, folder: Path) -> tuple[list[Any], str]:
 
 
 def test_the_demo_sees_the_same_events_through_a_server(
-    serve: Any, scripted: Any, picture: Path, tmp_path: Path
+    server: Any, scripted: Any, picture: Path, tmp_path: Path
 ) -> None:
     scripted([CROP, SIZE, ANSWER])
-    events, error = ask(serve().url, picture, tmp_path / 'pictures')
+    events, error = ask(server.url, picture, tmp_path / 'pictures')
     assert error == ''
     replies = [e.result for e in events if isinstance(e, SandboxReplied)]
     assert [r.outcome for r in replies] == [Outcome.OK, Outcome.OK]
@@ -60,11 +60,11 @@ def test_the_demo_sees_the_same_events_through_a_server(
 
 
 def test_the_demos_transcript_of_a_server_has_the_crop(
-    serve: Any, scripted: Any, picture: Path, tmp_path: Path
+    server: Any, scripted: Any, picture: Path, tmp_path: Path
 ) -> None:
     scripted([CROP, ANSWER])
     transcript = Transcript('Which letter?', [picture])
-    for event in ask(serve().url, picture, tmp_path)[0]:
+    for event in ask(server.url, picture, tmp_path)[0]:
         transcript.feed(event)
     paths = [m['content']['path'] for m in transcript.messages() if isinstance(m['content'], dict)]
     assert len(paths) == 2

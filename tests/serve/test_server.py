@@ -11,8 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ..infer.scripts import ANSWER, SIZE, SLEEP
-from .conftest import Running, question
+from swift_thyme.engines import Generation
+from swift_thyme.infer import Thinker
+
+from ..evaluate.scripted import ScriptedEngine
+from ..infer.scripts import ANSWER, SIZE, SLEEP, lent
+from .conftest import Running, listening, question
 
 
 def wait_for(condition: Any, timeout_s: float = 15.0) -> None:
@@ -61,42 +65,72 @@ def test_a_client_that_leaves_frees_its_session(serve: Any, scripted: Any, pictu
     assert 'thyme_requests_total{status="499"} 1.0' in httpx.get(f'{running.url}/metrics').text
 
 
-def test_a_full_house_says_when_to_come_back(serve: Any, scripted: Any, picture: Path) -> None:
-    scripted([SLEEP.replace('5', '2'), ANSWER])
-    running = serve(running=1, waiting=1)
-    admission = running.app.state.house.admission
-    first = in_background(running, question(picture))
-    wait_for(lambda: admission.running == 1)
-    second = in_background(running, question(picture))
-    wait_for(lambda: admission.admitted == 2)
-    third = running.post(question(picture))
-    assert third.status_code == 429 and int(third.headers['retry-after']) >= 1
-    for thread, replies in (first, second):
-        thread.join()
-        assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+class Held(ScriptedEngine):
+    """Answers when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda conversation: ANSWER)
+        self.let_go = threading.Event()
+
+    async def generate(self, *args: Any) -> Generation:
+        await asyncio.to_thread(self.let_go.wait, 15)
+        return await super().generate(*args)
 
 
-def test_sessions_are_bounded_below_the_requests_that_run(serve: Any, scripted: Any, picture: Path) -> None:
-    scripted([SIZE, ANSWER])
-    running = serve(sessions=2)
+def test_a_full_house_says_when_to_come_back() -> None:
+    engine = Held()
+    with listening(lent(Thinker(engine)), running=1, waiting=1) as running:  # type: ignore[arg-type]
+        admission = running.app.state.house.admission
+        first = in_background(running, question())
+        wait_for(lambda: admission.running == 1)
+        second = in_background(running, question())
+        wait_for(lambda: admission.admitted == 2)
+        third = running.post(question())
+        assert third.status_code == 429 and int(third.headers['retry-after']) >= 1
+        engine.let_go.set()
+        for thread, replies in (first, second):
+            thread.join()
+            assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+
+
+def test_sessions_are_bounded_below_the_requests_that_run(thinker: Thinker, picture: Path) -> None:
+    engine = ScriptedEngine(lambda conversation: ANSWER if conversation.rounds else SIZE)
     most = 0
-    threads = [in_background(running, question(picture)) for _ in range(8)]
-    while any(thread.is_alive() for thread, _ in threads):
-        most = max(most, running.sessions)
-        time.sleep(0.005)
-    assert [replies[0].status_code for _, replies in threads] == [200] * 8
-    assert most <= 2
-    running.wait_until_idle()
+    with listening(lent(Thinker(engine, sandbox=thinker.sandbox)), sessions=2) as running:  # type: ignore[arg-type]
+        threads = [in_background(running, question(picture)) for _ in range(8)]
+        while any(thread.is_alive() for thread, _ in threads):
+            most = max(most, running.sessions)
+            time.sleep(0.005)
+        assert [replies[0].status_code for _, replies in threads] == [200] * 8
+        assert 1 <= most <= 2
+        running.wait_until_idle()
 
 
-def test_requests_under_way_are_finished_when_the_server_stops(serve: Any, scripted: Any, picture: Path) -> None:
-    scripted([SLEEP.replace('5', '1'), ANSWER])
-    running = serve()
-    thread, replies = in_background(running, question(picture))
-    wait_for(lambda: running.sessions == 1)
-    running.server.should_exit = True
-    thread.join()
+def test_requests_under_way_are_finished_when_the_server_stops() -> None:
+    engine = Held()
+    with listening(lent(Thinker(engine))) as running:  # type: ignore[arg-type]
+        thread, replies = in_background(running, question())
+        wait_for(lambda: running.app.state.house.admission.running == 1)
+        running.server.should_exit = True
+        wait_for(lambda: not running.server.servers[0].is_serving())
+        engine.let_go.set()
+        thread.join()
     assert replies[0].json()['choices'][0]['message']['content'] == 'B'
+
+
+def test_engine_and_sandbox_are_closed_with_the_server() -> None:
+    closed = []
+
+    class Closable:
+        name = 'm'
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    engine, sandbox = Closable(), Closable()
+    with listening(Thinker(engine, sandbox=sandbox)):  # type: ignore[arg-type]
+        assert closed == []
+    assert closed == [engine, sandbox]
 
 
 def test_health_and_metrics_tell_what_happened(serve: Any, scripted: Any, picture: Path) -> None:

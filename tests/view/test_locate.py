@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from swift_thyme.view.boxes import BoxReader
 from swift_thyme.view.locate import How, locate, pixels
 
 from .make import draw_picture
@@ -25,47 +22,6 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Image.Image:
 
 def near(box: tuple[int, ...], by_px: int = 6) -> bool:
     return all(abs(a - b) <= by_px for a, b in zip(box, BOX, strict=True))
-
-
-@pytest.mark.parametrize(
-    'code',
-    [
-        'crop = image[205:325, 310:470]',
-        'img.crop((310, 205, 470, 325)).save(p)',
-        'x1, y1, x2, y2 = 310, 205, 470, 325\ncrop = image[y1:y2, x1:x2]',
-        'box = (310, 205, 470, 325)\nimg.crop(box)',
-        'b = [310, 205, 470, 325]\ncrop = image[b[1]:b[3], b[0]:b[2]]',
-        'cx, cy = 390, 265\nimg.crop((cx - 80, cy - 60, cx + 80, cy + 60))',
-        'w, h = img.size\nimg.crop((int(w * 0.31), 205, w - 530, h - 475))',
-        'h, w = image.shape[:2]\ncrop = image[205:min(325, h), 310:max(0, w - 530)]',
-        'h = image.shape[0]\ncrop = image[205:h - 475, 310:470].copy()',
-    ],
-)
-def test_boxes_are_read_from_the_ways_code_states_them(code: str) -> None:
-    assert BoxReader(1000, 800).read(code) == [BOX]
-
-
-def test_names_of_an_earlier_snippet_are_known_in_the_next() -> None:
-    reader = BoxReader(1000, 800)
-    assert reader.read('box = (310, 205, 470, 325)') == []
-    assert reader.read('img.crop(box)') == [BOX]
-
-
-@pytest.mark.parametrize(
-    'code',
-    ['image[a:b, c:d]', 'img.crop(find())', 'x = (', 'img.crop((5, 5, 5, 9))', 'image[1e99:2, 3:4]', 'image[0:9]'],
-)
-def test_what_cannot_be_worked_out_gives_no_box(code: str) -> None:
-    assert BoxReader(1000, 800).read(code) == []
-
-
-@given(st.text(max_size=300))
-def test_reading_never_fails(code: str) -> None:
-    BoxReader(100, 100).read(code)
-
-
-def test_a_box_over_the_edge_ends_at_it() -> None:
-    assert BoxReader(100, 80).read('img.crop((-5, -5, 500, 500))') == [(0, 0, 100, 80)]
 
 
 def test_a_stated_box_is_believed_when_the_picture_agrees(picture: Image.Image) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from ... import protocol
+from ...regions import Box, RegionReader
 from ...types import SandboxResult
-from ...view.boxes import Box, BoxReader
 from ...view.locate import How, Pixels, locate, pixels
 from .transcript import Transcript
 
@@ -20,7 +20,7 @@ class Looked:
 
     picture: Path
     _whole: Pixels | None = None
-    _reader: BoxReader | None = None
+    _reader: RegionReader | None = None
     _done: int = 0
     boxes: list[tuple[Box, str]] = field(default_factory=list)
     """Box in pixels, and a label."""
@@ -39,8 +39,8 @@ class Looked:
         if self._whole is None or self._reader is None:
             with Image.open(self.picture) as image:
                 self._whole = pixels(image.convert('RGB'))
-            self._reader = BoxReader(self._whole.width_px, self._whole.height_px)
-        stated = self._reader.read(code)
+            self._reader = RegionReader(self._whole.width_px, self._whole.height_px)
+        stated = self._reader.boxes(code)
         for image in result.images:
             with Image.open(image.path) as crop:
                 place = locate(self._whole, pixels(crop.convert('RGB')), stated)

@@ -15,7 +15,7 @@ import httpx
 
 from ... import protocol
 from ...errors import ConfigError, EngineError
-from ...infer import CodeStarted, Event, Question, SandboxReplied, Stopped, TextDelta, Thinker, prompt_image
+from ...infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta, Thinker, prompt_image
 from ...infer.events import TextSplitter
 from ...types import Outcome, SandboxImage, SandboxResult, StopReason
 
@@ -64,14 +64,8 @@ class Local:
         return self.thinker.engine.name
 
     async def answer(self, question: str, images: Sequence[Path], on_event: OnEvent, folder: Path) -> str:
-        """See `Source`. The prompt names a picture `images/NAME`, not by its place on this machine."""
-        names = tuple(f'images/{image.name}' for image in images)
-        reply = await self.thinker.answer(
-            Question(question, tuple(images), prompt_paths=names),
-            on_event=on_event,
-            output_dir=folder,
-            tools=self.tools,
-        )
+        """See `Source`."""
+        reply = await self.thinker.answer(question, images, on_event=on_event, output_dir=folder, tools=self.tools)
         return reply.error
 
 

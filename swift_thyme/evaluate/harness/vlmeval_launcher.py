@@ -4,6 +4,7 @@
 
 VLMEvalKit is not changed: `register_adapter` and `supported_VLM` are where it takes models from outside. With
 `--thyme-model` the model answers in this process, one process a GPU under torchrun; without, it is asked over HTTP.
+On a machine without GPUs torchrun's processes meet through Gloo, because NCCL, which VLMEvalKit names, refuses there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from vlmeval import run as harness
 from vlmeval.api.adapters import ModelAdapter, register_adapter
 from vlmeval.config import supported_VLM
@@ -70,6 +72,16 @@ class ThymeVLM(BaseModel):  # type: ignore[misc]
         return letter_of(text, reply.answer or '') or NO_ANSWER
 
 
+def meet_without_gpus() -> None:
+    """Replaces the back end that VLMEvalKit names when it joins its processes."""
+    join = torch.distributed.init_process_group
+
+    def init_process_group(backend: str = '', **options: Any) -> None:
+        join(backend='gloo', **options)
+
+    torch.distributed.init_process_group = init_process_group  # type: ignore[assignment]
+
+
 def main() -> None:
     """Hands over to VLMEvalKit."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -78,6 +90,8 @@ def main() -> None:
     if own.thyme_model is not None:
         name = rest[rest.index('--model') + 1]
         supported_VLM[name] = partial(ThymeVLM, own.thyme_model)
+        if not torch.cuda.is_available():
+            meet_without_gpus()
     sys.argv = [sys.argv[0], *rest]
     harness.main()
     if harness.RANK == 0:

@@ -25,11 +25,12 @@ from .endpoints import Endpoint, Endpoints, Outage
 from .replies import read_verdict
 from .transport import EndpointFault, QuestionRefused, SchemaRefused, Transport
 
-HEDGE_FACTOR = 4.0
+HEDGE_FACTOR = 3.0
 """A request that takes this many times the usual latency is sent to a second address as well."""
 HEDGE_FLOOR_S = 0.1
-FIRST_LOOK_S = 0.25
-"""When a request is looked at first, and again while the usual latency is not known yet."""
+"""How often a request is looked at, at most, and the shortest time after which it is sent twice."""
+FIRST_PATIENCE_S = 10.0
+"""When a request is sent to a second address while the usual latency is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class JudgeClient:
         """
         started = time.monotonic()
         tasks: dict[asyncio.Future[Any], Endpoint] = {asyncio.ensure_future(self._measured(endpoint, send)): endpoint}
-        look_at = self._patience_s() or FIRST_LOOK_S if len(self.endpoints.all) > 1 else float('inf')
+        look_at = HEDGE_FLOOR_S if len(self.endpoints.all) > 1 else float('inf')
         try:
             while True:
                 waited = time.monotonic() - started
@@ -208,26 +209,24 @@ class JudgeClient:
                     raise self._timed_out(tasks.values(), started)
                 if waited >= look_at:
                     patience_s = self._patience_s()
-                    slow = 0 < patience_s <= waited
-                    sent = slow and self._add_hedge(endpoint, send, tasks, waited)
-                    look_at = float('inf') if sent else max(patience_s, waited + HEDGE_FLOOR_S)
+                    sent = patience_s <= waited and self._add_hedge(endpoint, send, tasks, started)
+                    known = self.endpoints.usual_latency_s > 0
+                    look_at = float('inf') if sent else max(waited + HEDGE_FLOOR_S, patience_s if known else 0.0)
         finally:
             for task in tasks:
                 task.cancel()
 
     def _patience_s(self) -> float:
-        """How long a reply may take before a second address is asked; 0 while the usual latency is not known."""
+        """How long a reply may take before a second address is asked."""
         usual = self.endpoints.usual_latency_s
-        return max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual) if usual else 0.0
+        return max(HEDGE_FLOOR_S, HEDGE_FACTOR * usual) if usual else FIRST_PATIENCE_S
 
-    def _add_hedge(
-        self, slow: Endpoint, send: Any, tasks: dict[asyncio.Future[Any], Endpoint], waited_s: float
-    ) -> bool:
+    def _add_hedge(self, slow: Endpoint, send: Any, tasks: dict[asyncio.Future[Any], Endpoint], started: float) -> bool:
         """Sends the request to a second address; returns whether one was free."""
-        slow.overtaken(waited_s)
         other = self.endpoints.choose(besides=[slow])
         if other is None or self._hedges >= max(4, self.settings.concurrency // 4):
             return False
+        slow.overtaken(started)
         self.metrics.count('judge/hedged')
         task = asyncio.ensure_future(self._measured(other, send))
         self._hedges += 1
@@ -248,7 +247,7 @@ class JudgeClient:
     async def _measured(self, endpoint: Endpoint, send: Any) -> Any:
         """One request to one address, with its health and latency kept."""
         started = time.monotonic()
-        endpoint.in_flight += 1
+        endpoint.began()
         try:
             sent: Awaitable[Any] = send(endpoint)
             reply = await sent
@@ -260,7 +259,7 @@ class JudgeClient:
             self.outage.ended()
             raise
         finally:
-            endpoint.in_flight -= 1
+            endpoint.ended()
         latency = time.monotonic() - started
         self.endpoints.answered(endpoint, latency)
         self.outage.ended()

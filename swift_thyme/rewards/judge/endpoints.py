@@ -41,9 +41,25 @@ class Endpoint:
     cause: str = ''
     """Why its last request failed."""
 
+    def began(self) -> None:
+        """Counts a request that goes out."""
+        if self.in_flight == 0:
+            self._busy_since = time.monotonic()
+        self.in_flight += 1
+
+    def ended(self) -> None:
+        """Counts a request that is over, however it ended."""
+        self.in_flight -= 1
+
+    @property
+    def silent_s(self) -> float:
+        """How long it has owed a reply without giving any, seconds."""
+        return time.monotonic() - max(self._busy_since, self._last_reply) if self.in_flight else 0.0
+
     def succeeded(self, latency_s: float) -> None:
         """Counts a reply."""
         self.failures, self.paused_until, self.cause = 0, 0.0, ''
+        self._last_reply = time.monotonic()
         self.latency_s = 0.8 * self.latency_s + 0.2 * latency_s if self.latency_s else latency_s
 
     def failed(self, cause: str, started: float, pause_s: float | None = None) -> None:
@@ -57,10 +73,16 @@ class Endpoint:
         pause = pause_s if pause_s is not None else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1))
         self.paused_until = now + pause * random.uniform(0.75, 1.25)
 
-    def overtaken(self, waited_s: float) -> None:
-        """Another address answered first: this one is at least that slow."""
-        self.latency_s = max(self.latency_s, waited_s)
+    def overtaken(self, started: float) -> None:
+        """A request that began then is sent elsewhere too: it is slow here, or ill if no reply came at all since."""
+        waited_s = time.monotonic() - started
+        if self._last_reply < started:
+            self.failed(f'no reply within {waited_s:.2g} s', started)
+        else:
+            self.latency_s = max(self.latency_s, waited_s)
 
+    _busy_since: float = field(default=0.0, repr=False)
+    _last_reply: float = field(default=0.0, repr=False)
     _last_failure: float = field(default=0.0, repr=False)
 
 
@@ -81,7 +103,11 @@ class Endpoints:
             e for e in self.all if e not in besides and e.paused_until <= now and (e.failures == 0 or e.in_flight == 0)
         ]
         usual = self.usual_latency_s or 1.0
-        return min(ready, key=lambda e: ((e.in_flight + 1) * (e.latency_s or usual), random.random()), default=None)
+
+        def wait_s(endpoint: Endpoint) -> float:
+            return (endpoint.in_flight + 1) * max(endpoint.latency_s or usual, endpoint.silent_s)
+
+        return min(ready, key=lambda e: (wait_s(e), random.random()), default=None)
 
     def answered(self, endpoint: Endpoint, latency_s: float) -> None:
         """Counts a reply."""

@@ -1,7 +1,8 @@
-"""Boxes that code cuts out of a picture, read from the code without running it.
+"""Which regions a snippet cuts out of a picture, read from its source without running it.
 
 Owns a small evaluator over constants: numbers, tuples, arithmetic, `img.size`, `img.shape`, `min`, `max`, `int`,
-`round`. What it cannot work out, it leaves out: `locate` then looks for the crop in the picture itself.
+`round`. It follows `x1, y1, x2, y2 = …`, `image[y1:y2, x1:x2]` and `image.crop(box)` over the rounds of a trajectory.
+What it cannot work out, it leaves out; `audit.locate` and `view.locate` check what it finds against the pixels.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+Region = tuple[float, float, float, float]
+"""Left, top, right, bottom as the code states them; they may lie outside of the picture."""
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels of the picture, right and bottom exclusive."""
 
@@ -23,8 +26,11 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {'int': int, 'round': round, 'min': min, 'max': max, 'float': float}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    'int': int, 'round': round, 'min': min, 'max': max, 'float': float, 'abs': abs,
+}  # fmt: skip
 
 
 class _Unknown(Exception):
@@ -32,27 +38,39 @@ class _Unknown(Exception):
 
 
 @dataclass
-class BoxReader:
-    """Reads the snippets of one trajectory in order; names set in one are known in the next, as in the sandbox."""
+class RegionReader:
+    """Reads the snippets of one trajectory in order; names set in one are known in the next, as in the sandbox.
+
+    Every picture in the code is taken for the question's, whose size is given in pixels.
+    """
 
     width_px: int
     height_px: int
     _names: dict[str, Any] = field(default_factory=dict)
 
-    def read(self, code: str) -> list[Box]:
-        """The boxes that a snippet cuts, in order, each within the picture; empty where none can be worked out."""
+    def boxes(self, code: str) -> list[Box]:
+        """The regions of a snippet in whole pixels, each cut at the picture's edges; empty ones are left out."""
+        boxes = [
+            (max(0, int(x0)), max(0, int(y0)), min(self.width_px, int(x1)), min(self.height_px, int(y1)))
+            for x0, y0, x1, y1 in self.regions(code)
+        ]
+        return [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
+
+    def regions(self, code: str) -> list[Region]:
+        """The regions that a snippet cuts, in the order of its lines; empty where none can be worked out."""
         if len(code) > _MAX_CODE_CHARS:
             return []
         try:
             tree = ast.parse(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return []
-        found: list[Box] = []
+        found: list[Region] = []
         try:
             for node in _in_order(tree):
                 if isinstance(node, ast.Assign):
                     self._assign(node)
-                found += self._boxes(node)
+                region = self._region(node)
+                found += [] if region is None else [region]
         except RecursionError:
             return []
         return found
@@ -63,42 +81,37 @@ class BoxReader:
         except _Unknown:
             return
         for target in node.targets:
-            if isinstance(target, ast.Name):
-                self._names[target.id] = value
-            elif isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, tuple):
-                for name, item in zip(target.elts, value, strict=False):
-                    if isinstance(name, ast.Name):
-                        self._names[name.id] = item
+            self._bind(target, value)
 
-    def _boxes(self, node: ast.AST) -> Iterator[Box]:
+    def _bind(self, target: ast.expr, value: Any) -> None:
+        if isinstance(target, ast.Name):
+            self._names[target.id] = value
+        elif isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, tuple):
+            for name, item in zip(target.elts, value, strict=False):
+                self._bind(name, item)
+
+    def _region(self, node: ast.AST) -> Region | None:
         try:
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-                rows, columns = node.slice.elts[:2]
+                rows, columns = (*node.slice.elts[:2], None, None)[:2]
                 if isinstance(rows, ast.Slice) and isinstance(columns, ast.Slice):
-                    top, bottom = self._edges(rows, self.height_px)
-                    left, right = self._edges(columns, self.width_px)
-                    yield from self._box(left, top, right, bottom)
+                    (top, bottom), (left, right) = (
+                        self._edges(rows, self.height_px),
+                        self._edges(columns, self.width_px),
+                    )
+                    return _as_region((left, top, right, bottom))
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == 'crop':
-                values = self._value(node.args[0]) if node.args else ()
-                if isinstance(values, tuple) and len(values) == 4:
-                    yield from self._box(*values)
-        except (_Unknown, ValueError):
-            return
+                return _as_region(self._value(node.args[0])) if node.args else None
+        except _Unknown:
+            pass
+        return None
 
     def _edges(self, edge: ast.Slice, size: int) -> tuple[Any, Any]:
-        return (
-            self._value(edge.lower) if edge.lower is not None else 0,
-            self._value(edge.upper) if edge.upper is not None else size,
-        )
-
-    def _box(self, left: Any, top: Any, right: Any, bottom: Any) -> Iterator[Box]:
-        edges = (left, top, right, bottom)
-        if not all(isinstance(e, (int, float)) and abs(e) < _MAX_NUMBER for e in edges):
-            return
-        x0, y0 = max(0, int(left)), max(0, int(top))
-        x1, y1 = min(self.width_px, int(right)), min(self.height_px, int(bottom))
-        if x0 < x1 and y0 < y1:
-            yield x0, y0, x1, y1
+        """Begin and end; negative ones count from the end where that leaves something."""
+        begin = self._number(edge.lower) if edge.lower is not None else 0
+        end = self._number(edge.upper) if edge.upper is not None else size
+        from_end = (begin + size if begin < 0 else begin), (end + size if end < 0 else end)
+        return from_end if from_end[0] < from_end[1] else (begin, end)
 
     def _value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
@@ -112,7 +125,7 @@ class BoxReader:
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             return self._arithmetic(node)
         if isinstance(node, ast.Attribute):
-            return self._size(node.attr)
+            return self._size_of(node.attr)
         if isinstance(node, ast.Subscript):
             return self._item(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
@@ -135,7 +148,7 @@ class BoxReader:
             raise _Unknown
         return value
 
-    def _size(self, attribute: str) -> Any:
+    def _size_of(self, attribute: str) -> Any:
         sizes: dict[str, Any] = {
             'size': (self.width_px, self.height_px),
             'shape': (self.height_px, self.width_px, 3),
@@ -151,13 +164,19 @@ class BoxReader:
         if not isinstance(values, tuple):
             raise _Unknown
         if isinstance(node.slice, ast.Slice):
-            lower = self._value(node.slice.lower) if node.slice.lower else None
-            upper = self._value(node.slice.upper) if node.slice.upper else None
+            lower = self._index(node.slice.lower) if node.slice.lower else None
+            upper = self._index(node.slice.upper) if node.slice.upper else None
             return values[lower:upper]
-        index = self._value(node.slice)
-        if not isinstance(index, int) or not -len(values) <= index < len(values):
+        index = self._index(node.slice)
+        if not -len(values) <= index < len(values):
             raise _Unknown
         return values[index]
+
+    def _index(self, node: ast.expr) -> int:
+        value = self._number(node)
+        if not abs(value) < _MAX_NUMBER:
+            raise _Unknown
+        return int(value)
 
     def _call(self, function: Callable[..., Any], arguments: list[ast.expr]) -> Any:
         try:
@@ -171,3 +190,12 @@ def _in_order(tree: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(tree):
         yield from _in_order(child)
     yield tree
+
+
+def _as_region(value: Any) -> Region | None:
+    if not (isinstance(value, tuple) and len(value) == 4):
+        return None
+    if not all(isinstance(edge, (int, float)) and abs(edge) < _MAX_NUMBER for edge in value):
+        return None
+    left, top, right, bottom = value
+    return (left, top, right, bottom) if left < right and top < bottom else None
