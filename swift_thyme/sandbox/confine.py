@@ -82,36 +82,50 @@ class Paths:
             read: files and directories; those that do not exist are left out.
         """
         self._abi = abi = linux.landlock_abi()
+        self.known_to_kernel = abi > 0
+        """Whether the kernel has Landlock."""
         self._known = (1 << (13 if abi < 2 else 14 if abi < 3 else 15 if abi < 5 else 16)) - 1
         rights = dict.fromkeys(read, _READ)
         rights.update((path, _READ_FILE | (_WRITE_FILE if path == '/dev/null' else 0)) for path in _DEVICES)
-        self._rules = [rule for path in rights if abi and (rule := self._rule(path, rights[path]))]
+        self._rules = [rule for path in rights if abi and (rule := self._rule(path, rights[path])[1])]
 
-    def ruleset(self, read: Iterable[str], write: Iterable[str]) -> int:
-        """Reading also beneath `read`, reading and writing beneath `write`, nothing else; no TCP, no foreign signals.
+    def ruleset(self) -> int:
+        """Reading what all may read, nothing else; no TCP, no foreign signals.
 
         Returns:
-            A descriptor for `restrict`.
+            A descriptor for `allow` and `restrict`.
 
         Raises:
             OSError: the kernel refused.
         """
         ruleset = linux.landlock_ruleset(self._known, 3 if self._abi >= 4 else 0, 3 if self._abi >= 6 else 0, self._abi)
-        everything = _READ | _WRITE_FILE | _REMOVE | _MAKE | _REFER | _TRUNCATE
-        own = [self._rule(path, _READ) for path in read] + [self._rule(path, everything) for path in write]
-        for rule in (*self._rules, *own):
-            if rule:
-                linux.landlock_allow(ruleset, rule)
+        for rule in self._rules:
+            linux.landlock_allow(ruleset, rule)
         return ruleset
 
-    def _rule(self, path: str, rights: int) -> bytes:
+    def allow(self, ruleset: int, read: Iterable[str], write: Iterable[str]) -> None:
+        """Adds reading beneath `read`, and reading and writing beneath `write`.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        everything = _READ | _WRITE_FILE | _REMOVE | _MAKE | _REFER | _TRUNCATE
+        wanted = [(path, _READ) for path in read] + [(path, everything) for path in write]
+        for path, rights in wanted:
+            fd, rule = self._rule(path, rights)
+            if fd >= 0:
+                linux.landlock_allow(ruleset, rule)
+                os.close(fd)
+
+    def _rule(self, path: str, rights: int) -> tuple[int, bytes]:
+        """An open path and its rule; (-1, b'') when it does not exist."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except FileNotFoundError:
-            return b''
+            return -1, b''
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= _READ_FILE | _WRITE_FILE | _TRUNCATE
-        return linux.landlock_rule(fd, rights & self._known)
+        return fd, linux.landlock_rule(fd, rights & self._known)
 
 
 def restrict(ruleset: int) -> None:

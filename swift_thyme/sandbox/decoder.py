@@ -35,7 +35,7 @@ def main(channel_fd: int, program: bytes) -> None:
     confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
     confine.give_up_privileges(None)
     if linux.landlock_abi():
-        confine.restrict(confine.Paths(()).ruleset((), ()))
+        confine.restrict(confine.Paths(()).ruleset())
     linux.install_seccomp(program, listener=False)
     while True:
         data, fds, _, _ = socket.recv_fds(channel, 65536, 2)

@@ -22,11 +22,22 @@ _NR = numbers()
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
-MADV_COLLAPSE = 25
+MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 18, 19, 25
 _MOST_PIECES = 100_000
+_PIECE_BYTES, _MOST_HELD = (1 << 23, 1 << 20), 32
+_BORDER_BYTES = 64
+"""More than the C library notes at each border of a piece."""
+_TOP_KEPT_BYTES = 1 << 18
+"""Of the heap's free end: more than is allocated there until the fork."""
+_SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
+"""Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
+_PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 
-
-_raw_fork = ctypes.PyDLL(None).fork
+_quick = ctypes.PyDLL(None)
+_raw_fork, _malloc, _free, _sbrk, _madvise = _quick.fork, _quick.malloc, _quick.free, _quick.sbrk, _quick.madvise
+_malloc.restype = _sbrk.restype = ctypes.c_void_p
+_malloc.argtypes, _free.argtypes, _sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
+_madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def fork() -> int:
@@ -138,25 +149,56 @@ def watch_children(handler_fd: int) -> None:
         _libc.sigaction(signal.SIGCHLD, ctypes.byref(action), None)
 
 
-def collapse_memory(ranges: Sequence[tuple[int, int]]) -> None:
-    """Asks for huge pages behind address ranges, so that a fork has few page-table entries to copy. Best effort."""
-    for start, end in ranges:
-        _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
-
-
 def use_up_free_memory() -> None:
     """Takes every free piece of the C library's heap, for good, so that later ones come from the heap's end."""
-    malloc, free, sbrk = _libc.malloc, _libc.free, _libc.sbrk
-    malloc.restype = sbrk.restype = ctypes.c_void_p
-    malloc.argtypes, free.argtypes, sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
     _libc.malloc_trim(0)
-    end = sbrk(0) or 0
+    end = _sbrk(0) or 0
     for size in (*(1 << bits for bits in range(16, 11, -1)), *range(2032, 8, -16)):
         for _ in range(_MOST_PIECES):
-            piece = malloc(size) or end
-            if piece >= end - size:
-                free(piece)
+            piece = _malloc(size)
+            if not piece or piece >= end - size:
+                _free(piece)
                 break
+
+
+def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
+    """Allocates the larger free pieces of the C library's heap, so that nothing else comes to lie in them.
+
+    Returns:
+        The pieces, for `let_go`, and the ranges (begin, end) of whole pages inside them and of the heap's free end,
+        whose content means nothing to anyone. Both are empty where the library cannot say where its free end is.
+    """
+    if _heap_state is None:
+        return [], []
+    end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
+    top = end - top_bytes
+    if not top_bytes or ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 != top_bytes:
+        return [], []
+    held, spans = [], [(top + _TOP_KEPT_BYTES, end)]
+    for size in _PIECE_BYTES:
+        while len(held) < _MOST_HELD and (2 * size < top_bytes or size == _PIECE_BYTES[-1]):
+            piece = _malloc(size)
+            if not piece or piece >= top:  # no other free piece is large enough
+                _free(piece)
+                break
+            held.append(piece)
+            spans.append((piece, piece + size))
+    pages = [
+        (-((-begin - _BORDER_BYTES) // _PAGE_BYTES), (stop - _BORDER_BYTES) // _PAGE_BYTES) for begin, stop in spans
+    ]
+    return held, [(begin * _PAGE_BYTES, stop * _PAGE_BYTES) for begin, stop in pages if stop > begin]
+
+
+def let_go(pieces: Sequence[int]) -> None:
+    """Frees what `hold_free_memory` allocated."""
+    for piece in pieces:
+        _free(piece)
+
+
+def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:
+    """Tells the kernel how address ranges are used (`man madvise`). Best effort."""
+    for start, end in ranges:
+        _madvise(start, end - start, advice)
 
 
 class _HeapState(ctypes.Structure):

@@ -2,7 +2,7 @@
 
 One filter covers a whole session: the snippet runs under the same rules as the code that runs it, so there is no
 privileged thread to reach. Calls that need a judgement (starting a thread, the one fork before a snippet, creating
-a file) are handed to the supervisor through a listener and answered there (`supervisor.notify`).
+a file, mapping one shared) are handed to the supervisor through a listener and answered there (`supervisor.notify`).
 
 The control channel has one fixed descriptor number; every call on it but `sendmsg` and `recvmsg` fails as if it
 were not open, so a snippet that reads, writes or closes descriptors at random never meets it.
@@ -103,7 +103,13 @@ def _session_rules() -> dict[str, tuple[list[Check], int]]:
             'openat': (opening, ALLOW),
             'mkdir': ([], NOTIFY),
             'mkdirat': ([], NOTIFY),
-            'mmap': ([Check(3, shared_anonymous, _REFUSE, mask=shared_anonymous)], ALLOW),
+            'mmap': (
+                [
+                    Check(3, shared_anonymous, _REFUSE, mask=shared_anonymous),
+                    Check(3, _MAP_SHARED, NOTIFY, mask=_MAP_SHARED),
+                ],
+                ALLOW,
+            ),
             'clone': ([Check(0, 0, _REFUSE, mask=_CLONE_NEW, negate=True)], NOTIFY),
             'prctl': ([Check(0, 15, ALLOW), Check(0, 16, ALLOW)], _REFUSE),
             'prlimit64': (only_reading, ALLOW),

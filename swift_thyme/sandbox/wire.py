@@ -19,15 +19,16 @@ CHUNK_BYTES = 32_000
 
 COMMAND_MORE, COMMAND_RUN, COMMAND_SNAPSHOT_RUN, COMMAND_SHED = b'm', b'r', b's', b't'
 """To a session's process: part of a snippet; its last part: run it / leave a snapshot and run it; replace yourself by
-a fork."""
+a fork. Before all of them comes one message of JSON, which makes a spare process one session's."""
 READY, FORKED, REPORT_MORE, REPORT, SHED = b'i', b'f', b'p', b'R', b'T'
 """From it: ready; I am the snapshot; part of a report; its last part; I am the fork that goes on. The kernel says who
 sent each."""
 
 ZYGOTE = struct.Struct('<cIi')
 """Begins every message between supervisor and zygote: kind, number, value."""
-ZYGOTE_FORK, ZYGOTE_FORGET = b'f', b'g'
-"""To the zygote: fork (number of the request; a descriptor and JSON follow); a process group (number) is gone."""
+ZYGOTE_SPARE, ZYGOTE_DECODER, ZYGOTE_FORGET = b's', b'd', b'g'
+"""To the zygote: fork a process for a session or for decoding (number of the request; a descriptor comes with it); a
+process group (number) is gone."""
 ZYGOTE_READY, ZYGOTE_FORKED, ZYGOTE_ENDED = b'r', b'p', b'e'
 """From it: ready; forked (number of the request, pid); a process ended (pid, wait status)."""
 

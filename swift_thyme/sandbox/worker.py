@@ -1,5 +1,8 @@
 """The process of one session: waits for snippets, leaves a snapshot before each where asked, reports.
 
+It begins as a spare: forked ahead of time, with nothing of any session in it, until one message says whose it is; then
+it confines itself, for good, and says that it is ready.
+
 The snapshot is the fork: the process itself runs the snippet and so keeps its page tables and its free memory. The
 snapshot waits at the channel, stopped by the supervisor, and is either killed or becomes the session.
 
@@ -12,6 +15,7 @@ needs, so that patched modules and builtins do not confuse it.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import resource
 import socket
@@ -32,37 +36,53 @@ _trim = ctypes.PyDLL(None).malloc_trim
 _NONCE_END = 1 + wire.NONCE_BYTES
 _HEAD_END = _NONCE_END + wire.PID_BYTES
 _NO_FORK = 71
+_NO_RULESET = 2
+"""In place of a ruleset's descriptor where there is none: one of those that become /dev/null."""
+_MOST_REQUEST_BYTES = 1 << 20
+_FREE_BYTES_SHARED = 1 << 20
+"""Free memory of which a process and its snapshot may both hold a copy."""
 _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, request: dict[str, Any], runner: Runner, program: bytes, paths: confine.Paths) -> None:
-    """Confines the calling process and serves one session; returns only when the session is over.
+def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths) -> None:
+    """Waits to become a session's, confines the calling process and serves; returns only when the session is over.
 
     Args:
         channel_fd: a datagram socket to the supervisor.
-        request: directories, pictures, limits and repairs of the session, from the supervisor.
         runner: as the zygote made it.
         program: the seccomp filter.
         paths: what every snippet may read.
     """
-    confined = request['tier'] == 'A'
-    ruleset = paths.ruleset(request['readable'], [request['work']]) if confined else 2
+    ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
     channel = _claim_descriptors(channel_fd, ruleset)
     linux.ignore_ended_children()  # snapshots, that is
-    chdir(request['work'])
-    limits = request['limits']
+    data = channel.recv(_MOST_REQUEST_BYTES)
+    if not data:
+        _exit(0)
+    request = json.loads(data)
+    _confine(request, ruleset, paths)
     runner.begin(request)
-    confine.limit_resources(
-        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
-    )
-    confine.give_up_privileges(request.get('uid'))
-    if confined:
-        confine.restrict(ruleset)
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)
-    _Loop(channel, runner, encode_path(request['work']), limits['open_files']).serve()
+    _Loop(channel, runner, encode_path(request['work']), request['limits']['open_files']).serve()
+
+
+def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> None:
+    """All but the filter: directory, limits, user, privileges, paths."""
+    limits = request['limits']
+    if request['tier'] == 'A':
+        paths.allow(ruleset, request['readable'], [request['work']])
+    chdir(request['work'])
+    confine.limit_resources(
+        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
+    )
+    confine.give_up_privileges(request['uid'])
+    if request['tier'] == 'A':
+        confine.restrict(ruleset)
+    elif ruleset != _NO_RULESET:
+        os.close(ruleset)
 
 
 def _claim_descriptors(channel_fd: int, kept: int) -> socket.socket:
@@ -95,6 +115,8 @@ class _Loop:
         self._code = bytearray()
         self._positions: list[tuple[int, int]] = []
         """In a snapshot: positions in open files, to be set again when it becomes the session."""
+        self._held: list[int] = []
+        """In a snapshot: free memory of which it got no copy, to be given back then."""
 
     def serve(self) -> None:
         """Until the supervisor is gone."""
@@ -105,7 +127,8 @@ class _Loop:
             for fd, position in self._positions:
                 with suppress(OSError):
                     lseek(fd, position, SEEK_SET)
-            self._positions = []
+            linux.let_go(self._held)
+            self._positions, self._held = [], []
             kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
             if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
                 continue
@@ -121,15 +144,22 @@ class _Loop:
             self._run(nonce, code)
 
     def _leave_snapshot(self, nonce: bytes) -> bool:
-        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot."""
+        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot.
+
+        The snapshot gets no copy of free memory: the snippet then writes there without a fault.
+        """
         positions = self._offsets()
+        held, unused = linux.hold_free_memory() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else ([], [])
+        linux.advise(unused, linux.MADV_WIPEONFORK)
         pid = _raw_fork()
+        linux.advise(unused, linux.MADV_KEEPONFORK)
         if pid < 0:
             _exit(_NO_FORK)
         if pid == 0:
-            self._positions = positions
-            _trim(0)  # so that the other need not copy these pages before it writes them
+            self._positions, self._held = positions, held
             self._sendmsg([wire.FORKED + nonce])
+        else:
+            linux.let_go(held)
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
 import os
 import select
 import signal
 import socket
 import sys
-from typing import Any
 
 from . import confine, linux, seccomp, wire
 
@@ -108,7 +106,7 @@ def _warm_plotting() -> None:
             importlib.import_module('matplotlib.font_manager')._get_font.cache_clear()
 
 
-def _pack_memory() -> None:
+def pack_memory() -> None:
     """Freezes the objects made so far and puts huge pages behind them: a fork then copies little.
 
     New objects of a fork come one beside another at the end of the heap, not from holes all over it: a page is copied
@@ -126,7 +124,7 @@ def _pack_memory() -> None:
             start, end = -(-start // huge) * huge, end // huge * huge
             if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
                 ranges.append((start, end))
-    linux.collapse_memory(ranges)
+    linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
 
 
 class Zygote:
@@ -182,33 +180,33 @@ class Zygote:
 
     def _answer(self) -> bool:
         try:
-            data, ancillary, _, _ = self._control.recvmsg(1 << 20, _ONE_DESCRIPTOR)
+            data, ancillary, _, _ = self._control.recvmsg(wire.ZYGOTE.size, _ONE_DESCRIPTOR)
         except OSError:
             return False
         if not data:
             return False
-        kind, number, _ = wire.ZYGOTE.unpack_from(data)
+        kind, number, _ = wire.ZYGOTE.unpack(data)
         if kind == wire.ZYGOTE_FORGET:
             self._groups.discard(number)
             return True
         channel = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
         pid = linux.fork()
         if pid == 0:
-            self._become(json.loads(data[wire.ZYGOTE.size :]), channel)
+            self._become(kind, channel)
         os.close(channel)
         self._groups.add(pid)
         self._tell(wire.ZYGOTE_FORKED, number, pid)
         return True
 
-    def _become(self, request: dict[str, Any], channel: int) -> None:
+    def _become(self, kind: bytes, channel: int) -> None:
         """The child's whole life; never returns."""
         try:
             signal.set_wakeup_fd(-1)
             os.setpgid(0, 0)
-            if request['kind'] == 'decoder':
+            if kind == wire.ZYGOTE_DECODER:
                 self._decoder(channel, self._decoder_filter)
             else:
-                self._session(channel, request, self._runner, self._session_filter, self._paths)
+                self._session(channel, self._runner, self._session_filter, self._paths)
         finally:
             os._exit(70)
 
@@ -216,7 +214,7 @@ class Zygote:
 def start(control_fd: int) -> None:
     """Serves the supervisor at the other end of a socket."""
     zygote = Zygote(socket.socket(fileno=control_fd))
-    _pack_memory()
+    pack_memory()
     zygote._tell(wire.ZYGOTE_READY, os.getpid(), 0)
     zygote.serve()
 

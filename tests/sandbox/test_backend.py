@@ -212,6 +212,25 @@ def test_an_unknown_repair_is_a_config_error():
         ZygoteSandbox(SandboxSettings(repairs={'spelling': 'on'})).connect()
 
 
+def test_large_state_outlives_many_failed_snippets(sandbox):
+    make = "a = np.ones((2000, 2000, 3), 'u1'); d = [[i] * 50 for i in range(2000)]\n"
+    make += 'b = [a[:500, :500] * i for i in range(8)]'
+    change = 'a = a + 1; b = [x + 1 for x in b]; del b[3]; b.append(a[:500, :500].copy()); assert len(d) == 2000'
+    fail = "d.clear(); b = a = None; x = np.zeros(9_000_000, 'u1'); 1/0"
+
+    async def turns():
+        async with await sandbox.open() as session:
+            results = [await session.run(make)]
+            for _ in range(6):
+                results += [await session.run(change), await session.run(fail)]
+            shown = await session.run('print(int(a.sum()) // a.size, len(b), sum(map(len, d)), int(b[0][0, 0, 0]))')
+            return [result.outcome for result in results], shown.text
+
+    outcomes, text = asyncio.run(turns())
+    assert outcomes == [Outcome.OK] + [Outcome.OK, Outcome.CODE_ERROR] * 6
+    assert text == '7 8 100000 6\n'
+
+
 def test_without_rollback_an_error_keeps_what_was_done(picture):
     with BlockingSandbox(ZygoteSandbox(SandboxSettings(rollback=False))) as sandbox, sandbox.open() as session:
         session.run('x = 1')

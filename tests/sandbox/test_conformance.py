@@ -11,9 +11,13 @@ import warnings
 
 import pytest
 
+from swift_thyme.sandbox.confine import Tier
 from swift_thyme.sandbox.conformance import CASES, check
+from swift_thyme.sandbox.probe import probe
 
 AT_A_TIME = 6
+NEED_PATHS_CONFINED = ('system file', 'descriptor of a directory')
+"""Tier B refuses no reading of what every user of the machine may read (docs/sandbox.md)."""
 
 
 def test_names_are_unique():
@@ -48,5 +52,7 @@ def verdicts(request, sandbox, world):
 
 
 @pytest.mark.parametrize('case', CASES, ids=[case.name for case in CASES])
-def test_case(case, verdicts):
+def test_case(case, verdicts, request):
+    if probe().tier is Tier.B and case.name in NEED_PATHS_CONFINED:
+        request.applymarker(pytest.mark.xfail(strict=True, reason='tier B: what every user may read can be read'))
     assert verdicts[case.name] == []

@@ -84,12 +84,35 @@ def test_a_lost_supervisor_fails_its_sessions_and_is_replaced(own):
     os.kill(stats['pid'], signal.SIGKILL)
     with pytest.raises(SandboxError):
         run(session, 'pass')
-    pids = [stats['zygote_pid'], *(pid for pids in stats['sessions'].values() for pid in pids)]
+    pids = [stats['zygote_pid'], *stats['spares'], *(pid for pids in stats['sessions'].values() for pid in pids)]
     wait_for(lambda: not any(alive(pid) for pid in pids))
     assert not any(alive(pid) for pid in pids)
     fresh = asyncio.run(own.open())
     assert run(fresh, 'print(2)').text == '2\n'
     assert not os.path.exists(stats['run_dir'])
+
+
+def test_a_spare_that_was_killed_while_it_waited_costs_no_session(own):
+    asyncio.run(own.open()).close_soon()
+    wait_for(lambda: own.stats()['spares'])
+    for pid in own.stats()['spares']:
+        os.kill(pid, signal.SIGKILL)
+    session = asyncio.run(own.open())
+    assert run(session, 'print(1)').text == '1\n'
+
+
+def test_each_spare_is_used_once_and_replaced(own):
+    wait_for(lambda: len(own.stats()['spares']) == 2)
+    before = own.stats()['spares']
+    sessions = [asyncio.run(own.open()) for _ in range(2)]
+    stats = own.stats()
+    taken = [stats['sessions'][session._ident][0] for session in sessions]
+    wait_for(lambda: len(own.stats()['spares']) == 2)
+    after = own.stats()['spares']
+    for session in sessions:
+        asyncio.run(session.close())
+    assert taken == before
+    assert not {*before} & {*after}
 
 
 TRAINER = """
@@ -117,7 +140,8 @@ def test_nothing_outlives_a_killed_trainer(also):
 
     trainer = subprocess.Popen([sys.executable, '-c', TRAINER], stdout=subprocess.PIPE, text=True, env=environment())
     stats = json.loads(trainer.stdout.readline())
-    pids = [stats['pid'], stats['zygote_pid'], *(pid for pids in stats['sessions'].values() for pid in pids)]
+    pids = [stats['pid'], stats['zygote_pid'], *stats['spares']]
+    pids += [pid for pids in stats['sessions'].values() for pid in pids]
     assert all(alive(pid) for pid in pids)
     if also != 'nothing':
         os.kill(stats['pid' if also == 'supervisor' else 'zygote_pid'], signal.SIGKILL)

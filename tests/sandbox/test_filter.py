@@ -100,10 +100,11 @@ def test_making_files_is_handed_over_and_reading_is_not(machine):
 
 
 @pytest.mark.parametrize('machine', MACHINES)
-def test_shared_anonymous_memory_is_refused_and_other_mappings_are_not(machine):
+def test_shared_anonymous_memory_is_refused_and_a_file_mapped_shared_is_made_known(machine):
     assert answer(machine, 'mmap', 0, 4096, 3, 0x21) == seccomp.error(errno.EPERM)
     assert answer(machine, 'mmap', 0, 4096, 3, 0x22) == seccomp.ALLOW
-    assert answer(machine, 'mmap', 0, 4096, 1, 0x01, 5) == seccomp.ALLOW
+    assert answer(machine, 'mmap', 0, 4096, 1, 0x01, 5) == seccomp.NOTIFY
+    assert answer(machine, 'mmap', 0, 4096, 1, 0x02, 5) == seccomp.ALLOW
 
 
 @pytest.mark.parametrize('machine', MACHINES)

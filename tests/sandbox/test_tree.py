@@ -80,6 +80,18 @@ def test_what_is_restored_belongs_to_the_sessions_user(tmp_path):
     assert [(path.stat().st_uid, path.stat().st_gid) for path in (live / 'd', live / 'd' / 'a')] == [(12345, 12346)] * 2
 
 
+def test_what_leaves_no_time_stamp_is_restored_where_that_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree.Entry, 'same_as', lambda *_: True)
+    live = tmp_path / 'live'
+    live.mkdir()
+    (live / 'a').write_text('was')
+    memory = tree.Memory(str(live), str(tmp_path / 'kept'), 100)
+    memory.remember(stamps_tell=False)
+    (live / 'a').write_text('new')
+    memory.restore()
+    assert (live / 'a').read_text() == 'was'
+
+
 def test_restore_without_memory_empties(tmp_path):
     live = tmp_path / 'live'
     (live / 'a' / 'b').mkdir(parents=True)

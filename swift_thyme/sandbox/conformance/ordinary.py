@@ -98,6 +98,21 @@ ROLLBACK = (
         then_shows="s ['one', 'two']",
     ),
     Case(
+        'write through an old mapping undone',
+        "m[0] = ord('c')\n1/0",
+        before=(
+            'import mmap, time\n'
+            "f = open('m', 'w+b')\n"
+            "f.write(b'a' * 4096); f.flush()\n"
+            'm = mmap.mmap(f.fileno(), 4096)\n'
+            "m[0] = ord('b')\n"
+            'time.sleep(0.1)'
+        ),
+        outcome=_ERROR,
+        then="print('s', open('m').read(1), chr(m[0]))",
+        then_shows='s b b',
+    ),
+    Case(
         'mapped file undone',
         "m[:3] = b'bad'; m.flush()\n1/0",
         before="import mmap\nopen('m', 'wb').write(b'good'); f = open('m', 'r+b'); m = mmap.mmap(f.fileno(), 4)",

@@ -17,7 +17,8 @@ _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _REQUEST = struct.Struct('=QIIiIQ6Q')
 _RESPONSE = struct.Struct('=QqiI')
 _CONTINUE = 1
-_NAMES = {number: name for name, number in numbers().items() if name in ('clone', 'mkdir', 'mkdirat', 'open', 'openat')}
+_HANDED_OVER = ('clone', 'mkdir', 'mkdirat', 'mmap', 'open', 'openat')
+_NAMES = {number: name for name, number in numbers().items() if name in _HANDED_OVER}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import wire
 from ..base import Limits
 from ..naming import Mention
 from . import tree
@@ -78,7 +79,7 @@ class Decoder:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with theirs:
-            self._pid = await self._zygote.fork({'kind': 'decoder'}, theirs.fileno())
+            self._pid = await self._zygote.fork(wire.ZYGOTE_DECODER, theirs.fileno())
         self._plain = os.memfd_create('thyme-plain')
         self._channel = ours
         return ours

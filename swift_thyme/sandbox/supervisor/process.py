@@ -33,10 +33,13 @@ _REPORT_SLACK_BYTES = 1 << 20
 _MOST_MESSAGES = 4000
 """Datagrams of one turn; an honest process sends a handful."""
 _AT_ONCE = 32
+_AT_ONCE_S = 0.0001
+"""Until then it is asked again at once whether a process is back: an event loop sleeps for a millisecond at least."""
 _FREE_CALLS, _CALL_PAUSE_S = 2000, 0.002
 """Calls of one turn that are answered at once; further ones are slowed down, so that no session floods the rest."""
 _RECVMSG = str(numbers().get('recvmsg', -1)).encode()
 
+_NO_PRIORITY = os.sched_param(0)
 _CREDENTIALS = struct.Struct('iII')
 """`struct ucred`: pid, uid, gid of a message's sender."""
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4)
@@ -68,7 +71,7 @@ class Process:
         self.holder = 0
         """The process that stands still as snapshot, if any."""
         self._leaving = 0
-        """One that was killed. Until it has ended it may still take a message from the channel."""
+        """One that was killed while it ran. Until it has ended it may still take a message from the channel."""
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
@@ -76,6 +79,8 @@ class Process:
         """Counts how many files and directories the session may still make; asked rarely, when it may be few."""
         self.files_made = 0
         """Files and directories the session asked to make so far."""
+        self.maps_files = False
+        """Whether the session ever mapped a file shared: what it writes there later leaves no time stamp."""
         self._files_left = self._messages = self._calls = 0
         self._listener = -1
         self._is_ready = self._had_threads = False
@@ -173,7 +178,7 @@ class Process:
     async def is_idle(self, timeout_s: float) -> bool:
         """Whether the running process has come back to waiting on the channel (a forged report comes too early)."""
         wanted = _RECVMSG + b' ' + hex(seccomp.CHANNEL_FD).encode()
-        deadline, pause_s = self._loop.time() + timeout_s, 0.0002
+        begun, pause_s = self._loop.time(), 0.0002
         while True:
             try:
                 with open(f'/proc/{self.pid}/syscall', 'rb') as file:
@@ -184,8 +189,12 @@ class Process:
                     return True
             except OSError:
                 return not self.lost
-            if self._loop.time() > deadline:
+            waited_s = self._loop.time() - begun
+            if waited_s > timeout_s:
                 return False
+            if waited_s < _AT_ONCE_S:
+                os.sched_yield()
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
 
@@ -204,8 +213,15 @@ class Process:
             self.holder = 0
 
     def _dismiss(self, pid: int) -> None:
+        """Kills a process; one that stands still never returns to the call it was stopped in, so none need wait.
+
+        Giving back its memory takes longer than an empty snippet does: it must not displace who is running.
+        """
+        stands_still = all_stand_still(pid)
+        with suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_BATCH, _NO_PRIORITY)
         self.signal(pid, signal.SIGKILL)
-        self._leaving = pid
+        self._leaving = 0 if stands_still else pid
 
     def return_to_holder(self) -> None:
         """The snapshot becomes the session."""
@@ -344,6 +360,9 @@ class Process:
             self._forker = self._forker or call.tid
             self._forks_allowed -= 1
             return 0 if call.tid == self._forker else errno.EPERM
+        if call.name == 'mmap':
+            self.maps_files = True
+            return 0
         if call.name:
             self.files_made += 1
             if self._files_left <= 0:

@@ -18,6 +18,7 @@ from ..base import Limits
 from . import janitor
 from .pictures import Decoders
 from .session import Place, Policy, Session
+from .spares import Spares
 from .watch import watch
 from .zygote import ZygoteProcess
 
@@ -47,15 +48,16 @@ class Server:
         """
         self._channel = channel
         self._setup = setup
-        self._policy = Policy(setup.tier, setup.rollback)
+        hidden = {p: 'python' for p in confine.readable_paths() if 'site-packages' in p or 'python' in p}
+        self._policy = Policy(setup.tier, setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
+        self._spares = Spares(self._zygote)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hidden = {p: 'python' for p in confine.readable_paths() if 'site-packages' in p or 'python' in p}
 
     async def serve(self) -> None:
         """Until the trainer is gone; leaves no process and no file behind."""
@@ -70,6 +72,7 @@ class Server:
         try:
             with suppress(SandboxUnavailable):
                 await self._zygote.start()
+                self._spares.refill()
             await ended.wait()
         finally:
             watching.cancel()
@@ -79,6 +82,7 @@ class Server:
             for session in list(self._sessions.values()):
                 await session.wait_gone()
             self._decoders.kill()
+            self._spares.kill()
             self._zygote.stop()
             self._run_dir.remove()
             for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
@@ -137,7 +141,6 @@ class Server:
             os.chown(place.work, uid, uid)
             inputs = [hand_over(entry, f'{place.root}/input{n}', uid) for n, entry in enumerate(inputs)]
         request = {
-            'kind': 'session',
             'tier': self._setup.tier,
             'uid': uid,
             'work': place.work,
@@ -145,9 +148,8 @@ class Server:
             'readable': [*(entry['path'] for entry in inputs), self._run_dir.path + '/matplotlib'],
             'limits': limits,
             'repairs': self._setup.repairs,
-            'hidden': self._hidden,
         }
-        session = Session(ident, place, request, self._zygote, self._decoders)
+        session = Session(ident, place, request, self._zygote, self._spares, self._decoders)
         try:
             await session.start()
         except SandboxError:
@@ -176,6 +178,7 @@ class Server:
             'pid': os.getpid(),
             'zygote_pid': self._zygote.pid,
             'sessions': {ident: session.pids for ident, session in self._sessions.items()},
+            'spares': self._spares.pids,
             'run_dir': self._run_dir.path,
             'descriptors': len(os.listdir('/proc/self/fd')),
         }

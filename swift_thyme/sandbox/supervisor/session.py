@@ -21,6 +21,7 @@ from . import tree
 from .held import unseen_bytes
 from .pictures import Decoders, Gallery
 from .process import ENDED, LOST, OVER, Event, Process, has_ended, read_state
+from .spares import Spares
 from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
@@ -28,6 +29,8 @@ _SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
 _EXIT_TIMEOUT_S = 5.0
 _POLL_S = 0.05
+_START_TRIES = 3
+"""A spare may have been killed while it waited."""
 _FINAL = (wire.REPORT, ENDED, LOST, OVER)
 """Kinds of events that end a turn."""
 _STATUS = {
@@ -69,6 +72,8 @@ class Policy:
 
     tier: str
     rollback: bool
+    hidden: dict[str, str]
+    """Directories of the host → what error texts call them."""
     special_tokens: tuple[str, ...] = ()
 
 
@@ -80,28 +85,37 @@ class Session:
     """One trajectory's Python. Calls come one at a time (`run` queues them)."""
 
     def __init__(
-        self, ident: str, place: Place, request: dict[str, Any], zygote: ZygoteProcess, decoders: Decoders
+        self,
+        ident: str,
+        place: Place,
+        request: dict[str, Any],
+        zygote: ZygoteProcess,
+        spares: Spares,
+        decoders: Decoders,
     ) -> None:
         """
         Args:
             ident: unique within the supervisor.
             place: its directories; `work` exists.
             request: what the worker needs (`worker.main`).
-            zygote: who forks.
+            zygote: who says how processes ended.
+            spares: whose processes it takes.
             decoders: who decodes pictures.
         """
-        self.ident, self._place, self._request, self._zygote = ident, place, request, zygote
+        self.ident, self._place, self._request = ident, place, request
+        self._zygote, self._spares = zygote, spares
         self.limits = Limits(**request['limits'])
         self._memory = tree.Memory(place.work, place.kept, self.limits.files * 2)
         prefix = f'{ident}-' if place.output_dir else ''
         self._gallery = Gallery(place.work, place.pictures, prefix, self.limits, decoders)
         inputs = [path for entry in request['inputs'] for path in (entry['path'], entry.get('prompt_path')) if path]
         self._namer = Namer(place.work, inputs)
-        self._hidden = {place.work: '.', place.root: '', **request['hidden']}
         self._as_prompted = {e['path']: e['prompt_path'] for e in request['inputs'] if e.get('prompt_path')}
         self._process: Process | None = None
         self._fresh: asyncio.Task[Process] | None = None
         self._pristine = True
+        self._seen: dict[str, tree.Entry] | None = None
+        """The session's files, as long as its process stands still since they were looked at."""
         self._dead = ''
         self._lock = asyncio.Lock()
 
@@ -177,7 +191,8 @@ class Session:
         process = await self._ready_process()
         snapshot = policy.rollback and not self._pristine
         if snapshot:
-            self._memory.remember()
+            self._memory.remember(self._seen, stamps_tell=not process.maps_files)
+        self._seen = None
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=snapshot)
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
@@ -202,6 +217,7 @@ class Session:
         process = self._process
         if process is None or process.lost:
             raise Killed('its process is gone')
+        process.release_holder()
         if not await process.settle(_SETTLE_TIMEOUT_S):
             raise Killed('its last snapshot does not end')
         return process
@@ -263,7 +279,7 @@ class Session:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
         text = texts.hide_paths(text, self._as_prompted)
         if outcome is not Outcome.OK:
-            text = texts.hide_paths(text, self._hidden)
+            text = texts.hide_paths(text, {self._place.work: '.', self._place.root: '', **policy.hidden})
         cut = dropped.strip('0') != ''
         result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
@@ -275,7 +291,7 @@ class Session:
     def _usage(self, process: Process) -> tuple[str, list[str]]:
         """What quota is exceeded ('' for none), and the session's regular files."""
         try:
-            entries = tree.scan(self._place.work, self.limits.files)
+            self._seen = entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
         used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(process, len(entries))
@@ -287,10 +303,12 @@ class Session:
 
     async def _commit(self, process: Process) -> bool:
         """Makes the state after the snippet the session's; False when its threads prevent that."""
-        if read_state(process.pid)[1] > 1 and not await self._shed(process):
-            return False
+        if read_state(process.pid)[1] > 1:
+            self._seen = None
+            if not await self._shed(process):
+                return False
         self._pristine = False
-        process.release_holder()
+        asyncio.get_running_loop().call_soon(process.release_holder)  # once the reply is on its way
         return True
 
     async def _shed(self, process: Process) -> bool:
@@ -302,6 +320,7 @@ class Session:
         return event is not None and event[0] == wire.SHED and await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
+        self._seen = None
         if snapshot and not process.lost and await self._end_runner(process):
             process.return_to_holder()
             self._memory.restore()
@@ -332,16 +351,19 @@ class Session:
         self._fresh = asyncio.create_task(self._spawn())
 
     async def _spawn(self) -> Process:
-        ours, theirs = wire.socket_pair()
-        with theirs:
-            pid = await self._zygote.fork(self._request, theirs.fileno())
-        process = Process(ours, pid, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
-        process.room_for_files = self._room_for_files
-        event = await process.next_event(_START_TIMEOUT_S)
-        if event is None or event[0] != wire.READY:
+        for _ in range(_START_TRIES):
+            spare = await self._spares.take()
+            await spare.begin(self._request)
+            process = Process(
+                spare.channel, spare.pid, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4
+            )
+            process.room_for_files = self._room_for_files
+            event = await process.next_event(_START_TIMEOUT_S)
+            if event is not None and event[0] == wire.READY:
+                return process
             process.kill()
-            raise SessionDead(f'session {self.ident} did not start; run `thyme doctor`')
-        return process
+            self._zygote.forget(process.group)
+        raise SessionDead(f'session {self.ident} did not start; run `thyme doctor`')
 
     def _room_for_files(self) -> int:
         try:

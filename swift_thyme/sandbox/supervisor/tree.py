@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_RACY_NS = 50_000_000
-"""A file changed this short before it was looked at may change again without a new time stamp."""
+_CLOCK_REALTIME_COARSE = 5
+_RACY_NS = int((time.clock_getres(_CLOCK_REALTIME_COARSE) + 0.001) * 1e9)
+"""A file changed this short before its process goes on may change again without a new time stamp: those of Linux's
+file systems are of this clock."""
 
 
 class TooManyFiles(Exception):
@@ -206,13 +208,17 @@ class Memory:
         self._doubtful: set[str] = set()
         self._serial = 0
 
-    def remember(self) -> None:
-        """Takes the present state as the one to return to.
+    def remember(self, now: dict[str, Entry] | None = None, *, stamps_tell: bool = True) -> None:
+        """Takes the present state as the one to return to. The session's process goes on right afterwards.
+
+        Args:
+            now: the entries, where they were looked at since the process stood still.
+            stamps_tell: every change of a file will show in its time stamps.
 
         Raises:
             TooManyFiles: more entries than expected.
         """
-        now = scan(self._live, self._most)
+        now = scan(self._live, self._most) if now is None else now
         if now:
             os.makedirs(self._kept, mode=0o700, exist_ok=True)
         for path in [p for p in self._copies if p not in now]:
@@ -222,7 +228,7 @@ class Memory:
             known = path in self._copies and path not in self._doubtful
             if entry.regular and not (known and old is not None and old.same_as(entry)):
                 self._copy_out(path)
-        limit = time.time_ns() - _RACY_NS
+        limit = time.time_ns() - _RACY_NS if stamps_tell else 0
         self._doubtful = {path for path, entry in now.items() if entry.ctime_ns > limit}
         self._entries = now
 

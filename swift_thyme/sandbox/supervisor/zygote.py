@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import glob
-import json
 import os
 import resource
 import shutil
@@ -13,7 +12,6 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Any
 
 from ...errors import SandboxUnavailable
 from .. import wire
@@ -116,8 +114,12 @@ class ZygoteProcess:
         process.returncode = 0  # reaped by the supervisor's own SIGCHLD handler
         return process.pid
 
-    async def fork(self, request: dict[str, Any], fd: int) -> int:
+    async def fork(self, kind: bytes, fd: int) -> int:
         """Asks for a process; returns its pid.
+
+        Args:
+            kind: `wire.ZYGOTE_SPARE` or `wire.ZYGOTE_DECODER`.
+            fd: the process's end of its channel.
 
         Raises:
             SandboxUnavailable: no zygote can be started, or it was lost again and again.
@@ -132,8 +134,7 @@ class ZygoteProcess:
             future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._waiting[serial] = future
             try:
-                data = wire.ZYGOTE.pack(wire.ZYGOTE_FORK, serial, 0) + json.dumps(request).encode()
-                await self._send(control, data, fd)
+                await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fd)
                 pid = await future
             except OSError:
                 pid = 0

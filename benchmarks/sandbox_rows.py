@@ -1,0 +1,105 @@
+"""One row of `benchmarks/sandbox.py`: how snippets are driven, timed and accounted. Owns no variant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK_S = 1 / os.sysconf('SC_CLK_TCK')
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    variant: str
+    clients: int
+    snippets: int
+    p50_ms: float
+    p99_ms: float
+    per_s: float
+    cpu_ms: float
+    failed: int = 0
+    limit_cpu_ms: float = 0.0
+    """CPU of the limit, measured around this row."""
+    decode_cpu_ms: float = 0.0
+    """CPU of limit + decode, measured around this row."""
+
+
+def tree_cpu_s() -> float:
+    """CPU seconds of this process and every descendant, ended ones included."""
+    parents, used = {}, {}
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            try:
+                text = Path(f'/proc/{name}/stat').read_bytes()
+            except OSError:
+                continue
+            fields = text.rpartition(b')')[2].split()
+            parents[int(name)] = int(fields[1])
+            used[int(name)] = sum(int(field) for field in fields[11:15]) * _TICK_S
+    me = os.getpid()
+
+    def is_mine(pid: int) -> bool:
+        while pid > 1 and pid != me:
+            pid = parents.get(pid, 0)
+        return pid == me
+
+    return sum(seconds for pid, seconds in used.items() if is_mine(pid))
+
+
+def row(variant: str, clients: int, times_s: list[float], wall_s: float, cpu_s: float, failed: int = 0) -> Row:
+    """Puts measurements of one variant together."""
+    ordered = sorted(times_s)
+    return Row(
+        variant,
+        clients,
+        len(ordered),
+        statistics.median(ordered) * 1e3,
+        ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1e3,
+        len(ordered) / wall_s,
+        cpu_s / len(ordered) * 1e3,
+        failed,
+    )
+
+
+async def drive(variant: str, clients: int, count: int, one: Callable[[int], Awaitable[bool]]) -> Row:
+    """Runs `count` snippets from `clients` clients; each client has one snippet at a time."""
+    times: list[float] = []
+    failed = 0
+
+    async def client(number: int) -> None:
+        nonlocal failed
+        for _ in range(max(count // clients, 1)):
+            begin = time.perf_counter()
+            failed += not await one(number)
+            times.append(time.perf_counter() - begin)
+
+    cpu_s, begin = tree_cpu_s(), time.perf_counter()
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    wall_s = time.perf_counter() - begin
+    return row(variant, clients, times, wall_s, tree_cpu_s() - cpu_s, failed)
+
+
+def merge(rows: list[Row]) -> Row:
+    """One row of several measured one after another."""
+    count = sum(r.snippets for r in rows)
+
+    def mean(values: list[float]) -> float:
+        return sum(v * r.snippets for v, r in zip(values, rows, strict=True)) / count
+
+    return Row(
+        rows[0].variant,
+        rows[0].clients,
+        count,
+        statistics.median(r.p50_ms for r in rows),
+        max(r.p99_ms for r in rows) if len(rows) < 4 else sorted(r.p99_ms for r in rows)[-2],
+        count / sum(r.snippets / r.per_s for r in rows),
+        mean([r.cpu_ms for r in rows]),
+        sum(r.failed for r in rows),
+    )

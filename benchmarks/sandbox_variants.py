@@ -1,0 +1,153 @@
+"""What `benchmarks/sandbox.py` puts beside each other: this sandbox in its ways, a fresh process, a Jupyter kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sandbox_rows import Row, drive, merge, row, tree_cpu_s
+
+from swift_thyme.sandbox import InputImage, ZygoteSandbox
+from swift_thyme.types import Outcome
+
+SNIPPET = """
+img = cv2.imread(image_path)
+crop = img[400:900, 600:1300]
+big = cv2.resize(crop, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+processed_path = 'crop_%d.jpg'
+cv2.imwrite(processed_path, big)
+print(processed_path)
+"""
+
+
+async def warm(sandbox: ZygoteSandbox, image: Path, variant: str, clients: int, count: int) -> Row:
+    """Snippets after the first of their session; a new session every nine (ten pictures are a session's most)."""
+    sessions = [await sandbox.open([InputImage(image)]) for _ in range(clients)]
+    used = [9] * clients
+
+    async def one(number: int) -> bool:
+        result = await sessions[number].run(SNIPPET % used[number])
+        used[number] += 1
+        return result.outcome is Outcome.OK and len(result.images) == 1
+
+    async def renew(number: int) -> None:
+        await sessions[number].close()
+        sessions[number] = await sandbox.open([InputImage(image)])
+        await one(number)
+        used[number] = 1
+
+    rows = []
+    for _ in range(max(count // (clients * 9), 1)):
+        await asyncio.gather(*(renew(number) for number in range(clients)))
+        rows.append(await drive(variant, clients, clients * 9, one))
+    await asyncio.gather(*(session.close() for session in sessions))
+    return merge(rows)
+
+
+async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -> Row:
+    """First snippets: sessions are opened before the clock starts."""
+    rows = []
+    for _ in range(max(count // (clients * 4), 1)):
+        sessions = [await sandbox.open([InputImage(image)]) for _ in range(clients * 4)]
+        waiting = list(sessions)
+
+        async def one(_: int, waiting: list = waiting) -> bool:
+            result = await waiting.pop().run(SNIPPET % 0)
+            return result.outcome is Outcome.OK and len(result.images) == 1
+
+        await refilled(sandbox)
+        rows.append(await drive('sandbox: first snippet', clients, clients * 4, one))
+        await asyncio.gather(*(session.close() for session in sessions))
+    return merge(rows)
+
+
+async def empty(sandbox: ZygoteSandbox, variant: str, count: int) -> Row:
+    """`pass` in a warm session."""
+    async with await sandbox.open() as session:
+        await session.run('x = 1')
+
+        async def one(_: int) -> bool:
+            return (await session.run('pass')).outcome is Outcome.OK
+
+        return await drive(variant, 1, count, one)
+
+
+async def start(sandbox: ZygoteSandbox, image: Path, count: int) -> Row:
+    """Opening one session right after another; the CPU of the spare processes made for them is counted."""
+    sessions, times_s = [], []
+    await refilled(sandbox)
+    cpu_s, begin = tree_cpu_s(), time.perf_counter()
+    for _ in range(count):
+        opening = time.perf_counter()
+        sessions.append(await sandbox.open([InputImage(image)]))
+        times_s.append(time.perf_counter() - opening)
+    wall_s = time.perf_counter() - begin
+    await refilled(sandbox)
+    used_s = tree_cpu_s() - cpu_s
+    await asyncio.gather(*(session.close() for session in sessions))
+    return row('session start', 1, times_s, wall_s, used_s)
+
+
+async def refilled(sandbox: ZygoteSandbox) -> None:
+    """Waits until the supervisor has as many spare processes as it keeps, so that making them is no row's burden."""
+    have = -1
+    while have != (have := len((await asyncio.to_thread(sandbox.stats))['spares'])) or not have:
+        await asyncio.sleep(0.05)
+
+
+async def memory(sandbox: ZygoteSandbox, image: Path, count: int) -> dict[str, float]:
+    """PSS of idle sessions, all open at once."""
+    sessions = [await sandbox.open([InputImage(image)]) for _ in range(count)]
+    pss = []
+    for pids in (await asyncio.to_thread(sandbox.stats))['sessions'].values():
+        for pid in pids:
+            text = Path(f'/proc/{pid}/smaps_rollup').read_text()
+            pss.append(int(text.split('Pss:')[1].split()[0]) / 1024)
+    result = await sessions[-1].run('print(1)')
+    await asyncio.gather(*(session.close() for session in sessions))
+    ok = result.outcome is Outcome.OK
+    return {'sessions': count, 'pss_mean_mib': statistics.mean(pss), 'pss_max_mib': max(pss), 'works': float(ok)}
+
+
+def fresh_process(image: Path, directory: Path, clients: int, count: int) -> Row:
+    """`python -c` for every snippet."""
+    code = f'import cv2\nimage_path = {str(image)!r}\n' + SNIPPET % 0
+
+    async def one(_: int) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, '-c', code, cwd=directory, stdout=subprocess.DEVNULL
+        )
+        return await process.wait() == 0
+
+    return asyncio.run(drive('fresh process', clients, count, one))
+
+
+def jupyter(image: Path, clients: int, count: int) -> Row:
+    """One Jupyter kernel per client."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    async def measure() -> Row:
+        managers = [AsyncKernelManager() for _ in range(clients)]
+        connected = []
+        for manager in managers:
+            await manager.start_kernel()
+            client = manager.client()
+            client.start_channels()
+            await client.wait_for_ready()
+            await client.execute_interactive(f'import cv2\ncv2.setNumThreads(1)\nimage_path = {str(image)!r}')
+            connected.append(client)
+
+        async def one(number: int) -> bool:
+            reply = await connected[number].execute_interactive(SNIPPET % number, output_hook=lambda _: None)
+            return reply['content']['status'] == 'ok'
+
+        result = await drive('Jupyter kernel', clients, count, one)
+        for manager in managers:
+            await manager.shutdown_kernel(now=True)
+        return result
+
+    return asyncio.run(measure())

@@ -1,0 +1,104 @@
+"""Processes forked ahead of time, so that a session need not wait for the fork.
+
+A spare has run no snippet, holds nothing of any session, and waits for the one message that makes it one session's
+(`worker.main`). Each is used once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import SandboxError, SandboxUnavailable
+from .. import wire
+from .zygote import ZygoteProcess
+
+_KEPT = 2
+"""How many are kept ready. More would help only where many sessions are opened at once, and there forking is the
+limit in any case."""
+_SEND_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Spare:
+    """A process that is nobody's yet."""
+
+    channel: socket.socket
+    """Our end."""
+    pid: int
+
+    async def begin(self, request: dict[str, Any]) -> None:
+        """Makes it a session's; it answers `wire.READY` once it is confined, or its channel ends.
+
+        Args:
+            request: what `worker.main` needs.
+        """
+        with suppress(ConnectionError, asyncio.TimeoutError):
+            data = json.dumps(request).encode()
+            await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(self.channel, data), _SEND_TIMEOUT_S)
+
+
+class Spares:
+    """Keeps a few spares; makes the next ones while nobody waits for them."""
+
+    def __init__(self, zygote: ZygoteProcess) -> None:
+        self._zygote = zygote
+        self._ready: list[Spare] = []
+        self._refilling: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that wait."""
+        return [spare.pid for spare in self._ready]
+
+    async def take(self) -> Spare:
+        """One that waits, or else a new one.
+
+        Raises:
+            SandboxUnavailable: no process can be made.
+        """
+        spare = self._ready.pop(0) if self._ready else await self._make()
+        self.refill()
+        return spare
+
+    def refill(self) -> None:
+        """Begins to make as many as are missing; returns at once."""
+        if self._refilling is None and not self._closed:
+            self._refilling = asyncio.create_task(self._refill())
+
+    async def _refill(self) -> None:
+        try:
+            with suppress(SandboxError):  # whoever then needs one is told
+                while len(self._ready) < _KEPT and not self._closed:
+                    self._ready.append(await self._make())
+        finally:
+            self._refilling = None
+        if self._closed:
+            self.kill()
+
+    async def _make(self) -> Spare:
+        ours, theirs = wire.socket_pair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                return Spare(ours, await self._zygote.fork(wire.ZYGOTE_SPARE, theirs.fileno()))
+        except SandboxUnavailable:
+            ours.close()
+            raise
+
+    def kill(self) -> None:
+        """Ends all of them; no more are made."""
+        self._closed = True
+        for spare in self._ready:
+            spare.channel.close()
+            with suppress(ProcessLookupError):
+                os.kill(spare.pid, signal.SIGKILL)
+            self._zygote.forget(spare.pid)
+        self._ready.clear()

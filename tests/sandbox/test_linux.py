@@ -1,0 +1,39 @@
+"""Calls of the C library and the kernel, each tried in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from swift_thyme.sandbox import linux
+from swift_thyme.sandbox.supervisor.zygote import clean_environment
+
+FREE_MEMORY = """
+import ctypes
+from swift_thyme.sandbox import linux
+pieces = [linux._malloc(3 << 20) for _ in range(8)]
+for number, piece in enumerate(pieces):
+    ctypes.memset(piece, number, 3 << 20)
+for piece in pieces[::2]:
+    linux.let_go([piece])
+small = [bytes([n % 256]) * (n % 900) for n in range(2_000)]
+del small[::3]
+held, ranges = linux.hold_free_memory()
+for begin, end in ranges:
+    ctypes.memset(begin, 0xEE, end - begin)
+linux.let_go(held)
+more = [b'x' * (n % 5000) for n in range(20_000)]
+whole = all(ctypes.string_at(piece, 3 << 20) == bytes([n]) * (3 << 20) for n, piece in enumerate(pieces) if n % 2)
+small_whole = all(part == part[:1] * len(part) for part in small)
+print(len(held) >= 4, sum(end - begin for begin, end in ranges) >= 4 << 20, whole, small_whole)
+"""
+
+
+@pytest.mark.skipif(linux._heap_state is None, reason='needs glibc 2.33')
+def test_nothing_alive_lies_in_memory_that_is_held_as_free(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-c', FREE_MEMORY], capture_output=True, text=True, env=clean_environment(str(tmp_path))
+    )
+    assert done.stdout.split() == ['True'] * 4, done.stderr
