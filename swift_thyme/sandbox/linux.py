@@ -174,7 +174,8 @@ def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
     top = end - top_bytes
     if not top_bytes or ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 != top_bytes:
         return [], []
-    held, spans = [], [(top + _TOP_KEPT_BYTES, end)]
+    held: list[int] = []
+    spans = [(top + _TOP_KEPT_BYTES, end)]
     for size in _PIECE_BYTES:
         while len(held) < _MOST_HELD and (2 * size < top_bytes or size == _PIECE_BYTES[-1]):
             piece = _malloc(size)
