@@ -134,7 +134,7 @@ def jupyter(image: Path, clients: int, count: int) -> Row:
         managers = [AsyncKernelManager() for _ in range(clients)]
         connected = []
         for manager in managers:
-            await manager.start_kernel()
+            await manager.start_kernel(cwd=str(image.parent))
             client = manager.client()
             client.start_channels()
             await client.wait_for_ready()
