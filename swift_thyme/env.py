@@ -54,23 +54,22 @@ def parse_words(text: str) -> tuple[str, ...]:
 
 def number(low: float, high: float = float('inf')) -> Callable[[str], float]:
     """Makes a reader of numbers within bounds, both included."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError(f'expected a number from {low:g} to {high:g}')
-        return value
-
-    return parse
+    return _within(float, low, high, 'a number')
 
 
 def count(low: int, high: int = 1 << 30) -> Callable[[str], int]:
     """Makes a reader of whole numbers within bounds, both included."""
+    return _within(int, low, high, 'a whole number')
 
-    def parse(text: str) -> int:
-        value = int(text)
+
+N = TypeVar('N', int, float)
+
+
+def _within(kind: Callable[[str], N], low: N, high: N, what: str) -> Callable[[str], N]:
+    def parse(text: str) -> N:
+        value = kind(text)
         if not low <= value <= high:
-            raise ValueError(f'expected a whole number from {low} to {high}')
+            raise ValueError(f'expected {what} from {low} to {high}')
         return value
 
     return parse
@@ -112,13 +111,15 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
             )
         return base
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+    for line_number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         line = line.strip().removeprefix('export ').strip()
         if not line or line.startswith('#'):
             continue
         name, sign, value = line.partition('=')
         if not sign or not name.strip():
-            raise ConfigError(f'{path}:{number} cannot be read: got {line!r}; expected NAME=value; correct the line')
+            raise ConfigError(
+                f'{path}:{line_number} cannot be read: got {line!r}; expected NAME=value; correct the line'
+            )
         found[name.strip()] = value.strip().strip('"\'')
     return found | base
 

@@ -24,8 +24,6 @@ from .items import Box, Item, ItemImage
 _REFERENCE_CHARS = 64
 """A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
 
-_LONGEST_PATH = 4096
-
 
 def load(path: Path, pictures: Path) -> list[Item]:
     """The items of a set.
@@ -233,8 +231,8 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
 
 def _beside(reference: Any, name: str) -> list[str]:
     """Where in a set's own folder a picture may lie: where its prompt says, or in the subfolder it was in."""
-    path = Path(reference) if isinstance(reference, str) and len(reference) < _LONGEST_PATH else Path()
-    return [place for place in (name, '/'.join(path.parts[-2:])) if place]
+    inner = '/'.join(reference.rsplit('/', 2)[-2:]) if isinstance(reference, str) else ''
+    return [place for place in (name, inner) if place]
 
 
 def _box(given: Any, where: str) -> Box | None:

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..agent import AgentSettings
+from ..env import parse_bool
 from ..errors import ConfigError
 from .host import Method
 from .legacy import packaged_plugin
@@ -18,7 +19,6 @@ from .words import Flags
 DEFAULT_TEMPLATE = 'thyme_qwen2_5_vl'
 """Of the paper's backbone, Qwen2.5-VL; used when there is no model to look at."""
 _PLUGIN_NAME = 'thyme_plugin.py'
-_TRUE = ('true', '1', 'yes')
 
 
 class Stage(str, Enum):
@@ -70,7 +70,7 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
 
 def _scheduler(method: Method, out: Flags) -> list[str]:
     """Puts in the scheduler, or leaves it to the rollout server where the trainer generates ahead."""
-    if method is Method.RLHF and ''.join(out.get('async_generate', ())).lower() in _TRUE:
+    if method is Method.RLHF and parse_bool(''.join(out.get('async_generate', ('false',)))):
         mode = ''.join(out.get('vllm_mode', ()))
         if mode != 'server':
             raise ConfigError(
