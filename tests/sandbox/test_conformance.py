@@ -55,4 +55,6 @@ def verdicts(request, sandbox, world):
 def test_case(case, verdicts, request):
     if probe().tier is Tier.B and case.name in NEED_PATHS_CONFINED:
         request.applymarker(pytest.mark.xfail(strict=True, reason='tier B: what every user may read can be read'))
+    if probe().tier is Tier.B and case.name == 'memory of snapshot and child together':
+        request.applymarker(pytest.mark.xfail(strict=True, reason='tier B: nobody may look into both processes'))
     assert verdicts[case.name] == []
