@@ -302,16 +302,12 @@ def grpo_run(
     env = run_environment(script_file, judge_address, folder / 'batches')
     prompts, heard_before = folder / 'prompts', Counter[tuple[int, ...]]()
     if engine != 'transformers':
-        flags |= {
-            'use_vllm': 'true',
-            'vllm_mode': 'colocate',
-            'torch_dtype': VLLM_DTYPE,
-            'sleep_level': 0,
-            **VLLM_FLAGS,
-        }
+        flags |= {'use_vllm': 'true', 'vllm_mode': engine, 'torch_dtype': VLLM_DTYPE}
         flags |= {'log_rollout_offpolicy_metrics': 'true', 'learning_rate': FAST}
         env['CUDA_VISIBLE_DEVICES'] = gpu(0)
-    if engine in ('server', 'ahead'):
+    if engine == 'colocate':
+        flags |= {**VLLM_FLAGS, 'sleep_level': 0}
+    elif engine != 'transformers':
         port, prompts = request.getfixturevalue('server')
         heard_before = Counter(read_prompts(prompts))
         flags |= {'vllm_mode': 'server', 'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
