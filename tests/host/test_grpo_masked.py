@@ -78,13 +78,13 @@ def test_every_segment_says_its_temperature(masked_run: GrpoRun) -> None:
 
 def test_rollout_figures_are_in_the_trainers_log(masked_run: GrpoRun) -> None:
     lines = (masked_run.output_dir / 'logging.jsonl').read_text().splitlines()
-    logged = next(line for line in map(json.loads, lines) if 'thyme/rollout/rounds' in line)
-    assert logged['thyme/rollout/quarantined'] == 1.0
-    assert logged['thyme/rollout/tool_use_rate'] == 0.5
-    assert logged['thyme/rollout/code_ok_rate'] == 1.0
-    assert logged['thyme/rollout/rounds'] == 1.5
-    assert logged['thyme/rollout/stop/answer'] == 1.0
-    assert logged['thyme/rollout/tokens/image'] > 0
+    figures = next(line for line in map(json.loads, lines) if 'thyme/rollout/rounds' in line)
+    assert figures['thyme/rollout/quarantined'] == 1.0
+    assert figures['thyme/rollout/tool_use_rate'] == 0.5
+    assert figures['thyme/rollout/code_ok_rate'] == 1.0
+    assert figures['thyme/rollout/rounds'] == 1.5
+    assert figures['thyme/rollout/stop/answer'] == 1.0
+    assert figures['thyme/rollout/tokens/image'] > 0
 
 
 @NEEDS_TWO_GPUS
