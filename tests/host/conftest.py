@@ -272,7 +272,7 @@ ONE_UPDATE: dict[str, object] = {
 third on those it was sampled with."""
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def server(tiny: Path, script_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     """A rollout server with a witness: its port, and where the prompts are written down."""
     folder, port = tmp_path_factory.mktemp('server'), 18123
@@ -281,7 +281,7 @@ def server(tiny: Path, script_file: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(
-    scope='session',
+    scope='module',
     params=[
         'transformers',
         pytest.param('colocate', marks=[NEEDS_VLLM, pytest.mark.vllm]),
