@@ -4,10 +4,11 @@
 
 Every trajectory has a picture of its own, two code rounds that crop it, and an answer. What is sampled is forced by a
 logits processor (`demo.scripted`), so both schemes produce the same tokens; the engine's compute, the stop rules and
-the sandbox are real. The release's scheme differs in three things, which are also measured one by one: a second
+the sandbox are real. The release's scheme differs in four things, which are also measured one by one: a second
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
-and snippets run one after another. `requests` and `prompt tokens` are counted, `engine s` is the time inside the
-engine; ratios are to the first scheme measured, which is this package's in the host's own loop if no others are chosen.
+snippets run one after another, and every picture decoded again, one after another, for every request. `requests` and
+`prompt tokens` are counted, `engine s` is the time inside the engine; ratios are to the first scheme measured, which is
+this package's in the host's own loop if no others are chosen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.rollout import ThymeScheduler
 from swift_thyme.sandbox import InputImage, local_sandbox
+from swift_thyme.shown import shown_pictures
 
 WORDS = 'The number on the plate is far too small to be read at this size, so I look at it more closely. '
 CODE = (
@@ -60,6 +62,7 @@ class Scheme:
     second_request: bool = False
     regenerate: bool = False
     serial_sandbox: bool = False
+    decode_again: bool = False
     host_loop: bool = False
 
 
@@ -69,7 +72,15 @@ SCHEMES = (
     Scheme('second', '+ second request', second_request=True),
     Scheme('regeneration', '+ regeneration', regenerate=True),
     Scheme('serial', '+ serial sandbox', serial_sandbox=True),
-    Scheme('release', 'release: all three', second_request=True, regenerate=True, serial_sandbox=True),
+    Scheme('decode', '+ pictures decoded again', decode_again=True),
+    Scheme(
+        'release',
+        'release: all four',
+        second_request=True,
+        regenerate=True,
+        serial_sandbox=True,
+        decode_again=True,
+    ),
 )
 RELEASE_GENERATIONS = 5
 
@@ -187,6 +198,7 @@ class BareLoop:
     async def _run(self) -> list[str]:
         config = config_for(self.scheme)
         generations = 0
+        await self._show(request.images[0] for request in self.requests)
         while True:
             live = [i for i, agent in enumerate(self.agents) if agent.stop_reason is None]
             if not live and (not self.scheme.regenerate or generations >= RELEASE_GENERATIONS):
@@ -212,14 +224,20 @@ class BareLoop:
             self.opened[i] = text
         else:
             step = await agent.step(text, cut_by_length=choice.finish_reason == 'length')
-            self._append(i, step)
+            await self._append(i, step)
         message = {'role': 'assistant', 'content': list(self.ids[i])}
         request.messages = [*request.messages[:1], message]
 
-    def _append(self, i: int, step: Step) -> None:
+    async def _append(self, i: int, step: Step) -> None:
         if step.stop is None and step.turn.result is not None:
             self.ids[i] += self.template.encode_output(step)
-            self.requests[i].images = [*self.requests[i].images, *(p.path for p in step.turn.result.images)]
+            returned = [p.path for p in step.turn.result.images]
+            self.requests[i].images = [*self.requests[i].images, *returned]
+            await self._show(returned)
+
+    async def _show(self, images: Iterable[Any]) -> None:
+        if not self.scheme.decode_again:
+            await asyncio.gather(*(asyncio.to_thread(self.template.show, image) for image in images))
 
 
 def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
@@ -252,7 +270,9 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
 
 
 def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path) -> tuple[Counts, list[str]]:
-    """One run of one scheme on fresh requests; the prefix cache holds nothing of earlier runs."""
+    """One run of one scheme on fresh requests; neither cache holds anything of earlier runs."""
+    os.environ['THYME_PICTURE_MB'] = '0' if scheme.decode_again else '1024'
+    shown_pictures.cache_clear()
     requests, _ = make_tasks(folder, args.n, args.side)
     inner = getattr(engine, 'engine', None)
     if hasattr(inner, 'reset_prefix_cache'):

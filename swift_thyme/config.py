@@ -75,6 +75,8 @@ class RolloutSettings:
     """`THYME_REPETITION_RULE`: `paper`, `release` or `off`."""
     min_round_tokens: int = 32
     """`THYME_MIN_ROUND_TOKENS`: a round is not begun when less room than this is left in the engine's context."""
+    picture_mb: int = 1024
+    """`THYME_PICTURE_MB`: bound of the decoded pictures that a process keeps for later rounds, MiB; 0: none."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> RolloutSettings:
@@ -86,6 +88,7 @@ class RolloutSettings:
             trajectory_mb=read_env('THYME_TRAJECTORY_MB', int, cls.trajectory_mb, env),
             repetition_rule=read_env('THYME_REPETITION_RULE', member(RepetitionRule), cls.repetition_rule, env),
             min_round_tokens=read_env('THYME_MIN_ROUND_TOKENS', count(1), cls.min_round_tokens, env),
+            picture_mb=read_env('THYME_PICTURE_MB', count(0), cls.picture_mb, env),
         )
 
 

@@ -93,6 +93,24 @@ def is_file(path: str | Path) -> bool:
         return False
 
 
+def fingerprint(picture: Any) -> tuple[object, ...] | None:
+    """What is the same only for the same picture: path, time stamp and size of a file, or a digest of encoded bytes.
+
+    Returns:
+        None for what cannot be found, and for pictures that are already decoded.
+    """
+    if isinstance(picture, Image.Image):
+        return None
+    try:
+        found = resolve(picture)
+        if isinstance(found, bytes):
+            return (hashlib.sha256(found).digest(),)
+        state = found.stat()
+    except (DataError, OSError):
+        return None
+    return str(found), state.st_mtime_ns, state.st_size, state.st_ino
+
+
 def suffix(kind: str | None) -> str:
     """The ending, dot included, that files of one of Pillow's formats commonly have."""
     return _SUFFIX_OF_FORMAT.get(kind or '', f'.{(kind or "").lower()}')

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from swift.loss_scale import LossScale
@@ -27,6 +27,7 @@ from .errors import ConfigError, DataError, TrajectoryError
 from .host_patch import greedy_continuations, leave_out_untrained
 from .loss import SandboxGuard
 from .sampling import CodeTemperature, token_pieces
+from .shown import ShowsPictures
 from .trace import BatchTrace
 from .types import CodeSwitch, TrainCode
 from .verify import IMAGE_IDS_TEXT, TokenRules
@@ -39,13 +40,7 @@ _TOKENS_A_MESSAGE = 8
 """At most, around one message's content."""
 
 
-if TYPE_CHECKING:
-    from swift.template import Template as _Base
-else:
-    _Base = object
-
-
-class O3Mixin(_Base):
+class O3Mixin(ShowsPictures):
     """Mixed in before a host template class. See the module docstring for what it changes.
 
     Differs from the release: no copy of the host's template; pictures of later rounds stand where they were returned
@@ -197,6 +192,7 @@ class O3Mixin(_Base):
             self._check_image_count(inputs)
         given = list(inputs.images)
         try:
+            inputs.images = self.shown(inputs)
             super()._preprocess_inputs(inputs)
         except (OSError, ValueError, SyntaxError) as error:
             if isinstance(error, DataError):

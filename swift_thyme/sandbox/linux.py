@@ -6,6 +6,7 @@ nothing: what is allowed is in `seccomp` (system calls) and `confine` (paths, re
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -20,6 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _NR = numbers()
 
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
+PR_SET_THP_DISABLE = 41
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
 MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 18, 19, 25
@@ -78,6 +80,16 @@ def prctl(option: int, value: int) -> None:
     if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, f'prctl({option}): {os.strerror(code)}')
+
+
+def small_pages() -> None:
+    """From now on this process and its children get fresh memory in small pages; huge ones that it has stay huge.
+
+    The heap that a zygote leaves behind is cheaper to fork in huge pages. Fresh ones are dear where the machine is
+    virtual and gives free memory back to its host: 6 ms for one of 2 MiB, 1.5 ms for as much in small pages.
+    """
+    with contextlib.suppress(OSError):  # nothing but time depends on it
+        prctl(PR_SET_THP_DISABLE, 1)
 
 
 def landlock_abi() -> int:

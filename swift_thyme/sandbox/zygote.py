@@ -203,6 +203,7 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             os.setpgid(0, 0)
+            linux.small_pages()
             if kind == wire.ZYGOTE_DECODER:
                 self._decoder(channel, self._decoder_filter)
             else:

@@ -94,6 +94,14 @@ def test_close_leaves_no_file_and_no_process(sandbox):
     assert not any(alive(pid) for pid in pids)
 
 
+def test_sessions_get_fresh_memory_in_small_pages(sandbox):
+    session = asyncio.run(sandbox.open())
+    for pid in sandbox.stats()['sessions'][session._ident]:
+        with open(f'/proc/{pid}/status') as file:
+            assert 'THP_enabled:\t0' in file.read()
+    asyncio.run(session.close())
+
+
 def test_pictures_in_output_dir_outlive_the_session_and_do_not_change(sandbox, tmp_path):
     async def turns():
         async with await sandbox.open(output_dir=tmp_path / 'kept') as session:

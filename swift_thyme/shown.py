@@ -1,0 +1,150 @@
+"""Pictures as a model is shown them (decoded, RGB, resized), kept for those who are shown them again.
+
+A picture is encoded once for every round of a trajectory, every member of a group and the training step, and for a
+large one that means decoding and shrinking it each time. Owns that memory and its bound; how a picture is shown is the
+host's. Nothing here changes a pixel.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from . import picture
+from .config import RolloutSettings
+
+if TYPE_CHECKING:
+    from swift.template import Template as _Base
+else:
+    _Base = object
+
+_BYTES_A_PIXEL = 3
+
+
+class ShownPictures:
+    """A bounded memory of pictures; the least recently used go first. Safe to use from several threads.
+
+    Pictures are handed out as they are kept: whoever wants to draw on one makes a copy.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        """Makes an empty one.
+
+        Args:
+            limit_bytes: of pixels; 0 keeps nothing.
+        """
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, Image.Image] = OrderedDict()
+        self._in_work: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: Hashable) -> Image.Image | None:
+        """The picture of a key, or None."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def get_or_make(self, key: Hashable, make: Callable[[], Image.Image | None]) -> Image.Image | None:
+        """The picture of a key, made now if it is not there; threads that ask for the same one wait for one of them.
+
+        Raises:
+            Exception: whatever `make` raises; the next thread that waited then tries itself.
+        """
+        with self._lock:
+            in_work = self._in_work.setdefault(key, threading.Lock())
+        with in_work:
+            image = self.get(key)
+            try:
+                if image is None:
+                    image = make()
+                    if image is not None:
+                        self._keep(key, image)
+            finally:
+                with self._lock:
+                    self._in_work.pop(key, None)
+        return image
+
+    def _keep(self, key: Hashable, image: Image.Image) -> None:
+        with self._lock:
+            self._drop(key)
+            self._kept[key] = image
+            self._bytes += _size(image)
+            while self._bytes > self._limit:
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        image = self._kept.pop(key, None)
+        self._bytes -= 0 if image is None else _size(image)
+
+
+def _size(image: Image.Image) -> int:
+    return image.width * image.height * _BYTES_A_PIXEL
+
+
+@lru_cache(maxsize=1)
+def shown_pictures() -> ShownPictures:
+    """Those of this process, bounded by `THYME_PICTURE_MB`."""
+    return ShownPictures(RolloutSettings.from_env().picture_mb << 20)
+
+
+class ShowsPictures(_Base):
+    """Mixed in before a host template: shows pictures from memory, each the same in rollouts and in training."""
+
+    def show(self, given: Any) -> Image.Image | None:
+        """A picture as the model sees it: decoded, RGB, resized; from memory if this process showed it before.
+
+        Loaded and resized by the host's own code. Safe to call from several threads.
+
+        Args:
+            given: as in a request: a path, base64, a `data:` URL, bytes, or a dict of these.
+
+        Returns:
+            An RGB picture; None where the host has to do it (web addresses, `--max_pixels`, odd sizes).
+
+        Raises:
+            OSError, ValueError, SyntaxError: it cannot be read.
+        """
+        key = self._picture_key(given)
+        return None if key is None else shown_pictures().get_or_make(key, lambda: self._show(given))
+
+    def _show(self, given: Any) -> Image.Image | None:
+        once = self._as_host_shows(self._load_image(given, load_images=True))
+        return once if self._as_host_shows(once).size == once.size else None
+
+    def _as_host_shows(self, image: Any) -> Image.Image:
+        inputs = SimpleNamespace(images=[image], chat_template_kwargs={}, mm_processor_kwargs={})
+        self.replace_tag('image', 0, inputs)
+        shown: Image.Image = inputs.images[0]
+        return shown
+
+    def _picture_key(self, given: Any) -> tuple[object, ...] | None:
+        from qwen_vl_utils import vision_process
+
+        known = None if self.max_pixels is not None else picture.fingerprint(given)
+        if known is None:
+            return None
+        limits = vision_process.IMAGE_MIN_TOKEN_NUM, vision_process.IMAGE_MAX_TOKEN_NUM
+        return *known, *limits, int(self.processor.image_processor.patch_size)
+
+    def shown(self, inputs: Any) -> list[Any]:
+        """The pictures of a row, as they are shown where that is known: engines make what is not, training does not."""
+        if inputs.objects or inputs.chat_template_kwargs or (self.is_training and not shown_pictures()):
+            return list(inputs.images)
+        return [self._known(image) or image for image in inputs.images]
+
+    def _known(self, given: Any) -> Image.Image | None:
+        if not self.is_training:
+            return self.show(given)
+        key = self._picture_key(given)
+        return None if key is None else shown_pictures().get(key)
