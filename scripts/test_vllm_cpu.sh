@@ -13,6 +13,7 @@ log=$venv/install.log
 stand_ins=$PWD/tests/vllm_cpu # for what ms-swift and vLLM lack without a GPU; loaded by every Python process
 unset PYTHONDONTWRITEBYTECODE # each of many processes would compile everything again
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_NUM_OF_RESERVED_CPU=0 # GiB of cache; no core set aside
+export VLLM_PLUGINS= # none: what another package's replaces may be what the stand-ins do
 
 skip() {
   echo "SKIPPED: rollouts with vLLM on the CPU were not tested: $1"

@@ -32,8 +32,8 @@ def _require_tested(what: str, instead: str) -> None:
 def leave_out_untrained() -> None:
     """Takes quarantined rollouts out of the loss mask of the GRPO trainer. Idempotent.
 
-    The template has made such a row short; one label is left in it, because the host cannot collate a row without
-    any. Here that one goes, too.
+    The template makes such a row short, and calls this; one label is left in the row, because the host cannot collate
+    a row without any. Here that one goes, too.
 
     Raises:
         ConfigError: the host is of a version in which the place is not known.

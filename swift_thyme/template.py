@@ -24,7 +24,7 @@ from .agent import Step
 from .config import SamplingSettings
 from .data.lengths import resized
 from .errors import ConfigError, DataError, TrajectoryError
-from .host_patch import greedy_continuations
+from .host_patch import greedy_continuations, leave_out_untrained
 from .loss import SandboxGuard
 from .sampling import CodeTemperature, token_pieces
 from .shown import ShowsPictures
@@ -210,8 +210,11 @@ class O3Mixin(ShowsPictures):
     def _empty(self, inputs: Any) -> None:
         """Leaves the words of the prompt of a row that is kept out of training, and nothing that could break.
 
-        The one label that stays is what the host's collation needs; `host_patch` takes it out of the loss.
+        The one label that stays is what the host's collation needs; `host_patch` takes it out of the loss. That is put
+        in place here because nothing else is sure to be in the trainer: with `--async_generate true` the scheduler is
+        in the server only, and the rewards may be another's.
         """
+        leave_out_untrained()
         inputs.images = []
         for message in inputs.messages:
             if isinstance(message['content'], str):

@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def _tail(log: Path, lines: int = 12) -> str:
     return '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-lines:])
 
 
-def logged(output_dir: Path, key: str) -> Sequence[float]:
+def logged(output_dir: Path, key: str) -> list[float]:
     """The values of one metric over the steps of a training run, from the host's `logging.jsonl`."""
     values = []
     for line in (output_dir / 'logging.jsonl').read_text(encoding='utf-8').splitlines():

@@ -19,7 +19,6 @@ from swift.rewards import ORM
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError
-from ..host_patch import leave_out_untrained
 from ..host_run import remember_arguments
 from ..preflight import check_datasets
 from ..record import FOLDER, Recorder
@@ -97,7 +96,6 @@ class ThymeReward(ORM):  # type: ignore[misc]
         super().__init__(args, **kwargs)
         self.parts = REWARD_PARTS[self.reward]
         remember_arguments(args)
-        leave_out_untrained()
         self.desk = shared_desk()
         self.desk.register(self.parts)
         check_datasets(getattr(args, 'dataset', None) or [], need_solution=bool(NEEDS_SOLUTION & set(self.parts)))

@@ -20,6 +20,7 @@ from swift_thyme.trace import read_batches
 from swift_thyme.verify import trained_ids
 
 from ..host.conftest import (
+    AHEAD,
     NEEDS_TWO_GPUS,
     NEEDS_VLLM,
     VLLM_FLAGS,
@@ -60,9 +61,6 @@ COLOCATE = {
     'vllm_max_model_len': 8192,
 }
 
-AHEAD = {'multi_turn_scheduler': None, 'max_turns': None, 'vllm_server_pass_dataset': 'true'}
-"""The host refuses a scheduler beside `--async_generate true`; in server mode the server's own is enough."""
-
 
 @pytest.fixture(scope='module')
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -81,15 +79,14 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(model: Path, folder: Path, script: Path, judge: str, n_rows: int = 8, **flags: Any) -> GrpoRun:
-    """Two steps of GRPO; `env_…` among the flags are variables, and one that is None is left out."""
+    """Two steps of GRPO; `env_…` among the flags are variables."""
     env = run_environment(script, judge, folder / 'batches') | {
         'THYME_TRACE_LIMIT': '1000',
         'CUDA_VISIBLE_DEVICES': gpu(0),
     }
     env |= {name[4:]: str(flags.pop(name)) for name in list(flags) if name.startswith('env_')}
-    flags = grpo_flags(model, write_rl_rows(folder, n_rows), folder / 'out') | COLOCATE | flags
-    command = HostCommand('rlhf', {name: value for name, value in flags.items() if value is not None})
-    run(command, log=folder / 'log', env=env)
+    flags = grpo_flags(model, write_rl_rows(folder, n_rows), folder / 'out', **{**COLOCATE, **flags})
+    run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
     return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
 
 
@@ -170,7 +167,6 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
             vllm_server_host='127.0.0.1',
             vllm_server_port=port,
             vllm_server_group_port=group_port,
-            async_generate=ahead,
             **(AHEAD if ahead == 'true' else {}),
         )
     assert {t['stop_reason'] for t in found.trajectories} == {'answer'}

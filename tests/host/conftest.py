@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib.util import find_spec
@@ -59,6 +60,7 @@ class GrpoRun:
     engine: str = 'transformers'
     prompts: list[tuple[int, ...]] = field(default_factory=list)
     """Ids of every prompt that the engine got, where a witness was asked for."""
+    steps: int = 2
 
 
 def write_rl_rows(folder: Path, n: int = 2) -> Path:
@@ -78,8 +80,8 @@ def write_rl_rows(folder: Path, n: int = 2) -> Path:
 
 
 def grpo_flags(model: Path, dataset: Path, output_dir: Path, **flags: object) -> dict[str, object]:
-    """The flags of a two-step run on a CPU with the scripted template; `flags` override."""
-    return {
+    """The flags of a two-step run on a CPU with the scripted template; `flags` override, and None leaves one out."""
+    defaults: dict[str, object] = {
         'rlhf_type': 'grpo',
         'model': model,
         'model_type': 'qwen2_5_vl',
@@ -114,8 +116,8 @@ def grpo_flags(model: Path, dataset: Path, output_dir: Path, **flags: object) ->
         'gradient_checkpointing': 'false',
         'beta': 0,
         'temperature': 1.0,
-        **flags,
     }
+    return {name: value for name, value in {**defaults, **flags}.items() if value is not None}
 
 
 @pytest.fixture(scope='session')
@@ -253,14 +255,38 @@ def _healthy(port: int) -> bool:
 
 FAST = 1e-2
 """A learning rate at which an engine with the weights of the step before gives other log-probs than the trainer."""
+AHEAD: dict[str, object] = {
+    'async_generate': 'true',
+    'multi_turn_scheduler': None,
+    'max_turns': None,
+    'vllm_server_pass_dataset': 'true',
+}
+"""What `thyme rlhf --O3 true --async_generate true` makes of it: the host refuses a scheduler beside this flag, and the
+server has one."""
+ONE_UPDATE: dict[str, object] = {
+    'max_steps': 3,
+    'lr_scheduler_type': 'polynomial',
+    'lr_scheduler_kwargs': '{"power": 50, "lr_end": 0}',
+}
+"""Three steps of which only the first changes the weights: the second is trained on the weights of the step before, the
+third on those it was sampled with."""
+
+
+@pytest.fixture(scope='module')
+def server(tiny: Path, script_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """A rollout server with a witness: its port, and where the prompts are written down."""
+    folder, port = tmp_path_factory.mktemp('server'), 18123
+    with rollout_server(tiny, script_file, folder / 'log', port, {WITNESS: str(folder / 'prompts')}):
+        yield port, folder / 'prompts'
 
 
 @pytest.fixture(
-    scope='session',
+    scope='module',
     params=[
         'transformers',
         pytest.param('colocate', marks=[NEEDS_VLLM, pytest.mark.vllm]),
         pytest.param('server', marks=[NEEDS_TWO_GPUS, pytest.mark.vllm]),
+        pytest.param('ahead', marks=[NEEDS_TWO_GPUS, pytest.mark.vllm]),
     ],
 )
 def grpo_run(
@@ -270,25 +296,33 @@ def grpo_run(
     script_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> GrpoRun:
-    """Two steps of GRPO, on each engine that can run here."""
+    """A few steps of GRPO, on each engine that can run here; `ahead` is a server with `--async_generate true`."""
     folder, engine = tmp_path_factory.mktemp(f'grpo-{request.param}'), request.param
-    flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out')
+    flags: dict[str, object] = {'callbacks': 'thyme_rewards'}
     env = run_environment(script_file, judge_address, folder / 'batches')
-    witness = {WITNESS: str(folder / 'prompts')}
+    prompts, heard_before = folder / 'prompts', Counter[tuple[int, ...]]()
     if engine != 'transformers':
         flags |= {'use_vllm': 'true', 'vllm_mode': engine, 'torch_dtype': VLLM_DTYPE}
         flags |= {'log_rollout_offpolicy_metrics': 'true', 'learning_rate': FAST}
         env['CUDA_VISIBLE_DEVICES'] = gpu(0)
-    with ExitStack() as stack:
-        if engine == 'colocate':
-            flags |= {**VLLM_FLAGS, 'sleep_level': 0}
-        elif engine == 'server':
-            port = 18123
-            stack.enter_context(rollout_server(tiny, script_file, folder / 'server.log', port, witness))
-            flags |= {'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
-        run(HostCommand('rlhf', flags), log=folder / 'log', env=env | witness)
-    trajectories, batches = read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches'))
-    return GrpoRun(folder / 'out', trajectories, batches, engine, read_prompts(folder / 'prompts'))
+    if engine == 'colocate':
+        flags |= {**VLLM_FLAGS, 'sleep_level': 0}
+    elif engine != 'transformers':
+        port, prompts = request.getfixturevalue('server')
+        heard_before = Counter(read_prompts(prompts))
+        flags |= {'vllm_mode': 'server', 'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
+    if engine == 'ahead':
+        flags |= {**AHEAD, **ONE_UPDATE, 'vllm_server_group_port': 51217}
+    command = HostCommand('rlhf', grpo_flags(tiny, write_rl_rows(folder), folder / 'out', **flags))
+    run(command, log=folder / 'log', env=env | {WITNESS: str(prompts)})
+    return GrpoRun(
+        folder / 'out',
+        read_trajectories(folder / 'out' / FOLDER),
+        list(read_batches(folder / 'batches')),
+        engine,
+        list((Counter(read_prompts(prompts)) - heard_before).elements()),
+        steps=3 if engine == 'ahead' else 2,
+    )
 
 
 def read_prompts(folder: Path) -> list[tuple[int, ...]]:

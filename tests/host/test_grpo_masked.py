@@ -8,12 +8,23 @@ from typing import Any
 
 import pytest
 
-from swift_thyme.demo.host_command import HostCommand, run
+from swift_thyme.demo.host_command import HostCommand, logged, run
 from swift_thyme.record import FOLDER, read_trajectories
 from swift_thyme.trace import read_batches
 from swift_thyme.verify import trained_ids
 
-from .conftest import CROP, GrpoRun, grpo_flags, run_environment, write_rl_rows
+from .conftest import (
+    AHEAD,
+    CROP,
+    NEEDS_TWO_GPUS,
+    VLLM_DTYPE,
+    GrpoRun,
+    gpu,
+    grpo_flags,
+    rollout_server,
+    run_environment,
+    write_rl_rows,
+)
 
 pytestmark = pytest.mark.host
 
@@ -47,6 +58,10 @@ def test_the_made_up_picture_leaves_one_end_token_and_the_others_are_trained(
     assert len(reasons) == 1 and all('picture tokens' in reason for reason in reasons)
 
 
+def test_the_row_kept_out_of_training_has_no_token_in_the_loss(masked_run: GrpoRun) -> None:
+    assert logged(masked_run.output_dir, 'completions/min_length') == [0]
+
+
 def test_what_is_trained_is_what_was_sampled_outside_code(masked_run: GrpoRun, tokenizer: Any) -> None:
     texts = {tokenizer.decode(trained_ids(row)) for batch in masked_run.batches for row in batch}
     assert {text.replace('<|im_end|>', '') for text in texts} - {''} == {
@@ -63,10 +78,37 @@ def test_every_segment_says_its_temperature(masked_run: GrpoRun) -> None:
 
 def test_rollout_figures_are_in_the_trainers_log(masked_run: GrpoRun) -> None:
     lines = (masked_run.output_dir / 'logging.jsonl').read_text().splitlines()
-    logged = next(line for line in map(json.loads, lines) if 'thyme/rollout/rounds' in line)
-    assert logged['thyme/rollout/quarantined'] == 1.0
-    assert logged['thyme/rollout/tool_use_rate'] == 0.5
-    assert logged['thyme/rollout/code_ok_rate'] == 1.0
-    assert logged['thyme/rollout/rounds'] == 1.5
-    assert logged['thyme/rollout/stop/answer'] == 1.0
-    assert logged['thyme/rollout/tokens/image'] > 0
+    figures = next(line for line in map(json.loads, lines) if 'thyme/rollout/rounds' in line)
+    assert figures['thyme/rollout/quarantined'] == 1.0
+    assert figures['thyme/rollout/tool_use_rate'] == 0.5
+    assert figures['thyme/rollout/code_ok_rate'] == 1.0
+    assert figures['thyme/rollout/rounds'] == 1.5
+    assert figures['thyme/rollout/stop/answer'] == 1.0
+    assert figures['thyme/rollout/tokens/image'] > 0
+
+
+@NEEDS_TWO_GPUS
+@pytest.mark.vllm
+@pytest.mark.slow
+def test_a_row_is_kept_out_of_the_loss_where_neither_scheduler_nor_rewards_of_ours_are_in_the_trainer(
+    tiny: Path, tmp_path: Path
+) -> None:
+    script, port = tmp_path / 'script.json', 18124
+    script.write_text(json.dumps(SCRIPT), encoding='utf-8')
+    server = {'vllm_mode': 'server', 'vllm_server_host': '127.0.0.1', 'vllm_server_port': port}
+    flags = grpo_flags(
+        tiny,
+        write_rl_rows(tmp_path),
+        tmp_path / 'out',
+        reward_funcs='format',
+        use_vllm='true',
+        torch_dtype=VLLM_DTYPE,
+        vllm_server_group_port=51218,
+        **server,
+        **AHEAD,
+    )
+    env = run_environment(script, '', tmp_path / 'batches') | {'CUDA_VISIBLE_DEVICES': gpu(0)}
+    with rollout_server(tiny, script, tmp_path / 'server.log', port):
+        run(HostCommand('rlhf', flags), log=tmp_path / 'log', env=env)
+    assert logged(tmp_path / 'out', 'completions/min_length') == [0, 0]
+    assert min(logged(tmp_path / 'out', 'completions/max_length')) > 0
