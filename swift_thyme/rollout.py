@@ -29,6 +29,7 @@ from . import picture, protocol
 from .agent import Agent, AgentSettings, Step
 from .config import RolloutSettings, SamplingSettings
 from .errors import ConfigError, DataError, ThymeError, TrajectoryError
+from .host_patch import leave_out_untrained
 from .host_run import host_run, remember
 from .record import turn_json
 from .sampling import token_pieces
@@ -81,6 +82,8 @@ class ThymeScheduler(MultiTurnScheduler):
         self._image_dir = _image_dir(self._settings)
         remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None))
         picture.BAD_ROWS.tolerated = True
+        if self.infer_engine is None:  # in the trainer's process: a host that is not known ends the run here
+            leave_out_untrained()
 
     # Hooks of the host, in the order it calls them.
 
