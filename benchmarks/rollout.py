@@ -290,18 +290,19 @@ def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path)
 
 
 def table(rows: dict[str, list[Counts]], n: int) -> list[str]:
-    """Markdown: medians over the repeats; ratios are to the first row."""
-    base = statistics.median(c.seconds for c in next(iter(rows.values())))
+    """Markdown: medians over the repeats; ratios are to the first row of the same repeat."""
+    first = next(iter(rows.values()))
     lines = [
         '| scheme | s | trajectories/s | time ratio | requests | prompt tokens | computed | engine s |',
         '|---|---|---|---|---|---|---|---|',
     ]
     for name, runs in rows.items():
         seconds = statistics.median(c.seconds for c in runs)
+        ratio = statistics.median(c.seconds / base.seconds for c, base in zip(runs, first, strict=True))
         engine_s = statistics.median(c.engine_s for c in runs)
         one = runs[-1]
         lines.append(
-            f'| {name} | {seconds:.2f} | {n / seconds:.2f} | {seconds / base:.2f} | {one.requests} '
+            f'| {name} | {seconds:.2f} | {n / seconds:.2f} | {ratio:.2f} | {one.requests} '
             f'| {one.prompt_tokens} | {one.computed_tokens} | {engine_s:.2f} |'
         )
     return lines
