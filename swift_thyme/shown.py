@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-_BYTES_A_PIXEL = 3
+_BYTES_A_PIXEL = 4
+"""Pillow keeps RGB in 32 bits."""
 
 
 class ShownPictures:
@@ -37,7 +38,7 @@ class ShownPictures:
         """Makes an empty one.
 
         Args:
-            limit_bytes: of pixels; 0 keeps nothing.
+            limit_bytes: of memory; 0 keeps nothing.
         """
         self._limit = limit_bytes
         self._bytes = 0

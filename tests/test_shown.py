@@ -106,7 +106,7 @@ def test_what_the_host_must_do_is_left_to_it(template: Any) -> None:
 
 
 def test_the_least_recently_used_go_first() -> None:
-    memory = ShownPictures(3 * 100 * 100 * 2)
+    memory = ShownPictures(4 * 100 * 100 * 2)
     image = Image.new('RGB', (100, 100))
     for key in 'ab':
         memory.get_or_make(key, lambda: image)

@@ -96,7 +96,9 @@ def test_close_leaves_no_file_and_no_process(sandbox):
 
 def test_sessions_get_fresh_memory_in_small_pages(sandbox):
     session = asyncio.run(sandbox.open())
-    for pid in sandbox.stats()['sessions'][session._ident]:
+    pids = sandbox.stats()['sessions'][session._ident]
+    assert pids
+    for pid in pids:
         with open(f'/proc/{pid}/status') as file:
             assert 'THP_enabled:\t0' in file.read()
     asyncio.run(session.close())
