@@ -7,8 +7,8 @@ logits processor (`demo.scripted`), so both schemes produce the same tokens; the
 the sandbox are real. The release's scheme differs in four things, which are also measured one by one: a second
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
 snippets run one after another, and every picture decoded again, one after another, for every request. `requests` and
-`prompt tokens` are counted, `engine s` is the time inside the engine; ratios are to the first scheme measured, which is
-this package's in the host's own loop if no others are chosen.
+`prompt tokens` are counted, `engine s` is the time inside the engine, `rest s` that of the sandbox and of pictures;
+ratios are to the first scheme measured, which is this package's in the host's own loop if no others are chosen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import json
 import math
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -91,7 +92,6 @@ class Counts:
 
     seconds: float = 0.0
     engine_s: float = 0.0
-    sandbox_s: float = 0.0
     requests: int = 0
     prompt_tokens: int = 0
     computed_tokens: int = 0
@@ -208,13 +208,11 @@ class BareLoop:
             generations += 1
             by_index = dict(zip(batch, responses, strict=True))
             steps = [self._take(i, getattr(by_index[i], 'response', by_index[i]).choices[0]) for i in live]
-            start = time.perf_counter()
             if self.scheme.serial_sandbox:
                 for step in steps:
                     await step
             else:
                 await asyncio.gather(*steps)
-            self.meter.counts.sandbox_s += time.perf_counter() - start
 
     async def _take(self, i: int, choice: Any) -> None:
         agent, request = self.agents[i], self.requests[i]
@@ -252,6 +250,7 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
 
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
         return TransformersEngine(str(args.model), max_batch_size=args.n, torch_dtype=dtype, **common)
+    os.environ.setdefault('VLLM_ENABLE_V1_MULTIPROCESSING', '0')  # in the trainer's process, as colocate has it
     from swift.infer_engine import GRPOVllmEngine
 
     return GRPOVllmEngine(
@@ -270,13 +269,14 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
 
 
 def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path) -> tuple[Counts, list[str]]:
-    """One run of one scheme on fresh requests; neither cache holds anything of earlier runs."""
+    """One run of one scheme on fresh requests; no cache holds anything of earlier runs."""
     os.environ['THYME_PICTURE_MB'] = '0' if scheme.decode_again else '1024'
     shown_pictures.cache_clear()
     requests, _ = make_tasks(folder, args.n, args.side)
     inner = getattr(engine, 'engine', None)
-    if hasattr(inner, 'reset_prefix_cache'):
-        inner.reset_prefix_cache()
+    for name in ('reset_prefix_cache', 'reset_mm_cache', 'reset_encoder_cache'):
+        if hasattr(inner, name):
+            getattr(inner, name)()
     meter = Meter(engine)
     start = time.perf_counter()
     if scheme.host_loop:
@@ -293,19 +293,51 @@ def table(rows: dict[str, list[Counts]], n: int) -> list[str]:
     """Markdown: medians over the repeats; ratios are to the first row of the same repeat."""
     first = next(iter(rows.values()))
     lines = [
-        '| scheme | s | trajectories/s | time ratio | requests | prompt tokens | computed | engine s |',
-        '|---|---|---|---|---|---|---|---|',
+        '| scheme | s | trajectories/s | time ratio | requests | prompt tokens | computed | engine s | rest s |',
+        '|---|---|---|---|---|---|---|---|---|',
     ]
     for name, runs in rows.items():
-        seconds = statistics.median(c.seconds for c in runs)
-        ratio = statistics.median(c.seconds / base.seconds for c, base in zip(runs, first, strict=True))
-        engine_s = statistics.median(c.engine_s for c in runs)
+        seconds, engine_s = (statistics.median(getattr(c, key) for c in runs) for key in ('seconds', 'engine_s'))
+        ratio = statistics.median(c.seconds / base.seconds for c, base in zip(runs, first, strict=False))
         one = runs[-1]
         lines.append(
             f'| {name} | {seconds:.2f} | {n / seconds:.2f} | {ratio:.2f} | {one.requests} '
-            f'| {one.prompt_tokens} | {one.computed_tokens} | {engine_s:.2f} |'
+            f'| {one.prompt_tokens} | {one.computed_tokens} | {engine_s:.2f} | {seconds - engine_s:.2f} |'
         )
     return lines
+
+
+def report(rows: dict[str, list[Counts]], args: argparse.Namespace) -> None:
+    """Prints the table of what was measured so far."""
+    rows = {name: runs for name, runs in rows.items() if runs}
+    if not rows:
+        return
+    print(
+        f'{args.engine}, {args.n} trajectories of {args.side} px, prefix caching {args.prefix_caching}, '
+        f'{len(next(iter(rows.values())))} repeats, {platform.machine()}'
+    )
+    print('\n'.join(table(rows, args.n)), flush=True)
+    if args.json_path:
+        found = {name: [asdict(c) for c in runs] for name, runs in rows.items()}
+        args.json_path.write_text(json.dumps(found, indent=1), encoding='utf-8')
+
+
+def measure_all(engine: Any, args: argparse.Namespace, folder: Path, rows: dict[str, list[Counts]]) -> None:
+    """Fills `rows`, scheme by scheme and repeat by repeat, after one run to warm the engine up."""
+    start = time.perf_counter()
+    schemes = [scheme for scheme in SCHEMES if scheme.key in args.schemes]
+    rows |= {scheme.name: [] for scheme in schemes}
+    expected: list[str] = []
+    for repeat in range(args.repeats + 1):
+        if repeat > 1 and time.perf_counter() > start + args.limit_s:
+            return
+        for scheme in schemes if repeat else schemes[:1]:
+            counts, texts = measure(engine, args, scheme, folder)
+            expected = expected or sorted(texts)
+            assert sorted(texts) == expected, f'{scheme.name} sampled other text'
+            if repeat:
+                rows[scheme.name].append(counts)
+            print(f'{repeat} {scheme.name}: {counts.seconds:.2f} s', file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -327,33 +359,17 @@ def main() -> int:
     args = parser.parse_args()
     if args.n % VARIANTS:
         parser.error(f'--n must be a multiple of {VARIANTS}, so that every scheme samples the same texts, got {args.n}')
-    start = time.perf_counter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped; the table holds what was measured until then'))
+    rows: dict[str, list[Counts]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _, script = make_tasks(folder, 1, args.side)
         os.environ[SCRIPT_VARIABLE] = str(script)
         engine = load_engine(args, args.prefix_caching == 'on')
-        schemes = [scheme for scheme in SCHEMES if scheme.key in args.schemes]
-        rows: dict[str, list[Counts]] = {scheme.name: [] for scheme in schemes}
-        expected: list[str] = []
-        for repeat in range(args.repeats + 1):
-            if repeat > 1 and time.perf_counter() > start + args.limit_s:
-                break
-            for scheme in schemes if repeat else schemes[:1] + schemes[1:][-1:]:
-                counts, texts = measure(engine, args, scheme, folder)
-                expected = expected or sorted(texts)
-                assert sorted(texts) == expected, f'{scheme.name} sampled other text'
-                if repeat:  # before, the engine warmed up
-                    rows[scheme.name].append(counts)
-                print(f'{repeat} {scheme.name}: {counts.seconds:.2f} s', file=sys.stderr, flush=True)
-    print(
-        f'{args.engine}, {args.n} trajectories of {args.side} px, prefix caching {args.prefix_caching}, '
-        f'{len(next(iter(rows.values())))} repeats, {platform.machine()}'
-    )
-    print('\n'.join(table(rows, args.n)))
-    if args.json_path:
-        found = {name: [asdict(c) for c in runs] for name, runs in rows.items()}
-        args.json_path.write_text(json.dumps(found, indent=1), encoding='utf-8')
+        try:
+            measure_all(engine, args, folder, rows)
+        finally:
+            report(rows, args)
     return 0
 
 

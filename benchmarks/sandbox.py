@@ -5,7 +5,8 @@
 The snippet reads a 2048x1536 JPEG, crops 700x500, enlarges it twice, writes a JPEG and prints its path. "CPU" is what
 the kernel accounted to this process and all its descendants, supervisor and decoder included, per snippet. The
 physical limit is the same OpenCV work in a plain loop of an ordinary process; `limit + decode` adds one full decode of
-the written picture, which no sandbox that checks its output can save. Both are measured right before and after every
+the written picture, which no sandbox that checks its output can save; `limit in a fresh fork` touches memory that its
+process never touched, as the first snippet of a session does. The first two are measured right before and after every
 row, and the row is divided by their mean, so that a machine that others use at the same time does not favour a row.
 """
 
@@ -58,7 +59,7 @@ class Table:
             self._keep(found, self._last)
 
     def _limits(self) -> tuple[Row, Row]:
-        plain, decode = (limit(self._image, self._directory, self._count, decode=d) for d in (False, True))
+        plain, decode = (limit(self._image, self._directory, self._count, how) for how in ('plain', 'decode'))
         return plain, decode
 
     def _keep(self, found: Row, after: tuple[Row, Row]) -> None:
@@ -77,6 +78,7 @@ def snippets(image: Path, directory: Path, options: argparse.Namespace) -> list[
     """The table of snippets."""
     count = options.count
     table = Table(image, directory, max(count // 6, 6))
+    table.add(limit(image, directory, max(count // 6, 6), 'fresh'))
     for rollback in (False, True):
         sandbox = ZygoteSandbox(SandboxSettings(rollback=rollback))
         name = 'with' if rollback else 'without'

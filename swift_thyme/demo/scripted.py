@@ -12,7 +12,7 @@ variant in turn; one whose assistant turn has begun goes on with the variant it 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,17 @@ def _outputs(turn_ids: Sequence[int], pieces: TokenPieces) -> tuple[int, int]:
     return count, begun
 
 
-def force(logits_V: torch.Tensor, token_id: int) -> None:
-    """Leaves one token possible, in place; all for `FREE`. `logits_V` is float, shape (vocabulary,)."""
-    if token_id == FREE:
-        return
-    logits_V.fill_(float('-inf'))
-    logits_V[token_id] = 0.0
+def force(logits_BV: torch.Tensor, token_ids: Mapping[int, int]) -> None:
+    """Leaves one token possible in each row named, in place; all where the token is `FREE`.
+
+    Args:
+        logits_BV: float, shape (rows, vocabulary).
+        token_ids: row to token.
+    """
+    forced = {row: token_id for row, token_id in token_ids.items() if token_id != FREE}
+    rows, columns = torch.tensor([list(forced), list(forced.values())], dtype=torch.long, device=logits_BV.device)
+    logits_BV[rows] = float('-inf')
+    logits_BV[rows, columns] = 0.0
 
 
 class ScriptedProcessor(LogitsProcessor):
@@ -124,8 +129,7 @@ class ScriptedProcessor(LogitsProcessor):
             self._start = input_ids.shape[1]
             self._plans = [self._script.turn_for(row) for row in input_ids.tolist()]
         at = input_ids.shape[1] - self._start
-        for row, plan in enumerate(self._plans):
-            force(scores[row], plan[min(at, len(plan) - 1)])
+        force(scores, {row: plan[min(at, len(plan) - 1)] for row, plan in enumerate(self._plans)})
         return scores
 
 

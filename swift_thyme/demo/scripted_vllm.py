@@ -35,6 +35,6 @@ class ScriptedTokens(LogitsProcessor):
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         """Forces the next token of every row."""
-        for index, plan in self._rows.by_index.items():
-            force(logits[index], plan.ids[min(len(plan.output_ids), len(plan.ids) - 1)])
+        rows = self._rows.by_index.items()
+        force(logits, {index: plan.ids[min(len(plan.output_ids), len(plan.ids) - 1)] for index, plan in rows})
         return logits
