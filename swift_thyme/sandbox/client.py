@@ -7,6 +7,7 @@ in the supervisor's process.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -40,8 +42,9 @@ class Client:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
+        self._outgoing: deque[bytes] = deque()
         self._backlog = bytearray()
-        self._serial = 0
+        self._serials = itertools.count(1)
         self._dead = ''
         self._socket, theirs = socket.socketpair()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -58,23 +61,34 @@ class Client:
         return not self._dead and self._pid == os.getpid()
 
     def request(self, op: str, **fields: Any) -> Future[Any]:
-        """Sends one request; the future gets its value or a `SandboxError`. Never blocks on the supervisor."""
+        """Sends one request; the future gets its value or a `SandboxError`. Never blocks, so finalizers may call it."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
-        with self._lock:
-            if not self.alive:
-                future.set_exception(SessionDead(self._dead or 'the sandbox belongs to another process'))
-                return future
-            self._serial += 1
-            self._waiting[self._serial] = future
-            self._send(wire.frame({'id': self._serial, 'op': op, **fields}))
+        serial = next(self._serials)
+        self._waiting[serial] = future
+        if self.alive:
+            self._deliver(wire.frame({'id': serial, 'op': op, **fields}))
+        if not self.alive and self._waiting.pop(serial, None) is not None:
+            future.set_exception(SessionDead(self._dead or 'the sandbox belongs to another process'))
         return future
 
     def tell(self, op: str, **fields: Any) -> None:
-        """Sends a message that has no reply."""
-        with self._lock:
-            if self.alive:
-                self._send(wire.frame({'op': op, **fields}))
+        """Sends a message that has no reply. Never blocks."""
+        if self.alive:
+            self._deliver(wire.frame({'op': op, **fields}))
+
+    def _deliver(self, *frames: bytes) -> None:
+        """Sends frames in order, or leaves them to whoever is sending: another thread, or this one further up.
+
+        The latter happens when garbage is collected while it sends, and a session is among it.
+        """
+        self._outgoing.extend(frames)
+        while self._outgoing and self._lock.acquire(blocking=False):
+            try:
+                while self._outgoing:
+                    self._send(self._outgoing.popleft())
+            finally:
+                self._lock.release()
 
     def _send(self, data: bytes) -> None:
         sent = 0
@@ -85,7 +99,7 @@ class Client:
                 sent = 0
             except OSError:
                 return
-        if sent < len(data):
+        if sent < len(data) and not self._dead:
             self._backlog += data[sent:]
             self._wake()
 
@@ -113,6 +127,7 @@ class Client:
     def _flush(self) -> None:
         with self._lock, suppress(OSError):
             del self._backlog[: self._socket.send(self._backlog)]
+        self._deliver()
 
     def _hear(self, unframer: wire.Unframer) -> bool:
         try:
@@ -122,8 +137,7 @@ class Client:
         except OSError:
             return False
         for reply in unframer.feed(data):
-            with self._lock:
-                future = self._waiting.pop(reply['id'], None)
+            future = self._waiting.pop(reply['id'], None)
             if future is not None:
                 _resolve(future, reply)
         return bool(data)
@@ -131,12 +145,13 @@ class Client:
     def _finish(self, reason: str) -> None:
         with self._lock:
             self._dead = self._dead or reason
-            waiting, self._waiting = list(self._waiting.values()), {}
             self._socket.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
-        for future in waiting:
-            future.set_exception(SessionDead(f'{self._dead}; the result is not known'))
+        for serial in list(self._waiting):
+            future = self._waiting.pop(serial, None)
+            if future is not None:
+                future.set_exception(SessionDead(f'{self._dead}; the result is not known'))
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Ends the supervisor with all sessions, and waits for it."""

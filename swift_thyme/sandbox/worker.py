@@ -45,7 +45,7 @@ _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths) -> None:
+def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths, *, huge_pages: bool) -> None:
     """Waits to become a session's, confines the calling process and serves; returns only when the session is over.
 
     Args:
@@ -53,6 +53,7 @@ def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths) 
         runner: as the zygote made it.
         program: the seccomp filter.
         paths: what every snippet may read.
+        huge_pages: whether large arrays get them, from the first snippet on.
     """
     ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
     channel = _claim_descriptors(channel_fd, ruleset)
@@ -63,6 +64,7 @@ def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths) 
     request = json.loads(data)
     _confine(request, ruleset, paths)
     runner.begin(request)
+    linux.small_pages(not huge_pages)
     listener = linux.install_seccomp(program, listener=True)
     socket.send_fds(channel, [wire.READY], [listener])
     socket.close(listener)

@@ -146,6 +146,7 @@ class Zygote:
         linux.watch_children(write_fd)
         self._session_filter, self._decoder_filter = seccomp.session_filter(), seccomp.decoder_filter()
         self._paths = confine.Paths(confine.readable_paths())
+        self._huge_pages = not linux.reports_free_memory()
 
     def serve(self) -> None:
         """Answers requests until the supervisor is gone; then ends every process it made."""
@@ -203,11 +204,11 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             os.setpgid(0, 0)
-            linux.small_pages()
+            linux.small_pages(True)
             if kind == wire.ZYGOTE_DECODER:
                 self._decoder(channel, self._decoder_filter)
             else:
-                self._session(channel, self._runner, self._session_filter, self._paths)
+                self._session(channel, self._runner, self._session_filter, self._paths, huge_pages=self._huge_pages)
         finally:
             os._exit(70)
 

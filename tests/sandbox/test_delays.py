@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import subprocess
 
 import pytest
@@ -78,3 +79,56 @@ def test_what_a_failed_snippet_found_is_there_afterwards(monkeypatch, place):
     found = asyncio.run(all_of_them())
     slow.close()
     assert found == {code: [outcome, '1 kept\n'] * 3 for code, outcome in FAILURES.items()}
+
+
+DEAF_SUPERVISOR = """
+import asyncio
+from swift_thyme.sandbox.supervisor.process import Process
+
+hear = Process._hear
+def late(self):
+    loop = asyncio.get_running_loop()
+    fd = self._channel.fileno()
+    loop.remove_reader(fd)
+    def now():
+        if not self.lost:
+            loop.add_reader(fd, self._hear)
+            hear(self)
+    loop.call_later(0.05, now)
+Process._hear = late
+
+from swift_thyme.sandbox.supervisor.__main__ import main
+main()
+"""
+FORKS = (
+    'import ctypes\nlibc = ctypes.CDLL(None)\n'
+    'for _ in range(9):\n'
+    '    pid = libc.syscall(56, ctypes.c_ulong(0x1200011), 0, 0, 0, 0)\n'
+    '    if pid == 0: libc.syscall(60, 0)\n'
+    "    if pid > 0: print('MADE')"
+)
+
+
+@pytest.mark.skipif(platform.machine() != 'x86_64', reason='calls clone by its number on x86-64')
+def test_a_snippet_cannot_fork_before_the_supervisor_hears_of_its_snapshot(monkeypatch):
+    """The leave for the snapshot's fork once lasted until its word was heard, and a quick snippet used it."""
+    start = subprocess.Popen
+
+    def popen(args, **options):
+        if args[1:3] == ['-m', 'swift_thyme.sandbox.supervisor']:
+            args = [args[0], '-c', DEAF_SUPERVISOR, *args[3:]]
+        return start(args, **options)
+
+    monkeypatch.setattr(client.subprocess, 'Popen', popen)
+    deaf = ZygoteSandbox(SandboxSettings())
+
+    async def turns():
+        async with await deaf.open() as session:
+            return [await session.run(code) for code in ('x = 1', FORKS, 'print(x)')]
+
+    try:
+        _, forks, after = asyncio.run(turns())
+    finally:
+        deaf.close()
+    assert (forks.outcome, forks.text) == (Outcome.OK, '')
+    assert after.text == '1\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import struct
 
 import pytest
@@ -15,6 +16,9 @@ from swift_thyme.sandbox.naming import Mention
 from swift_thyme.sandbox.supervisor import pictures
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
+from swift_thyme.sandbox.supervisor.zygote import ZygoteProcess
+
+from .test_backend import alive
 
 NONCE = b'n' * wire.NONCE_BYTES
 
@@ -117,3 +121,32 @@ def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monke
     problems = asyncio.run(gallery.accept(mentions)).problems
     assert asked == [0.5, pytest.approx(0.2)]
     assert [text.endswith('took too long') for text in problems] == [False, False, True, True, True]
+
+
+def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_next(tmp_path, monkeypatch):
+    """Both once held one channel: the first became the session, and the snippet's code went to the second."""
+    told = []
+    hear = ZygoteProcess._hear
+
+    def loses_the_first(zygote, control):
+        data = control.recv(65536, socket.MSG_PEEK)
+        if data and wire.ZYGOTE.unpack(data)[0] == wire.ZYGOTE_FORKED and not told:
+            told.append(wire.ZYGOTE.unpack(control.recv(65536))[2])
+            os.kill(zygote.pid, signal.SIGKILL)
+        hear(zygote, control)
+
+    async def fork():
+        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        try:
+            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
+            await asyncio.sleep(1)
+            lives = [alive(told[0]), alive(pid)]
+            channel.close()
+            return lives, pid
+        finally:
+            zygote.stop()
+
+    monkeypatch.setattr(ZygoteProcess, '_hear', loses_the_first)
+    lives, pid = asyncio.run(fork())
+    assert pid != told[0]
+    assert lives == [False, True]

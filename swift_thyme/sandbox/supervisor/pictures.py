@@ -76,13 +76,9 @@ class Decoder:
         return verdict
 
     async def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        with theirs:
-            self._pid = await self._zygote.fork(wire.ZYGOTE_DECODER, theirs.fileno())
+        self._channel, self._pid = await self._zygote.fork(wire.ZYGOTE_DECODER)
         self._plain = os.memfd_create('thyme-plain')
-        self._channel = ours
-        return ours
+        return self._channel
 
     def kill(self) -> None:
         """Ends the process; the next request starts another."""

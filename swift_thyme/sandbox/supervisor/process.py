@@ -72,6 +72,8 @@ class Process:
         """The process that stands still as snapshot, if any."""
         self._leaving = 0
         """One that was killed while it ran. Until it has ended it may still take a message from the channel."""
+        self._dismissed: deque[int] = deque(maxlen=8)
+        """The last ones that were killed: until they have ended, they are still children of who runs."""
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
@@ -222,6 +224,7 @@ class Process:
             os.sched_setscheduler(pid, os.SCHED_BATCH, _NO_PRIORITY)
         self.signal(pid, signal.SIGKILL)
         self._leaving = 0 if stands_still else pid
+        self._dismissed.append(pid)
 
     def return_to_holder(self) -> None:
         """The snapshot becomes the session."""
@@ -266,7 +269,7 @@ class Process:
             self._nonce = b''
             self.happen((OVER, b'too many messages'))
         kind, nonce, payload = data[:1], data[1 : 1 + wire.NONCE_BYTES], data[1 + wire.NONCE_BYTES :]
-        if kind == wire.READY and fds and not self._is_ready:
+        if kind == wire.READY and sender == self.pid and fds and not self._is_ready:
             self._is_ready = True
             self._listener = fds.pop()
             self._loop.add_reader(self._listener, self._answer_call)
@@ -345,6 +348,16 @@ class Process:
         if call is not None:
             notify.answer(self._listener, call, self._judge(call))
 
+    def _has_forked(self) -> bool:
+        """Whether the fork of this turn is made already, though its word is still on its way here."""
+        if not self._forker:
+            return False
+        try:
+            with open(f'/proc/{self._forker}/task/{self._forker}/children') as file:
+                return not {int(pid) for pid in file.read().split()} <= {*self._dismissed}
+        except OSError:
+            return False
+
     def _listen_again(self) -> None:
         if self._listener >= 0:
             self._loop.add_reader(self._listener, self._answer_call)
@@ -355,7 +368,7 @@ class Process:
             if call.args[0] & _CLONE_THREAD:
                 self._had_threads = True
                 return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
-            if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed:
+            if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed or self._has_forked():
                 return errno.EPERM
             self._forker = self._forker or call.tid
             self._forks_allowed -= 1

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import SandboxError, SandboxUnavailable
+from ...errors import SandboxError
 from .. import wire
 from .zygote import ZygoteProcess
 
@@ -84,14 +84,7 @@ class Spares:
             self.kill()
 
     async def _make(self) -> Spare:
-        ours, theirs = wire.socket_pair()
-        ours.setblocking(False)
-        try:
-            with theirs:
-                return Spare(ours, await self._zygote.fork(wire.ZYGOTE_SPARE, theirs.fileno()))
-        except SandboxUnavailable:
-            ours.close()
-            raise
+        return Spare(*await self._zygote.fork(wire.ZYGOTE_SPARE))
 
     def kill(self) -> None:
         """Ends all of them; no more are made."""

@@ -19,7 +19,7 @@ from .exits import Exits
 
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
-_FORK_TRIES = 5
+_FORK_TRIES = 8
 
 
 def clean_environment(run_dir: str) -> dict[str, str]:
@@ -114,12 +114,14 @@ class ZygoteProcess:
         process.returncode = 0  # reaped by the supervisor's own SIGCHLD handler
         return process.pid
 
-    async def fork(self, kind: bytes, fd: int) -> int:
-        """Asks for a process; returns its pid.
+    async def fork(self, kind: bytes) -> tuple[socket.socket, int]:
+        """Asks for a process; returns our end of its channel, non-blocking, and its pid.
+
+        Every try has a channel of its own: a zygote that is killed may have made a process that nobody heard of, which
+        ends when it finds that the other end of its channel is closed.
 
         Args:
             kind: `wire.ZYGOTE_SPARE` or `wire.ZYGOTE_DECODER`.
-            fd: the process's end of its channel.
 
         Raises:
             SandboxUnavailable: no zygote can be started, or it was lost again and again.
@@ -129,22 +131,34 @@ class ZygoteProcess:
             control = self._control
             if control is None:
                 continue
-            self._serial += 1
-            serial = self._serial
-            future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._waiting[serial] = future
+            ours, theirs = wire.socket_pair()
+            pid = 0
             try:
-                await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fd)
-                pid = await future
-            except OSError:
-                pid = 0
+                with theirs:
+                    pid = await self._ask_for_fork(control, kind, theirs.fileno())
             finally:
-                self._waiting.pop(serial, None)
+                if not pid:
+                    ours.close()
             if pid:
-                return pid
+                ours.setblocking(False)
+                return ours, pid
         raise SandboxUnavailable(
             f'the zygote was lost {_FORK_TRIES} times while a session was opened; run `thyme doctor`'
         )
+
+    async def _ask_for_fork(self, control: socket.socket, kind: bytes, fd: int) -> int:
+        """The process's pid; 0 when the zygote is lost meanwhile."""
+        self._serial += 1
+        serial = self._serial
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[serial] = future
+        try:
+            await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fd)
+            return await future
+        except OSError:
+            return 0
+        finally:
+            self._waiting.pop(serial, None)
 
     async def _send(self, control: socket.socket, data: bytes, fd: int) -> None:
         while True:
