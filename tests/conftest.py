@@ -8,6 +8,7 @@ os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('TRANSFORMERS_OFFLINE', '1')
 os.environ['MAX_PIXELS'] = '50176'  # 64 visual tokens a picture: enough to see that it is there
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ from PIL import Image
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of whole host commands come first: at the end they would leave the other processes without work."""
     items.sort(key=lambda item: item.get_closest_marker('host') is None)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def schedulers_of_other_modules_are_gone() -> Iterator[None]:
+    """A scheduler makes its process tolerate bad pictures; a test module does not inherit that from one before."""
+    from swift_thyme.picture import BAD_ROWS
+
+    BAD_ROWS.tolerated = False
+    yield
+    BAD_ROWS.tolerated = False
 
 
 @pytest.fixture(scope='session')
