@@ -94,8 +94,8 @@ def small_pages(only: bool) -> None:
 def reports_free_memory(devices: str = '/sys/bus/virtio/devices') -> bool:
     """Whether this machine is virtual and gives free memory back to its host (free page reporting).
 
-    A fresh huge page then costs up to 6 ms, because the host has to find memory for it; on the host of an H200 a quarter
-    to a third of as much in small pages.
+    A fresh huge page then costs up to 6 ms, because the host has to find memory for it; on the host of an H200 it costs a
+    quarter to a third of as much in small pages.
     """
     with contextlib.suppress(OSError, ValueError):
         for device in Path(devices).iterdir():
