@@ -94,7 +94,7 @@ def small_pages(only: bool) -> None:
 def reports_free_memory(devices: str = '/sys/bus/virtio/devices') -> bool:
     """Whether this machine is virtual and gives free memory back to its host (free page reporting).
 
-    A fresh huge page then costs up to 6 ms, because the host has to find memory for it; on the host of an H200 it costs a
+    A fresh huge page then costs up to 6 ms, because the host has to find memory for it; on an H200's host it costs a
     quarter to a third of as much in small pages.
     """
     with contextlib.suppress(OSError, ValueError):
