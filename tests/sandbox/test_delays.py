@@ -14,7 +14,7 @@ from swift_thyme.types import Outcome
 
 SLOW_SUPERVISOR = """
 import time
-from swift_thyme.sandbox.supervisor import notify, process, session
+from swift_thyme.sandbox.supervisor import notify, process, procfs, session
 
 def delay(owner, name):
     function = getattr(owner, name)
@@ -25,13 +25,15 @@ def delay(owner, name):
     setattr(owner, name, late)
 
 for owner, name in %r:
-    delay({'process': process, 'session': session, 'notify': notify, 'Process': process.Process}[owner], name)
+    owners = {'process': process, 'procfs': procfs, 'session': session, 'notify': notify, 'Process': process.Process}
+    delay(owners[owner], name)
 
 from swift_thyme.sandbox.supervisor.__main__ import main
 main()
 """
 PLACES = {
-    'looking-at-a-process': [('process', 'read_state'), ('session', 'read_state'), ('Process', 'owns')],
+    'looking-at-a-process': [(owner, 'read_state') for owner in ('procfs', 'process', 'session')]
+    + [('Process', 'owns')],
     'receiving-a-message': [('Process', '_take')],
     'answering-a-call': [('notify', 'receive'), ('notify', 'answer')],
     'sending-a-signal': [('Process', 'signal')],

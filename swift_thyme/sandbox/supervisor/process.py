@@ -23,6 +23,7 @@ from .. import seccomp, wire
 from ..syscalls import numbers
 from . import notify
 from .exits import Exits
+from .procfs import all_stand_still, children, has_ended, read_state
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
@@ -352,11 +353,7 @@ class Process:
         """Whether the fork of this turn is made already, though its word is still on its way here."""
         if not self._forker:
             return False
-        try:
-            with open(f'/proc/{self._forker}/task/{self._forker}/children') as file:
-                return not {int(pid) for pid in file.read().split()} <= {*self._dismissed}
-        except OSError:
-            return False
+        return not children(self._forker) <= {*self._dismissed}
 
     def _listen_again(self) -> None:
         if self._listener >= 0:
@@ -383,28 +380,3 @@ class Process:
             self._files_left -= 1
             return errno.EDQUOT if self._files_left < 0 else 0
         return errno.EPERM
-
-
-def all_stand_still(pid: int) -> bool:
-    """Whether every thread of a process is stopped or has ended."""
-    try:
-        threads = os.listdir(f'/proc/{pid}/task')
-    except OSError:
-        return True
-    return all(read_state(int(tid))[0] in 'TtZX' for tid in threads)
-
-
-def has_ended(pid: int) -> bool:
-    """Whether none of a process's threads can run any more (it may still be waited for)."""
-    state, threads = read_state(pid)
-    return state in 'ZX' and threads <= 1
-
-
-def read_state(pid: int) -> tuple[str, int]:
-    """State letter and number of threads of a process, from the kernel; ('X', 0) when it is gone."""
-    try:
-        with open(f'/proc/{pid}/stat', 'rb') as file:
-            fields = file.read().rpartition(b')')[2].split()
-    except OSError:
-        return 'X', 0
-    return fields[0].decode(), int(fields[17])

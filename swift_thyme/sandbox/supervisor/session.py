@@ -20,7 +20,8 @@ from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .held import unseen_bytes
 from .pictures import Decoders, Gallery
-from .process import ENDED, LOST, OVER, Event, Process, has_ended, read_state
+from .process import ENDED, LOST, OVER, Event, Process
+from .procfs import has_ended, read_state
 from .spares import Spares
 from .zygote import ZygoteProcess
 
