@@ -8,7 +8,7 @@ the sandbox are real. The release's scheme differs in four things, which are als
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
 snippets run one after another, and every picture decoded again, one after another, for every request. `requests` and
 `prompt tokens` are counted, `engine s` is the time inside the engine, `rest s` that of the sandbox and of pictures;
-ratios are to the first scheme measured, which is this package's in the host's own loop if no others are chosen.
+ratios are to the first scheme chosen, by default this package's in the host's own loop.
 """
 
 from __future__ import annotations
@@ -325,7 +325,8 @@ def report(rows: dict[str, list[Counts]], args: argparse.Namespace) -> None:
 def measure_all(engine: Any, args: argparse.Namespace, folder: Path, rows: dict[str, list[Counts]]) -> None:
     """Fills `rows`, scheme by scheme and repeat by repeat, after one run to warm the engine up."""
     start = time.perf_counter()
-    schemes = [scheme for scheme in SCHEMES if scheme.key in args.schemes]
+    by_key = {scheme.key: scheme for scheme in SCHEMES}
+    schemes = [by_key[key] for key in args.schemes]
     rows |= {scheme.name: [] for scheme in schemes}
     expected: list[str] = []
     for repeat in range(args.repeats + 1):
@@ -350,7 +351,7 @@ def main() -> int:
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--limit-s', type=float, default=math.inf, help='no repeat begins later than this')
     keys = [scheme.key for scheme in SCHEMES]
-    parser.add_argument('--schemes', nargs='+', choices=keys, default=keys)
+    parser.add_argument('--schemes', nargs='+', choices=keys, default=keys, help='in this order')
     parser.add_argument('--prefix-caching', choices=['on', 'off'], default='on', help='vLLM only')
     parser.add_argument('--max-model-len', type=int, default=16384)
     parser.add_argument('--memory', type=float, default=0.6, help='share of the GPU memory for vLLM')
