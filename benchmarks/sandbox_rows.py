@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -31,8 +32,24 @@ class Row:
     """CPU of limit + decode, measured around this row."""
 
 
-def tree_cpu_s() -> float:
-    """CPU seconds of this process and every descendant, ended ones included."""
+class TreeCpu:
+    """CPU seconds of this process and every descendant, ended ones included, from its making on.
+
+    Looking at all processes costs milliseconds, so this one's own clock is read after it first and before it last.
+    """
+
+    def __init__(self) -> None:
+        self._others_s = _others_cpu_s()
+        self._own_s = time.process_time()
+
+    def used_s(self) -> float:
+        """Until now."""
+        own_s = time.process_time() - self._own_s
+        return own_s + _others_cpu_s() - self._others_s
+
+
+def _others_cpu_s() -> float:
+    """Of all descendants, those that ended and were waited for included."""
     parents, used = {}, {}
     for name in os.listdir('/proc'):
         if name.isdigit():
@@ -50,7 +67,8 @@ def tree_cpu_s() -> float:
             pid = parents.get(pid, 0)
         return pid == me
 
-    return sum(seconds for pid, seconds in used.items() if is_mine(pid))
+    waited_for = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    return waited_for + sum(seconds for pid, seconds in used.items() if pid != me and is_mine(pid))
 
 
 def row(variant: str, clients: int, times_s: list[float], wall_s: float, cpu_s: float, failed: int = 0) -> Row:
@@ -80,10 +98,10 @@ async def drive(variant: str, clients: int, count: int, one: Callable[[int], Awa
             failed += not await one(number)
             times.append(time.perf_counter() - begin)
 
-    cpu_s, begin = tree_cpu_s(), time.perf_counter()
+    cpu, begin = TreeCpu(), time.perf_counter()
     await asyncio.gather(*(client(number) for number in range(clients)))
     wall_s = time.perf_counter() - begin
-    return row(variant, clients, times, wall_s, tree_cpu_s() - cpu_s, failed)
+    return row(variant, clients, times, wall_s, cpu.used_s(), failed)
 
 
 def merge(rows: list[Row]) -> Row:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from sandbox_rows import Row, drive, merge, row, tree_cpu_s
+from sandbox_rows import Row, TreeCpu, drive, merge, row
 
 from swift_thyme.sandbox import InputImage, ZygoteSandbox
 from swift_thyme.types import Outcome
@@ -80,14 +80,14 @@ async def start(sandbox: ZygoteSandbox, image: Path, count: int) -> Row:
     """Opening one session right after another; the CPU of the spare processes made for them is counted."""
     sessions, times_s = [], []
     await refilled(sandbox)
-    cpu_s, begin = tree_cpu_s(), time.perf_counter()
+    cpu, begin = TreeCpu(), time.perf_counter()
     for _ in range(count):
         opening = time.perf_counter()
         sessions.append(await sandbox.open([InputImage(image)]))
         times_s.append(time.perf_counter() - opening)
     wall_s = time.perf_counter() - begin
     await refilled(sandbox)
-    used_s = tree_cpu_s() - cpu_s
+    used_s = cpu.used_s()
     await asyncio.gather(*(session.close() for session in sessions))
     return row('session start', 1, times_s, wall_s, used_s)
 
