@@ -10,14 +10,13 @@ Paper: §4. Differs from the release: no re-tokenization, no text appended that 
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import shutil
 import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,7 @@ class ThymeScheduler(MultiTurnScheduler):
             record = TokenRecord(token_pieces(self.tokenizer), self._sampling)
             self._rollouts[request.uuid] = _Rollout(agent, record)
             weakref.finalize(request, self._rollouts.pop, request.uuid, None)
-        await self._show(image for request in requests for image in request.images)
+        await self._o3.show_all(image for request in requests for image in request.images)
 
     async def on_turn_end(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
         """Runs the code of one generation and decides whether the trajectory goes on.
@@ -204,12 +203,7 @@ class ThymeScheduler(MultiTurnScheduler):
                 rollout.step = await rollout.agent.end(StopReason.LENGTH)
                 return
         rollout.record.output(output_ids, tokens)
-        await self._show(image.path for image in step.turn.result.images)
-
-    async def _show(self, images: Iterable[Any]) -> None:
-        """Decodes pictures side by side, outside of the event loop; the engine's encoding then finds them done."""
-        work = [asyncio.to_thread(self._o3.show, image) for image in images]
-        await asyncio.gather(*work, return_exceptions=True)  # what cannot be read ends its own row, when it is encoded
+        await self._o3.show_all(image.path for image in step.turn.result.images)
 
     def _finish(self, request: Any, rollout: _Rollout, step: Step) -> dict[str, Any]:
         agent, record = rollout.agent, rollout.record

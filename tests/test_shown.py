@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 from swift_thyme import shown
-from swift_thyme.shown import ShownPictures
+from swift_thyme.shown import KeptMemory, ShownPictures
 
 ROW = {'messages': [{'role': 'user', 'content': '<image>Which?'}, {'role': 'assistant', 'content': 'None.'}]}
 
@@ -133,3 +134,34 @@ def test_threads_that_wait_for_a_failed_one_try_themselves() -> None:
         assert begun.wait(10)
         assert pool.submit(memory.get_or_make, 'a', lambda: image).result(10) is image
     assert isinstance(first.exception(), OSError)
+
+
+def test_pictures_shown_side_by_side_are_those_shown_one_by_one_and_unreadable_ones_are_left_out(
+    template: Any, tmp_path: Path, memory: ShownPictures
+) -> None:
+    paths = [tmp_path / f'{i}.jpg' for i in range(4)]
+    for i, path in enumerate(paths):
+        noise = np.random.default_rng(i).integers(0, 256, (400, 300, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(path)
+    alone = [np.asarray(template.show(str(path))) for path in paths]
+    memory._kept.clear()
+    torn = tmp_path / 'torn.jpg'
+    torn.write_bytes(paths[0].read_bytes()[:500])
+    asyncio.run(template.show_all([*map(str, paths), str(torn)]))
+    assert len(memory) == len(paths)
+    assert all(np.array_equal(np.asarray(template.show(str(p))), seen) for p, seen in zip(paths, alone, strict=True))
+
+
+def test_memory_of_freed_pictures_is_kept_until_the_last_has_left() -> None:
+    def free_one() -> int:
+        Image.new('RGB', (2000, 1000)).close()
+        return int(pillow.get_stats()['blocks_cached'])
+
+    pillow: Any = Image.core  # type: ignore[attr-defined]
+    memory, before = KeptMemory(), pillow.get_blocks_max()
+    with memory:
+        with memory:
+            assert free_one() > 0
+        assert free_one() > 0
+    assert pillow.get_blocks_max() == before
+    assert pillow.get_stats()['blocks_cached'] <= before
