@@ -1,6 +1,6 @@
 """Measures rollouts: this package's scheme beside the release's, on one engine, with a scripted policy.
 
-    python benchmarks/rollout.py --model DIR [--engine vllm] [--n 64] [--prefix-caching on|off] [--json FILE]
+    python benchmarks/rollout.py --model DIR [--engine vllm|vllm-async] [--n 64] [--prefix-caching on|off] [--json FILE]
 
 Every trajectory has a picture of its own, two code rounds that crop it, and an answer. What is sampled is forced by a
 logits processor (`demo.scripted`), so both schemes produce the same tokens; the engine's compute, the stop rules and
@@ -8,6 +8,8 @@ the sandbox are real. The release's scheme differs in four things, which are als
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
 snippets run one after another, and every picture decoded again, one after another, for every request. `requests` and
 `prompt tokens` are counted, `engine s` is the time inside the engine, `rest s` that of the sandbox and of pictures;
+`vllm-async` is the engine of `swift rollout`: there this package's trajectories go on each by itself, in the host's
+own code, and engine, pictures and sandbox work at the same time, while the release's scheme goes round by round;
 ratios are to the first scheme chosen, by default this package's in the host's own loop.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import inspect
 import json
 import math
 import os
@@ -24,7 +27,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,8 @@ CODE = (
 
 
 VARIANTS = 8
+WARM_UP_N = 16
+"""Trajectories of the run that warms the engine up."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,12 @@ class Scheme:
     serial_sandbox: bool = False
     decode_again: bool = False
     host_loop: bool = False
+    server: bool = False
 
 
 SCHEMES = (
     Scheme('host', 'this package, host loop', host_loop=True),
+    Scheme('server', 'this package, server mode', server=True),
     Scheme('bare', 'this package, bare loop'),
     Scheme('second', '+ second request', second_request=True),
     Scheme('regeneration', '+ regeneration', regenerate=True),
@@ -99,34 +106,44 @@ class Counts:
 
 
 class Meter:
-    """An engine of the host, with every call counted."""
+    """An engine of the host, with everything it answers counted."""
 
     def __init__(self, engine: Any) -> None:
         self.engine, self.counts = engine, Counts()
-        inner = getattr(engine, 'engine', None)
-        if hasattr(inner, 'step'):
-            step = inner.step
+        self.is_vllm = hasattr(engine, 'engine_args')
+        if self.is_vllm:
+            engine._create_chat_completion_response = self._counted(type(engine)._create_chat_completion_response)
 
-            def counted() -> Any:
-                outputs = step()
-                for output in outputs:
-                    if output.finished:
-                        self.counts.computed_tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
-                return outputs
+    def _counted(self, respond: Any) -> Any:
+        def counted(output: Any, *args: Any, **kwargs: Any) -> Any:
+            tokens = len(output.prompt_token_ids)
+            self._count(1, tokens, tokens - (output.num_cached_tokens or 0))
+            return respond(self.engine, output, *args, **kwargs)
 
-            inner.step = counted
-        self._is_vllm = hasattr(inner, 'step')
+        return counted
 
-    def infer(self, requests: Sequence[Any], config: RequestConfig) -> list[Any]:
-        """One batch."""
+    def _count(self, requests: int, prompt_tokens: int, computed_tokens: int) -> None:
+        self.counts.requests += requests
+        self.counts.prompt_tokens += prompt_tokens
+        self.counts.computed_tokens += computed_tokens
+
+    async def infer(self, requests: Sequence[Any], config: RequestConfig) -> list[Any]:
+        """One batch; an engine that is not asynchronous blocks the loop meanwhile."""
+        if not getattr(self.engine, 'use_async_engine', False):
+            return self.infer_now(requests, config)
+        start = time.perf_counter()
+        responses: list[Any] = await self.engine.async_infer(list(requests), config, use_tqdm=False)
+        self.counts.engine_s += time.perf_counter() - start
+        return responses
+
+    def infer_now(self, requests: Sequence[Any], config: RequestConfig) -> list[Any]:
+        """One batch, outside of any loop."""
         start = time.perf_counter()
         responses: list[Any] = self.engine.infer(list(requests), config, use_tqdm=False) if requests else []
         self.counts.engine_s += time.perf_counter() - start
-        self.counts.requests += len(requests)
-        tokens = sum(getattr(r, 'response', r).usage.prompt_tokens for r in responses)
-        self.counts.prompt_tokens += tokens
-        if not self._is_vllm:
-            self.counts.computed_tokens += tokens
+        if not self.is_vllm:
+            tokens = sum(getattr(r, 'response', r).usage.prompt_tokens for r in responses)
+            self._count(len(requests), tokens, tokens)
         return responses
 
 
@@ -165,9 +182,19 @@ def run_host_loop(meter: Meter, template: Any, requests: list[RolloutInferReques
     config = config_for(scheme)
 
     def rollout(batch: list[Any], config: RequestConfig) -> list[Any]:
-        return [_wrapped(r) for r in meter.infer(batch, config)]
+        return [_wrapped(r) for r in meter.infer_now(batch, config)]
 
-    outputs = run_multi_turn(requests, rollout(requests, config), scheduler, rollout, config, max_turns=8)
+    return _texts(run_multi_turn(requests, rollout(requests, config), scheduler, rollout, config, max_turns=8))
+
+
+async def run_server(meter: Meter, requests: list[RolloutInferRequest], scheme: Scheme) -> list[str]:
+    """The host's loop of `swift rollout` with this package's scheduler; returns the assistant texts."""
+    scheduler = ThymeScheduler(infer_engine=meter.engine, max_turns=8)
+    meter.counts.engine_s = math.nan  # it works all the time, and so do others
+    return _texts(await scheduler.async_infer(requests, config_for(scheme), use_tqdm=False))
+
+
+def _texts(outputs: Sequence[Any]) -> list[str]:
     infos = [output.rollout_infos['thyme'] for output in outputs]
     assert not any(info['quarantined'] for info in infos), next(i for i in infos if i['quarantined'])
     return [info['text'] for info in infos]
@@ -191,11 +218,8 @@ class BareLoop:
         self.opened = [''] * len(requests)
         self.ids: list[list[int]] = [[] for _ in requests]
 
-    def run(self) -> list[str]:
+    async def run(self) -> list[str]:
         """Generates until every trajectory has ended; returns the assistant texts."""
-        return asyncio.run(self._run())
-
-    async def _run(self) -> list[str]:
         config = config_for(self.scheme)
         generations = 0
         await self._show(request.images[0] for request in self.requests)
@@ -204,7 +228,7 @@ class BareLoop:
             if not live and (not self.scheme.regenerate or generations >= RELEASE_GENERATIONS):
                 return [agent.text for agent in self.agents]
             batch = list(range(len(self.requests))) if self.scheme.regenerate else live
-            responses = self.meter.infer([self.requests[i] for i in batch], config)
+            responses = await self.meter.infer([self.requests[i] for i in batch], config)
             generations += 1
             by_index = dict(zip(batch, responses, strict=True))
             steps = [self._take(i, getattr(by_index[i], 'response', by_index[i]).choices[0]) for i in live]
@@ -235,7 +259,7 @@ class BareLoop:
 
     async def _show(self, images: Iterable[Any]) -> None:
         if not self.scheme.decode_again:
-            await asyncio.gather(*(asyncio.to_thread(self.template.show, image) for image in images))
+            await self.template.show_all(images)
 
 
 def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
@@ -250,12 +274,13 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
 
         dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
         return TransformersEngine(str(args.model), max_batch_size=args.n, torch_dtype=dtype, **common)
-    os.environ.setdefault('VLLM_ENABLE_V1_MULTIPROCESSING', '0')  # in the trainer's process, as colocate has it
+    if args.engine == 'vllm':
+        os.environ.setdefault('VLLM_ENABLE_V1_MULTIPROCESSING', '0')  # in the trainer's process, as colocate has it
     from swift.infer_engine import GRPOVllmEngine
 
     return GRPOVllmEngine(
         str(args.model),
-        use_async_engine=False,
+        use_async_engine=args.engine == 'vllm-async',
         max_model_len=args.max_model_len,
         gpu_memory_utilization=args.memory,
         enable_prefix_caching=prefix_caching,
@@ -268,24 +293,32 @@ def load_engine(args: argparse.Namespace, prefix_caching: bool) -> Any:
     )
 
 
-def measure(engine: Any, args: argparse.Namespace, scheme: Scheme, folder: Path) -> tuple[Counts, list[str]]:
-    """One run of one scheme on fresh requests; no cache holds anything of earlier runs."""
-    os.environ['THYME_PICTURE_MB'] = '0' if scheme.decode_again else '1024'
-    shown_pictures.cache_clear()
-    requests, _ = make_tasks(folder, args.n, args.side)
+async def forget(engine: Any) -> None:
+    """Empties the caches of a vLLM engine."""
     inner = getattr(engine, 'engine', None)
     for name in ('reset_prefix_cache', 'reset_mm_cache', 'reset_encoder_cache'):
-        if hasattr(inner, name):
-            getattr(inner, name)()
+        done = getattr(inner, name, lambda: None)()
+        if inspect.isawaitable(done):
+            await done
+
+
+def measure(
+    engine: Any, n: int, side_px: int, scheme: Scheme, folder: Path, loop: asyncio.AbstractEventLoop
+) -> tuple[Counts, list[str]]:
+    """One run of one scheme on `n` fresh requests; no cache holds anything of earlier runs."""
+    os.environ['THYME_PICTURE_MB'] = '0' if scheme.decode_again else '1024'
+    shown_pictures.cache_clear()
+    requests, _ = make_tasks(folder, n, side_px)
+    loop.run_until_complete(forget(engine))
     meter = Meter(engine)
     start = time.perf_counter()
     if scheme.host_loop:
         texts = run_host_loop(meter, engine.template, requests, scheme)
+    elif scheme.server:
+        texts = loop.run_until_complete(run_server(meter, requests, scheme))
     else:
-        texts = BareLoop(meter, engine.template, requests, scheme).run()
+        texts = loop.run_until_complete(BareLoop(meter, engine.template, requests, scheme).run())
     meter.counts.seconds = time.perf_counter() - start
-    if hasattr(inner, 'step'):
-        del inner.step
     return meter.counts, texts
 
 
@@ -300,9 +333,10 @@ def table(rows: dict[str, list[Counts]], n: int) -> list[str]:
         seconds, engine_s = (statistics.median(getattr(c, key) for c in runs) for key in ('seconds', 'engine_s'))
         ratio = statistics.median(c.seconds / base.seconds for c, base in zip(runs, first, strict=False))
         one = runs[-1]
+        parts = '| |' if math.isnan(engine_s) else f'{engine_s:.2f} | {seconds - engine_s:.2f} |'
         lines.append(
             f'| {name} | {seconds:.2f} | {n / seconds:.2f} | {ratio:.2f} | {one.requests} '
-            f'| {one.prompt_tokens} | {one.computed_tokens} | {engine_s:.2f} | {seconds - engine_s:.2f} |'
+            f'| {one.prompt_tokens} | {one.computed_tokens} | {parts}'
         )
     return lines
 
@@ -329,35 +363,47 @@ def measure_all(engine: Any, args: argparse.Namespace, folder: Path, rows: dict[
     schemes = [by_key[key] for key in args.schemes]
     rows |= {scheme.name: [] for scheme in schemes}
     expected: list[str] = []
-    for repeat in range(args.repeats + 1):
-        if repeat > 1 and time.perf_counter() > start + args.limit_s:
+    loop = asyncio.new_event_loop()  # one for all: an asynchronous engine belongs to the loop it was first used in
+    for repeat, scheme in _plan(args.repeats, schemes):
+        if repeat > 1 and scheme is schemes[0] and time.perf_counter() > start + args.limit_s:
             return
-        for scheme in schemes if repeat else schemes[:1]:
-            counts, texts = measure(engine, args, scheme, folder)
+        n = args.n if repeat else min(args.n, WARM_UP_N)
+        counts, texts = measure(engine, n, args.side, scheme, folder, loop)
+        if repeat:
             expected = expected or sorted(texts)
             assert sorted(texts) == expected, f'{scheme.name} sampled other text'
-            if repeat:
-                rows[scheme.name].append(counts)
-            print(f'{repeat} {scheme.name}: {counts.seconds:.2f} s', file=sys.stderr, flush=True)
+            rows[scheme.name].append(counts)
+        print(f'{repeat} {scheme.name}: {counts.seconds:.2f} s', file=sys.stderr, flush=True)
+
+
+def _plan(repeats: int, schemes: Sequence[Scheme]) -> Iterator[tuple[int, Scheme]]:
+    yield 0, schemes[0]
+    yield from ((repeat, scheme) for repeat in range(1, repeats + 1) for scheme in schemes)
 
 
 def main() -> int:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model', type=Path, required=True)
-    parser.add_argument('--engine', choices=['transformers', 'vllm'], default='transformers')
+    parser.add_argument('--engine', choices=['transformers', 'vllm', 'vllm-async'], default='transformers')
     parser.add_argument('--n', type=int, default=64, help=f'trajectories in flight, a multiple of {VARIANTS}')
     parser.add_argument('--side', type=int, default=1536, help='longer side of the pictures, px')
     parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--limit-s', type=float, default=math.inf, help='no repeat begins later than this')
     keys = [scheme.key for scheme in SCHEMES]
-    parser.add_argument('--schemes', nargs='+', choices=keys, default=keys, help='in this order')
+    parser.add_argument(
+        '--schemes', nargs='+', choices=keys, help='in this order; all that the engine can run by default'
+    )
     parser.add_argument('--prefix-caching', choices=['on', 'off'], default='on', help='vLLM only')
     parser.add_argument('--max-model-len', type=int, default=16384)
     parser.add_argument('--memory', type=float, default=0.6, help='share of the GPU memory for vLLM')
     parser.add_argument('--engine-kwargs', default='{}', help='JSON for vLLM')
     parser.add_argument('--json', type=Path, dest='json_path')
     args = parser.parse_args()
+    impossible = 'host' if args.engine == 'vllm-async' else 'server'
+    args.schemes = args.schemes or [key for key in keys if key != impossible]
+    if impossible in args.schemes:
+        parser.error(f'--engine {args.engine} cannot run the scheme {impossible!r}; leave it out')
     if args.n % VARIANTS:
         parser.error(f'--n must be a multiple of {VARIANTS}, so that every scheme samples the same texts, got {args.n}')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped; the table holds what was measured until then'))
