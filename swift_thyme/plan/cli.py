@@ -83,8 +83,8 @@ def _text(kind: str, plan: Plan | None, memory_gb: float) -> str:
     if plan.engine is not None:
         lines.append(f'  engine: {plan.engine.sequences} trajectories of full length in its cache at a time')
     lines.append(
-        f'  seconds of a step: {s.total:.0f} (train {s.train:.0f}, communicate {s.communicate:.0f}, generate '
-        f'{s.generate:.0f}, sandbox {s.sandbox:.0f}, judge {s.judge:.0f})\n'
+        f'  seconds of a step: {s.total:.0f} (train {s.train:.0f}, communicate {s.communicate:.0f}, load {s.load:.0f}, '
+        f'generate {s.generate:.0f}, sandbox {s.sandbox:.0f}, judge {s.judge:.0f})\n'
     )
     return '\n'.join(lines)
 

@@ -114,11 +114,13 @@ def _accumulation(job: Job) -> int:
 
 def _train_step(job: Job, sizes: Sizes, zero: int, share: float) -> Step:
     rows = job.batch / job.gpus
+    train = time.train_s(job.model, sizes.tokens(job.model), sizes.pixels, sizes.images, rows, job.gpu, 4)
     return Step(
-        train=time.train_s(job.model, sizes.tokens(job.model), sizes.pixels, sizes.images, rows, job.gpu, 4),
+        train=train,
         communicate=time.communicate_s(
             job.model, zero=zero, gpus=job.gpus, accumulation=_accumulation(job), gpu=job.gpu, trained=share
         ),
+        load=time.load_s(sizes.pixels, sizes.images, rows, workers=SFT_WORKERS, train=train),
     )
 
 
@@ -138,6 +140,8 @@ def _rl_step(job: Job, sizes: Sizes, zero: int, share: float, engine: Engine, *,
     )
 
 
+SFT_WORKERS = 4
+"""`--dataloader_num_workers` of the SFT scripts."""
 SANDBOX_S = 1.0
 """A round's code is awaited together: the slowest snippet of a batch. An assumption; the limit is 10 s."""
 JUDGE_S = 4.0

@@ -9,6 +9,8 @@ from .machine import LINK_SHARE, MEMORY_SHARE, NODE_GB_PER_S, NODE_GPUS, PREFILL
 from .memory import Engine, Sizes
 
 TFLOP = 1e12
+LOAD_S_PER_MPIXEL = 0.13
+"""Processor time of reading and scaling 10^6 pixels of a row: 0.43 s for a PNG of 2048x1536, in one thread."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Step:
 
     train: float
     communicate: float
+    load: float = 0.0
+    """Reading pictures, as far as workers do not do it while the GPU computes."""
     generate: float = 0.0
     sandbox: float = 0.0
     judge: float = 0.0
@@ -37,7 +41,7 @@ class Step:
     @property
     def total(self) -> float:
         """All phases, one after the other."""
-        return self.train + self.communicate + self.generate + self.sandbox + self.judge
+        return self.train + self.communicate + self.load + self.generate + self.sandbox + self.judge
 
 
 def forward_tflop(model: Architecture, tokens: float, pixels: int, images: float) -> tuple[float, float]:
@@ -57,6 +61,20 @@ def train_s(
     """
     language, vision = forward_tflop(model, sizes_tokens, pixels, images)
     return rows * (passes * language + vision * (passes // 4)) / (gpu.tflops * TRAIN_SHARE)
+
+
+def load_s(pixels: int, images: float, rows: float, *, workers: int, train: float) -> float:
+    """Seconds for which one GPU's trainer waits for the pictures of `rows` rows.
+
+    Args:
+        pixels: of one picture.
+        images: of a row.
+        rows: of one GPU.
+        workers: `--dataloader_num_workers`; 0 reads in the trainer's process, while the GPU stands still.
+        train: seconds for which the GPU computes meanwhile.
+    """
+    reading = rows * images * pixels / 1e6 * LOAD_S_PER_MPIXEL
+    return reading if workers == 0 else max(0.0, reading / workers - train)
 
 
 def communicate_s(

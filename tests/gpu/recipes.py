@@ -216,14 +216,18 @@ class Run:
 
 
 def figures(folder: Path) -> tuple[int, float | None, float | None]:
-    """Steps, mean seconds a step, and GiB, from the host's `logging.jsonl`."""
+    """Steps, seconds of a step after the first (its mean so far is what the host logs), and GiB, from its log."""
     path = folder / 'logging.jsonl'
     records = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     steps = [r for r in records if 'global_step/max_steps' in r]
-    done = int(steps[-1]['global_step/max_steps'].split('/')[0]) if steps else 0
+    numbers = [int(r['global_step/max_steps'].split('/')[0]) for r in steps]
     memory = [float(r['memory(GiB)']) for r in steps if 'memory(GiB)' in r]
-    speed = [float(r['train_speed(s/it)']) for r in steps if 'train_speed(s/it)' in r]
-    return done, speed[-1] if speed else None, max(memory) if memory else None
+    ends = [(n, n * float(r['train_speed(s/it)'])) for n, r in zip(numbers, steps, strict=True) if 'loss' in r]
+    speed = None
+    if len(ends) > 1:
+        (first, begin_s), (last, end_s) = ends[0], ends[-1]
+        speed = (end_s - begin_s) / (last - first)
+    return numbers[-1] if numbers else 0, speed, max(memory) if memory else None
 
 
 def finish(bench: Bench, name: str, run: Run, *, steps: int, text: str = '') -> Result:

@@ -17,9 +17,6 @@ from swift_thyme.plan.time import Rollouts
 
 MEASURED = json.loads((Path(__file__).parent / 'measured.json').read_text())
 """Runs on real machines, pictures and text of all rows of a pass together: docs/recipes.md has the commands."""
-NONE_YET = pytest.param(
-    None, marks=pytest.mark.skip('no time of a model of real size is recorded in measured.json yet')
-)
 
 
 def job(name: str = '7b', gpus: int = 8, memory_gib: float = 74.5, pixels: int = 2_408_448) -> Job:
@@ -90,6 +87,14 @@ def test_decoding_is_bound_by_reading_weights_for_one_trajectory() -> None:
     assert seconds == pytest.approx(1000 * 2 * model.language_params / (3.35e12 * time.MEMORY_SHARE), rel=0.01)
 
 
+def test_workers_read_pictures_while_the_gpu_computes_and_the_trainer_itself_does_not() -> None:
+    alone, hidden, late = (
+        time.load_s(2_000_000, 2, 8, workers=workers, train=train) for workers, train in ((0, 9.0), (4, 9.0), (4, 0.1))
+    )
+    assert alone == pytest.approx(32 * time.LOAD_S_PER_MPIXEL)
+    assert hidden == 0 and late == pytest.approx(alone / 4 - 0.1)
+
+
 def test_one_gpu_communicates_with_nobody() -> None:
     assert time.communicate_s(KNOWN['7b'], zero=2, gpus=1, accumulation=8, gpu=GPUS['h100']) == 0
 
@@ -118,12 +123,13 @@ def test_the_memory_is_near_what_was_measured(run: dict[str, Any]) -> None:
     assert 1 / run['memory_factor'] < ratio < run['memory_factor']
 
 
-@pytest.mark.parametrize('run', [run for run in MEASURED if 'measured_s' in run] or [NONE_YET])
+@pytest.mark.parametrize('run', [run for run in MEASURED if 'measured_s' in run], ids=lambda run: run['name'])
 def test_the_time_is_near_what_was_measured(run: dict[str, Any]) -> None:
     """Likewise."""
     model, gpus, rows, gpu = shape(run), run['gpus'], run['accumulation'], GPUS[run['gpu']]
     one = sizes(run)
     seconds = time.train_s(model, one.tokens(model), one.pixels, one.images, rows, gpu, 4)
+    seconds += time.load_s(one.pixels, one.images, rows, workers=run['workers'], train=seconds)
     seconds += time.communicate_s(model, zero=run['zero'], gpus=gpus, accumulation=rows, gpu=gpu)
     assert 1 / run['time_factor'] < seconds / run['measured_s'] < run['time_factor']
 
