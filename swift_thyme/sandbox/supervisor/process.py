@@ -89,6 +89,8 @@ class Process:
         self._is_ready = self._had_threads = False
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
+        self.begun_s = 0.0
+        """When the turn began, on the event loop's clock."""
         self._awaits_fork = False
         self._forks_allowed = self._forker = 0
         self._report = bytearray()
@@ -104,7 +106,7 @@ class Process:
             nonce: not used before.
             may_fork: one fork is expected; it is allowed until its maker says that it is done.
         """
-        self._nonce = nonce
+        self._nonce, self.begun_s = nonce, self._loop.time()
         self._awaits_fork = may_fork
         self._forks_allowed, self._forker = _FORK_TRIES if may_fork else 0, 0
         self._report.clear()
