@@ -49,10 +49,11 @@ async def warm(sandbox: ZygoteSandbox, image: Path, variant: str, clients: int, 
 
 
 async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -> Row:
-    """First snippets: sessions are opened before the clock starts."""
+    """First snippets: sessions are opened before the clock starts, as many for each client as `warm` runs snippets."""
     rows = []
-    for _ in range(max(count // (clients * 4), 1)):
-        sessions = [await sandbox.open([InputImage(image)]) for _ in range(clients * 4)]
+    each = 9 if clients <= 32 else 4  # 128 clients would need 1,152 sessions
+    for _ in range(max(count // (clients * each), 1)):
+        sessions = [await sandbox.open([InputImage(image)]) for _ in range(clients * each)]
         waiting = list(sessions)
 
         async def one(_: int, waiting: list = waiting) -> bool:
@@ -60,7 +61,7 @@ async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -
             return result.outcome is Outcome.OK and len(result.images) == 1
 
         await refilled(sandbox)
-        rows.append(await drive('sandbox: first snippet', clients, clients * 4, one))
+        rows.append(await drive('sandbox: first snippet', clients, clients * each, one))
         await asyncio.gather(*(session.close() for session in sessions))
     return merge(rows)
 

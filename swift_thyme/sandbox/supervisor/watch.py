@@ -16,8 +16,8 @@ from .session import Session
 
 _INTERVAL_S = 0.02
 _UNWATCHED_S = 0.06
-"""A snippet that ends before this is not looked at while it runs: its files are counted at its end, its address space is
-the kernel's to limit, and a look costs 1 % of what such a snippet does."""
+"""A snippet that ends before this is not looked at while it runs: its files are counted at its end, the kernel limits
+its address space, and a look costs 1 % of what such a snippet does."""
 _MOST_SHARE = 0.05
 """Share of one core that watching may cost."""
 
