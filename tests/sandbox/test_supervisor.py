@@ -123,6 +123,23 @@ def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monke
     assert [text.endswith('took too long') for text in problems] == [False, False, True, True, True]
 
 
+def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_path):
+    """The message to a dead one fails at once, eight times before the event loop hears of its end."""
+
+    async def forked_after_death():
+        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        try:
+            await zygote.start()
+            os.kill(zygote.pid, signal.SIGKILL)
+            os.waitpid(zygote.pid, 0)
+            channel, _ = await zygote.fork(wire.ZYGOTE_SPARE)
+            channel.close()
+        finally:
+            zygote.stop()
+
+    asyncio.run(forked_after_death())
+
+
 def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_next(tmp_path, monkeypatch):
     """Both once held one channel: the first became the session, and the snippet's code went to the second."""
     told = []

@@ -156,6 +156,8 @@ class ZygoteProcess:
             await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fd)
             return await future
         except OSError:
+            if control is self._control:
+                self._hear(control)  # its last words and its end, of which the event loop has not told yet
             return 0
         finally:
             self._waiting.pop(serial, None)
