@@ -132,12 +132,14 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
             await zygote.start()
             os.kill(zygote.pid, signal.SIGKILL)
             os.waitpid(zygote.pid, 0)
-            channel, _ = await zygote.fork(wire.ZYGOTE_SPARE)
+            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
+            lives = alive(pid)
             channel.close()
+            return lives
         finally:
             zygote.stop()
 
-    asyncio.run(forked_after_death())
+    assert asyncio.run(forked_after_death())
 
 
 def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_next(tmp_path, monkeypatch):
