@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,7 @@ class BareLoop:
         """Generates until every trajectory has ended; returns the assistant texts."""
         config = config_for(self.scheme)
         generations = 0
-        await self._show(request.images[0] for request in self.requests)
+        await self.template.show_all(request.images[0] for request in self.requests)
         while True:
             live = [i for i, agent in enumerate(self.agents) if agent.stop_reason is None]
             if not live and (not self.scheme.regenerate or generations >= RELEASE_GENERATIONS):
@@ -196,8 +196,4 @@ class BareLoop:
             self.ids[i] += self.template.encode_output(step)
             returned = [p.path for p in step.turn.result.images]
             self.requests[i].images = [*self.requests[i].images, *returned]
-            await self._show(returned)
-
-    async def _show(self, images: Iterable[Any]) -> None:
-        if not self.scheme.decode_again:
-            await self.template.show_all(images)
+            await self.template.show_all(returned)

@@ -53,6 +53,11 @@ class ShownPictures:
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it may hold anything at all."""
+        return self._limit > 0
+
     def get(self, key: Hashable) -> Image.Image | None:
         """The picture of a key, or None."""
         with self._lock:
@@ -154,8 +159,10 @@ class ShowsPictures(_Base):
     async def show_all(self, given: Iterable[Any]) -> None:
         """Shows pictures side by side, outside of the event loop; whoever encodes them then finds them done.
 
-        What cannot be read is left to that encoding to find out.
+        What cannot be read is left to that encoding to find out. Where nothing is kept, nothing is done ahead.
         """
+        if not shown_pictures().keeps:
+            return
         with _memory:
             await asyncio.gather(*(asyncio.to_thread(self.show, one) for one in given), return_exceptions=True)
 

@@ -152,6 +152,17 @@ def test_pictures_shown_side_by_side_are_those_shown_one_by_one_and_unreadable_o
     assert all(np.array_equal(np.asarray(template.show(str(p))), seen) for p, seen in zip(paths, alone, strict=True))
 
 
+def test_nothing_is_decoded_ahead_where_nothing_is_kept(
+    template: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, decoded = tmp_path / 'a.png', []
+    Image.new('RGB', (112, 112)).save(path)
+    monkeypatch.setattr(shown, 'shown_pictures', lambda: ShownPictures(0))
+    monkeypatch.setattr(template, '_show', decoded.append)
+    asyncio.run(template.show_all([str(path)]))
+    assert decoded == []
+
+
 def test_memory_of_freed_pictures_is_kept_until_the_last_has_left() -> None:
     def free_one() -> int:
         Image.new('RGB', (2000, 1000)).close()
