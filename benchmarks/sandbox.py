@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -22,7 +23,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sandbox_limits import floor, limit, picture
-from sandbox_rows import Row
+from sandbox_rows import CpuGroup, Row, TreeCpu
 from sandbox_variants import empty, first, fresh_process, jupyter, memory, start, warm
 
 from swift_thyme.config import SandboxSettings
@@ -114,6 +115,10 @@ def main() -> None:
         'cores': os.cpu_count(),
         'python': platform.python_version(),
     }
+    with contextlib.suppress(OSError):
+        TreeCpu.group = CpuGroup()
+    report['cpu'] = 'control group' if TreeCpu.group else 'clocks of processes; ends of snapshots are not counted'
+    print(f'CPU by {report["cpu"]}')
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         image = picture(directory)
@@ -138,6 +143,8 @@ def main() -> None:
                 print(found)
                 report['memory'].append(found)  # type: ignore[attr-defined]
         sandbox.close()
+    if TreeCpu.group:
+        TreeCpu.group.close()
     if options.json:
         Path(options.json).write_text(json.dumps(report, indent=2))
 

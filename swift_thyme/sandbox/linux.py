@@ -27,13 +27,13 @@ _VIRTIO_BALLOON, _BALLOON_REPORTS = 5, 5
 """Device and feature bit (virtio specification, section 5.5)."""
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
-MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 18, 19, 25
+MADV_DONTNEED, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 4, 18, 19, 25
 _MOST_PIECES = 100_000
 _PIECE_BYTES, _MOST_HELD = (1 << 23, 1 << 20), 32
 _BORDER_BYTES = 64
 """More than the C library notes at each border of a piece."""
 _TOP_KEPT_BYTES = 1 << 18
-"""Of the heap's free end: more than is allocated there until the fork."""
+"""Of the heap's free end: more than is allocated there between a look at it and the fork, or the advice."""
 _SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
 """Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
 _PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
@@ -187,6 +187,33 @@ def use_up_free_memory() -> None:
                 break
 
 
+def freshen_heap_end() -> None:
+    """Gives the pages of the heap's free end back to the kernel: a fork gets fresh ones there, and copies none.
+
+    All but the first `_TOP_KEPT_BYTES`, into which goes what this function itself allocates.
+    """
+    top, end = _heap_end()
+    if top:
+        advise(_whole_pages(top + _TOP_KEPT_BYTES, end), MADV_DONTNEED)
+
+
+def _whole_pages(begin: int, end: int) -> list[tuple[int, int]]:
+    """The pages between a piece's borders, at which the C library takes notes; empty when there are none."""
+    first = -(-(begin + _BORDER_BYTES) // _PAGE_BYTES) * _PAGE_BYTES
+    last = (end - _BORDER_BYTES) // _PAGE_BYTES * _PAGE_BYTES
+    return [(first, last)] if last > first else []
+
+
+def _heap_end() -> tuple[int, int]:
+    """Addresses between which the C library's heap is free at its end; (0, 0) where the library cannot say."""
+    if _heap_state is None:
+        return 0, 0
+    end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
+    top = end - top_bytes
+    noted = top_bytes and ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 == top_bytes
+    return (top, end) if noted else (0, 0)
+
+
 def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
     """Allocates the larger free pieces of the C library's heap, so that nothing else comes to lie in them.
 
@@ -194,26 +221,20 @@ def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
         The pieces, for `let_go`, and the ranges (begin, end) of whole pages inside them and of the heap's free end,
         whose content means nothing to anyone. Both are empty where the library cannot say where its free end is.
     """
-    if _heap_state is None:
-        return [], []
-    end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
-    top = end - top_bytes
-    if not top_bytes or ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 != top_bytes:
+    top, end = _heap_end()
+    if not top:
         return [], []
     held: list[int] = []
     spans = [(top + _TOP_KEPT_BYTES, end)]
     for size in _PIECE_BYTES:
-        while len(held) < _MOST_HELD and (2 * size < top_bytes or size == _PIECE_BYTES[-1]):
+        while len(held) < _MOST_HELD and (2 * size < end - top or size == _PIECE_BYTES[-1]):
             piece = _malloc(size)
             if not piece or piece >= top:  # no other free piece is large enough
                 _free(piece)
                 break
             held.append(piece)
             spans.append((piece, piece + size))
-    pages = [
-        (-((-begin - _BORDER_BYTES) // _PAGE_BYTES), (stop - _BORDER_BYTES) // _PAGE_BYTES) for begin, stop in spans
-    ]
-    return held, [(begin * _PAGE_BYTES, stop * _PAGE_BYTES) for begin, stop in pages if stop > begin]
+    return held, [pages for span in spans for pages in _whole_pages(*span)]
 
 
 def let_go(pieces: Sequence[int]) -> None:

@@ -39,6 +39,32 @@ def test_nothing_alive_lies_in_memory_that_is_held_as_free(tmp_path):
     assert done.stdout.split() == ['True'] * 4, done.stderr
 
 
+HEAP_END = """
+import ctypes, re
+from swift_thyme.sandbox import linux
+def resident_kib():
+    return sum(map(int, re.findall(r'\\[heap\\]\\n(?:.*\\n){3}Rss: +(\\d+)', open('/proc/self/smaps').read())))
+piece = linux._malloc(16 << 20)
+ctypes.memset(piece, 1, 16 << 20)
+linux.let_go([piece])
+alive = [bytes([n % 256]) * (n % 900) for n in range(2_000)]
+before = resident_kib()
+linux.freshen_heap_end()
+after = resident_kib()
+more = [b'x' * (n % 5000) for n in range(2_000)]
+whole = all(part == part[:1] * len(part) for part in alive + more)
+print(before - after > 8 << 10, whole)
+"""
+
+
+@pytest.mark.skipif(linux._heap_state is None, reason='needs glibc 2.33')
+def test_a_freshened_heap_keeps_what_is_alive_and_no_page_of_its_free_end(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-c', HEAP_END], capture_output=True, text=True, env=clean_environment(str(tmp_path))
+    )
+    assert done.stdout.split() == ['True'] * 2, done.stderr
+
+
 @pytest.mark.parametrize(
     ('kind', 'features', 'expected'),
     [('0x0005', '0110010100', True), ('0x0005', '0110000100', False), ('0x0002', '0010011001', False)],

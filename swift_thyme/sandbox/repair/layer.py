@@ -18,6 +18,8 @@ from .transform import BOX_VARIABLE, CUT_ARRAY, CUT_PICTURE, Transformer
 
 _MAYBE = re.compile(r'/|\.crop\b|\bcv[34]?\b|box|coord|path|file|\df\}', re.IGNORECASE)
 """Code without any of this needs no look at its syntax tree."""
+_CV = re.compile(r'\bcv[34]?\b')
+"""Without it, which names a snippet binds does not matter."""
 
 
 class Layer:
@@ -63,8 +65,7 @@ class Layer:
             with suppress(IndentationError):
                 return compile(code, file_name, 'exec', dont_inherit=True)
         tree = self._parse(code, file_name)
-        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        names |= {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        names = _bound(tree) if _CV.search(code) else frozenset()
         tree = Transformer(self.log, self._paths, names, namespace, resizes='resize' in code).visit(tree)
         return compile(tree, file_name, 'exec', dont_inherit=True)
 
@@ -76,3 +77,10 @@ class Layer:
             if mended is None or not self.log.wants(Repair.INDENTATION):
                 raise
             return ast.parse(mended, file_name)
+
+
+def _bound(tree: ast.Module) -> frozenset[str]:
+    """Names that a snippet assigns or imports."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    imported = {a.asname or a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    return frozenset(names | imported)

@@ -40,6 +40,7 @@ class Decoder:
         self._channel: socket.socket | None = None
         self._plain = -1
         self._pid = 0
+        self._reply: asyncio.Future[bytes] | None = None
 
     async def examine(self, picture: int, limits: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """Has one picture decoded; where the verdict says `copied`, its file then holds the plain copy.
@@ -53,15 +54,20 @@ class Decoder:
             Refused: it took too long, or ended the process.
         """
         channel, loop = self._channel or await self._start(), asyncio.get_running_loop()
+        self._reply = loop.create_future()
+        timer = loop.call_later(timeout_s, self._take, b'')
         try:
             reading = os.open(f'/proc/self/fd/{picture}', os.O_RDONLY | os.O_CLOEXEC)
             try:
                 socket.send_fds(channel, [json.dumps(limits).encode()], [reading, self._plain])
             finally:
                 os.close(reading)
-            reply = await asyncio.wait_for(loop.sock_recv(channel, 65536), timeout_s)
-        except (asyncio.TimeoutError, OSError):
+            reply = await self._reply
+        except OSError:
             reply = b''
+        finally:
+            timer.cancel()
+            self._reply = None
         if not reply:
             self.kill()
             raise Refused('cannot be decoded within the limits')
@@ -78,11 +84,26 @@ class Decoder:
     async def _start(self) -> socket.socket:
         self._channel, self._pid = await self._zygote.fork(wire.ZYGOTE_DECODER)
         self._plain = os.memfd_create('thyme-plain')
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._hear, self._channel)
         return self._channel
+
+    def _hear(self, channel: socket.socket) -> None:
+        reply = b''
+        with suppress(OSError):
+            reply = channel.recv(65536)
+        self._take(reply)
+
+    def _take(self, reply: bytes) -> None:
+        """Ends the wait for a verdict; one that nobody waits for is the end of a process that cannot go on."""
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_result(reply)
+        elif self._reply is None:
+            self.kill()
 
     def kill(self) -> None:
         """Ends the process; the next request starts another."""
         if self._channel is not None:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
             self._channel.close()
             self._channel = None
             os.close(self._plain)
@@ -166,11 +187,12 @@ class Gallery:
         draft = os.path.join(self._out, f'.{self._prefix}{number}.draft')
         copy = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            self._copy(path, copy)
+            digest = self._copy(path, copy)
             verdict = await self._examine(copy)
             if 'error' in verdict:
                 raise Refused(verdict['error'])
-            digest = _sha256(copy)
+            if verdict['copied']:
+                digest = _sha256(copy)
             final = os.path.join(self._out, f'{self._prefix}{number}{verdict["suffix"]}')
             os.replace(draft, final)
         except BaseException:
@@ -203,7 +225,7 @@ class Gallery:
             self._left_s -= taken_s
         return verdict
 
-    def _copy(self, path: str, target: int) -> None:
+    def _copy(self, path: str, target: int) -> str:
         try:
             source = tree.open_beneath(self._live, path)
         except OSError as error:
@@ -214,15 +236,21 @@ class Gallery:
                 raise Refused('is not a plain file')
             if info.st_size > self._limits.image_bytes:
                 raise Refused(f'has more than {self._limits.image_bytes} bytes')
-            tree.copy(source, target)
+            return _sha256(source, target)
         finally:
             os.close(source)
 
 
-def _sha256(fd: int) -> str:
-    """Of a whole file, hexadecimal; reads through one small buffer, so that no memory is asked of the kernel."""
+def _sha256(fd: int, target: int | None = None) -> str:
+    """Of a whole file, hexadecimal; also copies it to `target`, if given.
+
+    Reads through one small buffer, so that no memory is asked of the kernel.
+    """
     digest, at = hashlib.sha256(), 0
     while count := os.preadv(fd, [_buffer], at):
-        digest.update(memoryview(_buffer)[:count])
+        part = memoryview(_buffer)[:count]
+        digest.update(part)
+        while target is not None and part:
+            part = part[os.write(target, part) :]
         at += count
     return digest.hexdigest()

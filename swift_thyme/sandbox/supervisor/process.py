@@ -23,7 +23,7 @@ from .. import seccomp, wire
 from ..syscalls import numbers
 from . import notify
 from .exits import Exits
-from .procfs import all_stand_still, children, has_ended, read_state
+from .procfs import all_stand_still, children, contents, has_ended, read_state
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
@@ -86,7 +86,9 @@ class Process:
         """Whether the session ever mapped a file shared: what it writes there later leaves no time stamp."""
         self._files_left = self._messages = self._calls = 0
         self._listener = -1
-        self._is_ready = self._had_threads = False
+        self._is_ready = False
+        self.had_threads = False
+        """Whether the running process ever asked to make a thread."""
         self._most_threads, self._most_report_bytes = most_threads, most_report_bytes + _REPORT_SLACK_BYTES
         self._nonce = b''
         self.begun_s = 0.0
@@ -186,9 +188,8 @@ class Process:
         begun, pause_s = self._loop.time(), 0.0002
         while True:
             try:
-                with open(f'/proc/{self.pid}/syscall', 'rb') as file:
-                    if file.read(64).startswith(wanted):
-                        return True
+                if contents(f'/proc/{self.pid}/syscall').startswith(wanted):
+                    return True
             except PermissionError:  # tier B without CAP_SYS_PTRACE: only whether it waits is known, not for what
                 if read_state(self.pid)[0] == 'S':
                     return True
@@ -206,7 +207,7 @@ class Process:
     async def freeze(self) -> bool:
         """Stops the running process; returns, once none of its threads can run, whether it lives."""
         self.signal(self.pid, signal.SIGSTOP)
-        if self._had_threads:  # one of them may run on for a moment, or be about to end the process
+        if self.had_threads:  # one of them may run on for a moment, or be about to end the process
             while not (self.lost or all_stand_still(self.pid)):
                 await asyncio.sleep(0.0005)
         return read_state(self.pid)[0] not in 'ZX'
@@ -303,7 +304,7 @@ class Process:
 
     def _become(self, pid: int) -> None:
         self._exits.forget(self.pid)
-        self.pid, self._had_threads = pid, False
+        self.pid, self.had_threads = pid, False
         self._exits.ask(pid, self._note_exit)
 
     def _note_exit(self, status: int) -> None:
@@ -365,7 +366,7 @@ class Process:
         """0 to let a call go on, or the errno it fails with."""
         if call.name == 'clone':
             if call.args[0] & _CLONE_THREAD:
-                self._had_threads = True
+                self.had_threads = True
                 return errno.EAGAIN if read_state(call.tid)[1] >= self._most_threads else 0
             if call.args[0] & 0xFFFFFFFF != _PLAIN_FORK or not self._forks_allowed or self._has_forked():
                 return errno.EPERM

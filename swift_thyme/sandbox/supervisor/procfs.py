@@ -23,11 +23,23 @@ def has_ended(pid: int) -> bool:
 def read_state(pid: int) -> tuple[str, int]:
     """State letter and number of threads of a process, from the kernel; ('X', 0) when it is gone."""
     try:
-        with open(f'/proc/{pid}/stat', 'rb') as file:
-            fields = file.read().rpartition(b')')[2].split()
+        fields = contents(f'/proc/{pid}/stat').rpartition(b')')[2].split()
     except OSError:
         return 'X', 0
     return fields[0].decode(), int(fields[17])
+
+
+def contents(path: str) -> bytes:
+    """What the kernel says in a file of one short line, with a third of the calls that a Python file makes.
+
+    Raises:
+        OSError: it says nothing.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
 
 
 def children(tid: int) -> set[int]:

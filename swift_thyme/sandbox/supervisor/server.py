@@ -68,7 +68,7 @@ class Server:
         for number in ends:
             loop.add_signal_handler(number, ended.set)
         watching = asyncio.create_task(watch(self._sessions.values))
-        reading = asyncio.create_task(self._read(ended))
+        loop.add_reader(self._channel.fileno(), self._hear, wire.Unframer(), ended)
         try:
             with suppress(SandboxUnavailable):
                 await self._zygote.start()
@@ -76,7 +76,7 @@ class Server:
             await ended.wait()
         finally:
             watching.cancel()
-            reading.cancel()
+            loop.remove_reader(self._channel.fileno())
             for session in list(self._sessions.values()):
                 session.kill('the sandbox is closed')
             for session in list(self._sessions.values()):
@@ -88,17 +88,18 @@ class Server:
             for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
                 loop.remove_signal_handler(number)
 
-    async def _read(self, ended: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        unframer = wire.Unframer()
-        with suppress(OSError):
-            while True:
-                data = await loop.sock_recv(self._channel, 1 << 18)
-                if not data:
-                    break
-                for message in unframer.feed(data):
-                    self._start(self._handle(message))
-        ended.set()
+    def _hear(self, unframer: wire.Unframer, ended: asyncio.Event) -> None:
+        try:
+            data = self._channel.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b''
+        for message in unframer.feed(data):
+            self._start(self._handle(message))
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            ended.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

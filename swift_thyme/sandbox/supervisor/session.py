@@ -304,7 +304,7 @@ class Session:
 
     async def _commit(self, process: Process) -> bool:
         """Makes the state after the snippet the session's; False when its threads prevent that."""
-        if read_state(process.pid)[1] > 1:
+        if process.had_threads and read_state(process.pid)[1] > 1:
             self._seen = None
             if not await self._shed(process):
                 return False
@@ -368,7 +368,7 @@ class Session:
 
     def _room_for_files(self) -> int:
         try:
-            return self.limits.files - len(tree.scan(self._place.work, self.limits.files))
+            return self.limits.files - tree.measure(self._place.work, self.limits.files)[0]
         except tree.TooManyFiles:
             return 0
         except OSError:

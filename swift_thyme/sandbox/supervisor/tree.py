@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 _CLOCK_REALTIME_COARSE = 5
@@ -53,6 +54,9 @@ def scan(root: str, most: int) -> dict[str, Entry]:
     Raises:
         TooManyFiles: there are more than `most`.
     """
+    flat = _scan_flat(root, most)
+    if flat is not None:
+        return flat
     found: dict[str, Entry] = {}
     stack: list[tuple[str, Iterator[os.DirEntry[str]], int]] = []
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -83,6 +87,20 @@ def scan(root: str, most: int) -> dict[str, Entry]:
     return found
 
 
+def _scan_flat(root: str, most: int) -> dict[str, Entry] | None:
+    """`scan` with half its calls, where there is no directory beneath `root`; None where there is one."""
+    found: dict[str, Entry] = {}
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                return None
+            with suppress(FileNotFoundError):
+                found[entry.name] = _entry(entry.stat(follow_symlinks=False))
+            if len(found) > most:
+                raise TooManyFiles
+    return found
+
+
 def measure(root: str, most: int) -> tuple[int, int]:
     """How many entries are beneath `root`, and their `used_bytes` together.
 
@@ -104,7 +122,10 @@ def measure(root: str, most: int) -> tuple[int, int]:
 
 
 def _look(name: str, parent_fd: int) -> Entry:
-    info = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    return _entry(os.stat(name, dir_fd=parent_fd, follow_symlinks=False))
+
+
+def _entry(info: os.stat_result) -> Entry:
     return Entry(
         stat.S_ISDIR(info.st_mode),
         info.st_ino,

@@ -24,18 +24,20 @@ _MOST_SHARE = 0.05
 
 async def watch(running: Callable[[], Iterable[Session]]) -> None:
     """Checks every running session for ever; puts an event into the turn of one that exceeds a limit."""
-    pause = _INTERVAL_S
+    pause = _UNWATCHED_S
     while True:
         await asyncio.sleep(pause)
-        begun, now_s = time.thread_time(), asyncio.get_running_loop().time()
+        begun, now_s, pause = time.thread_time(), asyncio.get_running_loop().time(), _UNWATCHED_S
         for session in list(running()):
             process = session.running
-            if process is None or process.lost or now_s - process.begun_s < _UNWATCHED_S:
+            if process is None or process.lost:
                 continue
-            problem = exceeded(session, process)
+            left_s = _UNWATCHED_S - (now_s - process.begun_s)
+            pause = min(pause, max(left_s, _INTERVAL_S))
+            problem = exceeded(session, process) if left_s <= 0 else ''
             if problem:
                 process.happen((OVER, problem.encode()))
-        pause = max(_INTERVAL_S, (time.thread_time() - begun) / _MOST_SHARE)
+        pause = max(pause, (time.thread_time() - begun) / _MOST_SHARE)
 
 
 def exceeded(session: Session, process: Process) -> str:
