@@ -33,7 +33,9 @@ _PIECE_BYTES, _MOST_HELD = (1 << 23, 1 << 20), 32
 _BORDER_BYTES = 64
 """More than the C library notes at each border of a piece."""
 _TOP_KEPT_BYTES = 1 << 18
-"""Of the heap's free end: more than is allocated there between a look at it and the fork, or the advice."""
+"""Of the heap's free end: more than is allocated there until the fork."""
+_ROOM_BYTES = 1 << 21
+"""For the objects of a session before its first large array, and the buffer of its first message."""
 _SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
 """Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
 _PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
@@ -187,14 +189,20 @@ def use_up_free_memory() -> None:
                 break
 
 
-def freshen_heap_end() -> None:
-    """Gives the pages of the heap's free end back to the kernel: a fork gets fresh ones there, and copies none.
+def renew_heap_end() -> None:
+    """Uses up the heap's free end, for good, but for one piece of pages that nobody has touched.
 
-    All but the first `_TOP_KEPT_BYTES`, into which goes what this function itself allocates.
+    A fork's small objects then come into fresh pages, where it would have copied touched ones, and its first large array
+    begins where a huge page may.
     """
-    top, end = _heap_end()
-    if top:
-        advise(_whole_pages(top + _TOP_KEPT_BYTES, end), MADV_DONTNEED)
+    if _heap_state is None:
+        return
+    room = _malloc(_ROOM_BYTES)
+    for size in (1 << 16, 1 << 12, 1 << 8):
+        while _heap_state().top_bytes > 2 * size:
+            _malloc(size)
+    advise(_whole_pages(room, room + _ROOM_BYTES), MADV_DONTNEED)
+    _free(room)
 
 
 def _whole_pages(begin: int, end: int) -> list[tuple[int, int]]:

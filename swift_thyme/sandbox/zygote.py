@@ -125,7 +125,7 @@ def pack_memory() -> None:
             if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
                 ranges.append((start, end))
     linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
-    linux.freshen_heap_end()
+    linux.renew_heap_end()
 
 
 class Zygote:
