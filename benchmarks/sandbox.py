@@ -6,8 +6,8 @@ The snippet reads a 2048x1536 JPEG, crops 700x500, enlarges it twice, writes a J
 the kernel accounted to this process and all its descendants, supervisor and decoder included, per snippet. The
 physical limit is the same OpenCV work in a plain loop of an ordinary process; `limit + decode` adds one full decode of
 the written picture, which no sandbox that checks its output can save; `limit in a fresh fork` touches memory that its
-process never touched, as the first snippet of a session does. The first two are measured right before and after every
-row, and the row is divided by their mean, so that a machine that others use at the same time does not favour a row.
+process never touched, as the first snippet of a session does. The first two are measured again between the rounds of a
+row (nine snippets a client), and the row is divided by their mean: a processor's speed changes within seconds.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from sandbox_limits import floor, limit, picture
-from sandbox_rows import CpuGroup, Row, TreeCpu
+from sandbox_limits import LIMITS, Limits, floor, picture
+from sandbox_rows import CpuGroup, Row, TreeCpu, row
 from sandbox_variants import empty, first, fresh_process, jupyter, memory, start, warm
 
 from swift_thyme.config import SandboxSettings
@@ -40,60 +40,65 @@ def show(r: Row) -> None:
 
 
 class Table:
-    """Rows, each with the limit beside it."""
+    """Rows, each divided by the limit as measured between its rounds."""
 
-    def __init__(self, image: Path, directory: Path, count: int) -> None:
+    def __init__(self, limits: Limits) -> None:
         """
         Args:
-            image: the snippets' input.
-            directory: for the limit's output.
-            count: how often the limit is run before and after each row.
+            limits: who does the limit's work.
         """
-        self._image, self._directory, self._count = image, directory, count
+        self._limits = limits
         self.rows: list[Row] = []
-        self._last = self._limits()
+        self._plain: list[tuple[float, float]] = []
+        self._decode: list[tuple[float, float]] = []
         print(
             f'{"variant":34} {"clients":>7} {"n":>5} {"p50 ms":>8} {"p99 ms":>8} {"per s":>7} {"CPU ms":>7} '
             f'{"/limit":>6} {"/limit+decode":>13} {"failed":>6}'
         )
-        for found in self._last:
-            self._keep(found, self._last)
 
-    def _limits(self) -> tuple[Row, Row]:
-        plain, decode = (limit(self._image, self._directory, self._count, how) for how in ('plain', 'decode'))
-        return plain, decode
-
-    def _keep(self, found: Row, after: tuple[Row, Row]) -> None:
-        plain, decode = ((a.cpu_ms + b.cpu_ms) / 2 for a, b in zip(self._last, after, strict=True))
-        self.rows.append(replace(found, limit_cpu_ms=plain, decode_cpu_ms=decode))
-        show(self.rows[-1])
+    def between(self) -> None:
+        """Measures the limit; to be called between the rounds of a row."""
+        self._plain += self._limits.run('plain', 6)
+        self._decode += self._limits.run('decode', 3)
 
     def add(self, found: Row) -> None:
         """Takes a row that was just measured."""
-        after = self._limits()
-        self._keep(found, after)
-        self._last = after
+        self.between()
+        plain, decode = (sum(cpu for _, cpu in done) / len(done) for done in (self._plain, self._decode))
+        self._plain, self._decode = [], []
+        self.rows.append(replace(found, limit_cpu_ms=plain * 1e3, decode_cpu_ms=decode * 1e3))
+        show(self.rows[-1])
+
+    def add_limit(self, name: str, how: str, count: int) -> None:
+        """Measures the limit as a row of its own."""
+        self.between()
+        done = self._limits.run(how, count)
+        walls = [wall_s for wall_s, _ in done]
+        self.add(row(name, 1, walls, sum(walls), sum(cpu_s for _, cpu_s in done)))
 
 
 def snippets(image: Path, directory: Path, options: argparse.Namespace) -> list[Row]:
     """The table of snippets."""
-    count = options.count
-    table = Table(image, directory, max(count // 6, 6))
-    table.add(limit(image, directory, max(count // 6, 6), 'fresh'))
+    count, limits = options.count, Limits(image, directory)
+    table = Table(limits)
+    for name, how in LIMITS.items():
+        table.add_limit(name, how, max(count // 6, 6))
     for rollback in (False, True):
         sandbox = ZygoteSandbox(SandboxSettings(rollback=rollback))
         name = 'with' if rollback else 'without'
         for clients in options.clients:
             size = max(count, clients * 9)
             if not rollback:
-                table.add(asyncio.run(first(sandbox, image, clients, size)))
-            table.add(asyncio.run(warm(sandbox, image, f'sandbox: {name} rollback', clients, size)))
+                table.add(asyncio.run(first(sandbox, image, clients, size, table.between)))
+            variant = f'sandbox: {name} rollback'
+            table.add(asyncio.run(warm(sandbox, image, variant, clients, size, table.between)))
         table.add(asyncio.run(empty(sandbox, f'sandbox: empty, {name} rollback', count)))
         sandbox.close()
     for clients in [c for c in options.clients if c <= 32]:
         table.add(fresh_process(image, directory, clients, max(count // 8, clients)))
         if options.jupyter and clients <= 8:
             table.add(jupyter(image, clients, count))
+    limits.close()
     return table.rows
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from sandbox_rows import Row, row
 
 from swift_thyme.sandbox.supervisor.zygote import clean_environment
 
@@ -28,59 +27,78 @@ def picture(directory: Path) -> Path:
 LIMIT = """
 import ctypes, os, sys, time, cv2, json
 cv2.setNumThreads(1)
-path, out, count, how = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
-def work():
+path, out = sys.argv[1:]
+def work(decode):
     img = cv2.imread(path)
     big = cv2.resize(img[400:900, 600:1300], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     cv2.imwrite(out, big)
-    if how == 'decode':
+    if decode:
         cv2.imread(out)
-for _ in range(3):
-    work()
-if how == 'fresh':
-    ctypes.CDLL(None).malloc_trim(0)  # else a fork inherits what was touched, and copies it
-def timed():
+def timed(decode):
     begin, used = time.perf_counter(), time.process_time()
-    work()
+    work(decode)
     return time.perf_counter() - begin, time.process_time() - used
 def timed_in_fork():
+    ctypes.CDLL(None).malloc_trim(0)  # else a fork inherits what was touched, and copies it
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(write, json.dumps(timed()).encode())
+        os.write(write, json.dumps(timed(False)).encode())
         os._exit(0)
     os.waitpid(pid, 0)
     os.close(write)
     with open(read) as file:
         return json.load(file)
-begin = time.perf_counter()
-found = [(timed_in_fork if how == 'fresh' else timed)() for _ in range(count)]
-print(json.dumps([[t for t, _ in found], time.perf_counter() - begin, sum(cpu for _, cpu in found)]))
+for line in sys.stdin:
+    how, count = line.split()
+    work(True)
+    print(json.dumps([timed_in_fork() if how == 'fresh' else timed(how == 'decode') for _ in range(int(count))]), flush=True)
 """
 
 
-LIMITS = {'plain': 'limit', 'decode': 'limit + decode', 'fresh': 'limit in a fresh fork'}
+LIMITS = {
+    'limit': 'plain',
+    'limit + decode': 'decode',
+    'limit in a fresh fork': 'fresh',
+}
+"""Name of a row → `how` of `Limits.run`."""
 
 
-def limit(image: Path, directory: Path, count: int, how: str = 'plain') -> Row:
-    """The OpenCV work alone, in a plain process that keeps running.
+class Limits:
+    """The OpenCV work alone, in a plain process that keeps running and works when it is told to."""
 
-    Args:
-        image: what it reads.
-        directory: for what it writes.
-        count: how often.
-        how: `plain`; `decode`, which also decodes the written picture once; or `fresh`, each time in a new fork of that
-            process, whose memory it is the first to touch (the fork itself is not counted).
-    """
-    out = directory / 'limit.jpg'
-    done = subprocess.run(
-        [sys.executable, '-c', LIMIT, str(image), str(out), str(count), how],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    times, wall_s, cpu_s = json.loads(done.stdout)
-    return row(LIMITS[how], 1, times, wall_s, cpu_s)
+    def __init__(self, image: Path, directory: Path) -> None:
+        """
+        Args:
+            image: what it reads.
+            directory: for what it writes.
+        """
+        self._process = subprocess.Popen(
+            [sys.executable, '-c', LIMIT, str(image), str(directory / 'limit.jpg')],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, how: str, count: int) -> list[tuple[float, float]]:
+        """Works some times, after once that is not measured.
+
+        Args:
+            how: `plain`; `decode`, which also decodes the written picture once; or `fresh`, each time in a new fork of
+                the process, whose memory it is the first to touch (the fork itself is not counted).
+            count: how often.
+
+        Returns:
+            Wall and CPU seconds of each time.
+        """
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f'{how} {count}\n')
+        self._process.stdin.flush()
+        return [(wall_s, cpu_s) for wall_s, cpu_s in json.loads(self._process.stdout.readline())]
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.communicate()
 
 
 FLOOR = """

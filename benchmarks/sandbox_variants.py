@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox_rows import Row, TreeCpu, drive, merge, row
@@ -24,7 +25,9 @@ print(processed_path)
 """
 
 
-async def warm(sandbox: ZygoteSandbox, image: Path, variant: str, clients: int, count: int) -> Row:
+async def warm(
+    sandbox: ZygoteSandbox, image: Path, variant: str, clients: int, count: int, between: Callable[[], None]
+) -> Row:
     """Snippets after the first of their session; a new session every nine (ten pictures are a session's most)."""
     sessions = [await sandbox.open([InputImage(image)]) for _ in range(clients)]
     used = [9] * clients
@@ -43,12 +46,13 @@ async def warm(sandbox: ZygoteSandbox, image: Path, variant: str, clients: int, 
     rows = []
     for _ in range(max(count // (clients * 9), 1)):
         await asyncio.gather(*(renew(number) for number in range(clients)))
+        between()
         rows.append(await drive(variant, clients, clients * 9, one))
     await asyncio.gather(*(session.close() for session in sessions))
     return merge(rows)
 
 
-async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -> Row:
+async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int, between: Callable[[], None]) -> Row:
     """First snippets: sessions are opened before the clock starts, as many for each client as `warm` runs snippets."""
     rows = []
     each = 9 if clients <= 32 else 4  # 128 clients would need 1,152 sessions
@@ -61,6 +65,7 @@ async def first(sandbox: ZygoteSandbox, image: Path, clients: int, count: int) -
             return result.outcome is Outcome.OK and len(result.images) == 1
 
         await refilled(sandbox)
+        between()
         rows.append(await drive('sandbox: first snippet', clients, clients * each, one))
         await asyncio.gather(*(session.close() for session in sessions))
     return merge(rows)

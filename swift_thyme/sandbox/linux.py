@@ -192,8 +192,8 @@ def use_up_free_memory() -> None:
 def renew_heap_end() -> None:
     """Uses up the heap's free end, for good, but for one piece of pages that nobody has touched.
 
-    A fork's small objects then come into fresh pages, where it would have copied touched ones, and its first large array
-    begins where a huge page may.
+    A fork's small objects then come into fresh pages, where it would have copied touched ones, and its first large
+    array begins where a huge page may.
     """
     if _heap_state is None:
         return
