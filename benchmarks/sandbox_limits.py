@@ -52,7 +52,8 @@ def timed_in_fork():
 for line in sys.stdin:
     how, count = line.split()
     work(True)
-    print(json.dumps([timed_in_fork() if how == 'fresh' else timed(how == 'decode') for _ in range(int(count))]), flush=True)
+    one = timed_in_fork if how == 'fresh' else lambda: timed(how == 'decode')
+    print(json.dumps([one() for _ in range(int(count))]), flush=True)
 """
 
 
