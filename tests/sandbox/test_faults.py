@@ -115,6 +115,49 @@ def test_each_spare_is_used_once_and_replaced(own):
     assert not {*before} & {*after}
 
 
+def decoders(sandbox):
+    """Processes of the zygote that are neither a session's nor spare."""
+    stats = sandbox.stats()
+    others = {pid for pids in stats['sessions'].values() for pid in pids} | {*stats['spares']}
+    with open(f'/proc/{stats["zygote_pid"]}/task/{stats["zygote_pid"]}/children') as file:
+        return {int(pid) for pid in file.read().split()} - others
+
+
+def test_a_picture_is_accepted_after_the_idle_decoder_was_killed(own):
+    session = asyncio.run(own.open())
+    code = "cv2.imwrite('%d.png', np.zeros((64, 64, 3), 'u1'))\nprint('%d.png')"
+    assert run(session, code % (1, 1)).outcome is Outcome.OK
+    wait_for(lambda: len(own.stats()['spares']) == 2)
+    killed = decoders(own)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not killed & decoders(own))
+    result = run(session, code % (2, 2))
+    asyncio.run(session.close())
+    assert killed
+    assert (result.outcome, len(result.images)) == (Outcome.OK, 1)
+
+
+def test_a_picture_is_accepted_though_its_decoder_was_killed(own):
+    async def turn():
+        session = await own.open()
+        await session.run(code % (1, 1))
+        stopped = await asyncio.to_thread(decoders, own)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        work = asyncio.ensure_future(session.run(code % (2, 2)))
+        await asyncio.sleep(0.5)
+        for pid in stopped:
+            os.kill(pid, signal.SIGKILL)
+        result = await work
+        await session.close()
+        return bool(stopped), result.outcome, len(result.images)
+
+    code = "cv2.imwrite('%d.png', np.zeros((64, 64, 3), 'u1'))\nprint('%d.png')"
+    wait_for(lambda: len(own.stats()['spares']) == 2)
+    assert asyncio.run(turn()) == (True, Outcome.OK, 1)
+
+
 TRAINER = """
 import asyncio, json, sys
 from swift_thyme.config import SandboxSettings
