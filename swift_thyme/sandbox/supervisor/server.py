@@ -17,7 +17,8 @@ from .. import confine, linux, wire
 from ..base import Limits
 from . import janitor
 from .pictures import Decoders
-from .session import Place, Policy, Session
+from .policy import Place, Policy
+from .session import Session
 from .spares import Spares
 from .watch import watch
 from .zygote import ZygoteProcess

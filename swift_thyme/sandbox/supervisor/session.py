@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import Any
 
 from ...errors import SessionDead
@@ -20,6 +19,7 @@ from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .held import unseen_bytes
 from .pictures import Decoders, Gallery
+from .policy import Place, Policy
 from .process import ENDED, LOST, OVER, Event, Process
 from .procfs import has_ended, read_state
 from .spares import Spares
@@ -40,42 +40,6 @@ _STATUS = {
     b'refused': Outcome.REFUSED,
     b'memory': Outcome.OUT_OF_MEMORY,
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a session's files are."""
-
-    root: str
-    """Holds everything of the session; removed with it."""
-    output_dir: str | None
-    """Where accepted pictures go when the caller wants them to outlive the session."""
-
-    @property
-    def work(self) -> str:
-        """What the snippet may write."""
-        return self.root + '/work'
-
-    @property
-    def kept(self) -> str:
-        """Copies for rollback."""
-        return self.root + '/kept'
-
-    @property
-    def pictures(self) -> str:
-        """Accepted pictures."""
-        return self.output_dir or self.root + '/out'
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What holds for every session of one supervisor."""
-
-    tier: str
-    rollback: bool
-    hidden: dict[str, str]
-    """Directories of the host → what error texts call them."""
-    special_tokens: tuple[str, ...] = ()
 
 
 class Killed(Exception):
