@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -122,6 +123,7 @@ def main() -> None:
     }
     with contextlib.suppress(OSError):
         TreeCpu.group = CpuGroup()
+        atexit.register(TreeCpu.group.close)
     report['cpu'] = 'control group' if TreeCpu.group else 'clocks of processes; ends of snapshots are not counted'
     print(f'CPU by {report["cpu"]}')
     with tempfile.TemporaryDirectory() as name:
@@ -148,8 +150,6 @@ def main() -> None:
                 print(found)
                 report['memory'].append(found)  # type: ignore[attr-defined]
         sandbox.close()
-    if TreeCpu.group:
-        TreeCpu.group.close()
     if options.json:
         Path(options.json).write_text(json.dumps(report, indent=2))
 

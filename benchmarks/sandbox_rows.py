@@ -39,8 +39,8 @@ class TreeCpu:
     """CPU seconds of this process and every descendant, from its making on, by the kernel's own precise account.
 
     In a control group (`CpuGroup`) nothing is missed. Without one, what counts is each process's CPU clock and what
-    waited-for children used: the end of a process that nobody waits for, as of a snapshot, is then missing. Both are
-    exact to microseconds; `utime` and `stime` of `/proc/PID/stat` are not, they drop up to 10 ms of every process.
+    waited-for children used: the end of a process that nobody waits for, as of a snapshot, is then missing. `utime` and
+    `stime` of `/proc/PID/stat` would drop up to 10 ms of every process, as its sums of children still do.
     Looking at all processes costs milliseconds, so this one's own clock is read after it first and before it last.
     """
 
@@ -73,8 +73,12 @@ class CpuGroup:
             OSError: none can be made here (no such file system, read only, no right).
         """
         problem: OSError = FileNotFoundError(f'no control groups in {root}')
+        lines = [line.split(':', 2) for line in Path('/proc/self/cgroup').read_text().splitlines()]
         for kind, file in self._KINDS:
-            parent = Path(root, kind)
+            own = next(
+                (path for _, names, path in lines if (kind if kind == 'cpuacct' else '') in names.split(',')), '/'
+            )
+            parent = Path(root, kind, own.lstrip('/'))
             self._dir, self._usage = parent / f'thyme-benchmark-{os.getpid()}', file
             try:
                 (parent / 'cgroup.procs').read_bytes()
