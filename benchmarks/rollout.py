@@ -3,7 +3,7 @@
     python benchmarks/rollout.py --model DIR [--engine vllm|vllm-async] [--n 64] [--prefix-caching on|off] [--json FILE]
 
 Every trajectory has a picture of its own, two code rounds that crop it, and an answer. What is sampled is forced by a
-logits processor (`demo.scripted`), so both schemes produce the same tokens; the engine's compute, the stop rules and
+logits processor (`scripted.policy`), so both schemes produce the same tokens; the engine's compute, the stop rules and
 the sandbox are real. The release's scheme differs in four things, which are also measured one by one: a second
 request for every code block (`<code>` is a stop word), all samples generated again in every round, finished ones too,
 snippets run one after another, and every picture decoded again, one after another, for every request. `requests` and
@@ -34,11 +34,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from rollout_schemes import SCHEMES, BareLoop, Counts, Meter, Scheme, run_host_loop, run_server
 from swift.infer_engine.protocol import RolloutInferRequest
 
+from rollout_schemes import SCHEMES, BareLoop, Counts, Meter, Scheme, run_host_loop, run_server
+from scripted.policy import SCRIPT_VARIABLE, register_scripted
 from swift_thyme import protocol
-from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.shown import shown_pictures
 

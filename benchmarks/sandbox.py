@@ -26,7 +26,6 @@ from pathlib import Path
 from sandbox_limits import LIMITS, Limits, floor, picture
 from sandbox_rows import CpuGroup, Row, TreeCpu, row
 from sandbox_variants import empty, first, fresh_process, jupyter, memory, start, warm
-
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
 

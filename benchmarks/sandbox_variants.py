@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox_rows import Row, TreeCpu, drive, merge, row
-
 from swift_thyme.sandbox import InputImage, ZygoteSandbox
 from swift_thyme.types import Outcome
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault('HF_HUB_OFFLINE', '1')
 os.environ.setdefault('TRANSFORMERS_OFFLINE', '1')
 os.environ['MAX_PIXELS'] = '50176'  # 64 visual tokens a picture: enough to see that it is there
+os.environ['PYTHONPATH'] = os.pathsep.join(  # the scripted policy, for commands that tests start, too
+    filter(None, [str(Path(__file__).parents[1] / 'benchmarks'), os.environ.get('PYTHONPATH')])
+)
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +97,7 @@ def thinker(tiny: Path) -> Any:
     """A Thinker over the transformers engine whose policy is scripted; `scripted` sets the script."""
     import torch
 
-    from swift_thyme.demo.scripted import register_scripted
+    from scripted.policy import register_scripted
     from swift_thyme.infer import Thinker
 
     register_scripted()
@@ -105,7 +108,7 @@ def thinker(tiny: Path) -> Any:
 @pytest.fixture
 def scripted(thinker: Any) -> Any:
     """A function that sets what the policy of `thinker` says: one list of generations, or several by turns."""
-    from swift_thyme.demo.scripted import Script
+    from scripted.policy import Script
 
     template = thinker.engine._template
 

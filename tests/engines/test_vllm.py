@@ -66,7 +66,7 @@ def check_many(thinker: Thinker, folder: Path, n: int = 6) -> list[Any]:
 def test_vllm_in_this_process(tiny: Path, tmp_path: Path) -> None:
     import torch
 
-    from swift_thyme.demo.scripted import register_scripted
+    from scripted.policy import register_scripted
 
     register_scripted()
     kwargs = {
@@ -99,7 +99,7 @@ def server(tiny: Path, script: Path, tmp_path_factory: pytest.TempPathFactory) -
     argv = [str(Path(sys.executable).with_name('vllm')), 'serve', str(tiny), '--port', str(port), '--dtype', 'float32']
     argv += ['--enforce-eager', '--max-model-len', '2048', '--max-num-seqs', '8', '--served-model-name', 'tiny']
     argv += ['--limit-mm-per-prompt', '{"image": 4}', '--mm-processor-kwargs', '{"max_pixels": 50176}']
-    argv += ['--logits-processors', 'swift_thyme.demo.scripted_vllm:ScriptedTokens']
+    argv += ['--logits-processors', 'scripted.vllm:ScriptedTokens']
     log = tmp_path_factory.mktemp('vllm') / 'serve.log'
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
     with log.open('w') as file:

@@ -131,7 +131,7 @@ class Bench:
         host, _, port = self.address.partition(':')
         used = list(range(self.gpus)) if devices is None else list(devices)
         own = {
-            'PYTHONPATH': f'{ROOT}:{os.environ.get("PYTHONPATH", "")}',
+            'PYTHONPATH': f'{ROOT}:{ROOT}/benchmarks:{os.environ.get("PYTHONPATH", "")}',
             'PATH': f'{self.work / "bin"}:{os.environ["PATH"]}',
             'THYME_VENV': str(self.work),
             'NPROC_PER_NODE': str(max(1, len(used))),

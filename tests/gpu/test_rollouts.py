@@ -1,6 +1,6 @@
 """Rollouts at scale on GPUs: a model of Qwen2.5-VL-3B's shape, 64 trajectories in flight, tensor parallel, weight sync.
 
-The policy is scripted (`demo.scripted`), the weights are random; engine, sandbox, trainer and log-probs are real.
+The policy is scripted (`scripted.policy`), the weights are random; engine, sandbox, trainer and log-probs are real.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import pytest
 from swift.infer_engine.protocol import RequestConfig, RolloutInferRequest, RolloutOutput
 from swift.rollout.agent_loop import run_multi_turn
 
+from scripted.policy import SCRIPT_VARIABLE, register_scripted
 from swift_thyme import protocol
-from swift_thyme.demo.scripted import SCRIPT_VARIABLE, register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.rollout import ThymeScheduler
 

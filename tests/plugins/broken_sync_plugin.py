@@ -4,7 +4,7 @@ from typing import Any
 
 from swift.rlhf_trainers.rollout_mixin import RolloutTrainerMixin
 
-from swift_thyme.demo.scripted import register_scripted
+from scripted.policy import register_scripted
 from swift_thyme.register import register_all
 
 register_all()

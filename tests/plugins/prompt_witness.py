@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from swift_thyme.demo.scripted import ScriptedTemplate
+from scripted.policy import ScriptedTemplate
 
 VARIABLE = 'THYME_TEST_PROMPTS'
 

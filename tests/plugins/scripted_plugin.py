@@ -3,7 +3,7 @@
 from prompt_witness import WitnessedTemplate, is_wanted
 from swift.template import register_template
 
-from swift_thyme.demo.scripted import register_scripted
+from scripted.policy import register_scripted
 from swift_thyme.register import register_all
 from swift_thyme.template import template_meta
 

@@ -2,8 +2,8 @@
 
 import sys
 
+from scripted.policy import register_scripted
 from swift_thyme.cli import main
-from swift_thyme.demo.scripted import register_scripted
 
 if __name__ == '__main__':
     register_scripted()

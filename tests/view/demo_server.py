@@ -22,7 +22,7 @@ def main() -> None:
     args = parser.parse_args()
     import torch
 
-    from swift_thyme.demo.scripted import Script, register_scripted
+    from scripted.policy import Script, register_scripted
     from swift_thyme.demo.web.app import Example, build_app, launch
     from swift_thyme.demo.web.desk import Desk
     from swift_thyme.demo.web.sources import Local

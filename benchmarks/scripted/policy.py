@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from .. import protocol
-from ..env import read_env
-from ..errors import ConfigError
-from ..sampling import TokenPieces, token_pieces
-from ..template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
+from swift_thyme import protocol
+from swift_thyme.env import read_env
+from swift_thyme.errors import ConfigError
+from swift_thyme.sampling import TokenPieces, token_pieces
+from swift_thyme.template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
 
 SCRIPT_VARIABLE = 'THYME_SCRIPT'
-VLLM_SCRIPT_PROCESSOR = 'swift_thyme.demo.scripted_vllm:ScriptedTokens'
+VLLM_SCRIPT_PROCESSOR = 'scripted.vllm:ScriptedTokens'
 
 
 FREE = -1
@@ -157,7 +157,7 @@ def register_scripted() -> None:
     """Registers `--template thyme_scripted`. Idempotent."""
     from swift.template import register_template
 
-    from ..template import template_meta
+    from swift_thyme.template import template_meta
 
     TEMPLATE_CLASSES.setdefault('thyme_scripted', ScriptedTemplate)
     register_template(template_meta('thyme_scripted', ScriptedTemplate), exist_ok=True)

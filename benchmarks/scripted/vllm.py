@@ -1,4 +1,4 @@
-"""The scripted policy as a vLLM v1 logits processor. See `scripted`."""
+"""The scripted policy as a vLLM v1 logits processor. See `policy`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 
-from ..vllm_sampling import BatchRows, load_tokenizer
-from .scripted import Script, force
+from scripted.policy import Script, force
+from swift_thyme.vllm_sampling import BatchRows, load_tokenizer
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""A policy whose behaviour is known, for tests and benchmarks: `benchmarks/` is on the path of both."""
