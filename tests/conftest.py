@@ -117,3 +117,13 @@ def scripted(thinker: Any) -> Any:
         return thinker
 
     return set_script
+
+
+@pytest.fixture(scope='session')
+def synth_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve multiple-choice items with pictures and target boxes."""
+    from swift_thyme.data.synth import SetSpec, generate
+
+    out = tmp_path_factory.mktemp('synth') / 'set'
+    generate(SetSpec(task='find_read', n=12, canvas='1k', difficulty=(0.2, 0.4)), out)
+    return out

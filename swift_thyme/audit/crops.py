@@ -1,6 +1,6 @@
 """Did the crops show the target? Overlap of returned pictures with the target's box, where both are known.
 
-Owns the overlap. `locate` finds where a returned picture comes from.
+Owns the overlap. `crops.features` finds where a returned picture comes from.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..crops.features import FoundBy, Locator
+from ..crops.regions import Region
 from ..evaluate.items import Box
-from ..regions import Region
-from .locate import FoundBy, Locator
 
 WHOLE = 0.99
 """From this share of the target's area on, a crop shows the whole target."""

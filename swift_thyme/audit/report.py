@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
+from ..crops.regions import Region
 from ..evaluate.conditions import Condition
 from ..evaluate.grading import Mark
 from ..evaluate.plot import Series, dots
 from ..evaluate.report import CONDITION_TEXT, environment
 from ..evaluate.summary import METHOD
-from ..regions import Region
 
 if TYPE_CHECKING:
-    from .run import Audit
+    from .findings import Audit
 
 EFFECT_TEXT = {
     'only_with': 'solved only with the tool',

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +19,15 @@ from ..evaluate.runner import EvalSettings, Progress
 from ..evaluate.session import Plan, evaluate, graded
 from ..evaluate.statistics import DEFAULT_LEVEL
 from ..evaluate.store import Store
-from ..evaluate.summary import Summary, summarize
-from .crops import Crop, crops_of
-from .effects import Aim, Effects, aim, chance_of_change, effects
+from ..evaluate.summary import summarize
+from .crops import crops_of
+from .effects import aim, chance_of_change, effects
+from .findings import Audit
+from .report import write_audit
 from .swap import Swaps
 
 CONDITIONS = (Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WRONG)
 CROPS = 'crops.jsonl'
-AUDIT_SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What an audit found."""
-
-    summary: Summary
-    """Accuracy by condition and what the policy did: as of an evaluation."""
-    effects: tuple[Effects, ...]
-    """Over all items, then by task."""
-    aim: Aim
-    chance: float | None
-    """How often "only with" would be seen by chance; None with one repeat."""
-    records: Sequence[Mapping[str, Any]]
-    crops: Mapping[tuple[str, int], Sequence[Crop]]
-    """Item and repeat → the returned pictures with tools on."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values: what `audit.json` holds."""
-        return {
-            'schema': AUDIT_SCHEMA,
-            'effects': [one.as_json() for one in self.effects],
-            'aim': self.aim.as_json(),
-            'chance_of_change': self.chance,
-            'evaluation': self.summary.as_json(),
-        }
 
 
 def audit(
@@ -91,8 +66,6 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
 def _write(
     store: Store, out: Path, records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None, level: float
 ) -> Audit:
-    from .report import write_audit
-
     shown = [record for record in records if record['condition'] == Condition.TOOLS.value]
     crops = [crops_of(record, store.folder) for record in shown]
     found = Audit(

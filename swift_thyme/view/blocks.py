@@ -1,6 +1,6 @@
 """A record as the page shows it: plain JSON values, long texts cut, words, tags, code and outputs told apart.
 
-Owns what the page is told of a trajectory. Pictures are `pictures`, where they were cut from is `locate`.
+Owns what the page is told of a trajectory. Pictures are `pictures`, where they were cut from is `crops`.
 """
 
 from __future__ import annotations

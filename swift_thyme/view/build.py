@@ -14,12 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..crops.match import Place, locate
+from ..crops.regions import RegionReader
 from ..errors import DataError
-from ..regions import RegionReader
 from ..trajectories import Problem, Record, read_records
 from .blocks import Decode, shown
 from .index import Index
-from .locate import Place, locate
 from .page import PageWriter
 from .pictures import PictureStore, Shown, reference_key
 

@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .. import picture
+from ..crops.match import WORK_PX, Pixels, pixels
 from ..errors import DataError
-from .locate import WORK_PX, Pixels, pixels
 
 MAX_FILE_BYTES = 64 << 20
 MAX_DECODED_PX = 120_000_000

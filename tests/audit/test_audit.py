@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from swift_thyme.audit.effects import chance_of_change
-from swift_thyme.audit.locate import Locator
-from swift_thyme.audit.run import CONDITIONS, Audit, audit, rescore
+from swift_thyme.audit.findings import Audit
+from swift_thyme.audit.run import CONDITIONS, audit, rescore
+from swift_thyme.crops.features import Locator
 from swift_thyme.evaluate import Condition, EvalSettings, Item
 from swift_thyme.evaluate.session import Plan, describe_policy
 from swift_thyme.evaluate.sources import load

@@ -8,9 +8,9 @@ from pathlib import Path
 from PIL import Image
 
 from ... import protocol
-from ...regions import Box, RegionReader
+from ...crops.match import How, Pixels, locate, pixels
+from ...crops.regions import Box, RegionReader
 from ...types import SandboxResult
-from ...view.locate import How, Pixels, locate, pixels
 from .transcript import Transcript
 
 

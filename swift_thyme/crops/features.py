@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..regions import Region, RegionReader
 from ..sandbox.repair.runtime import widen
+from .regions import Region, RegionReader
 
 Gray = NDArray[np.uint8]
 """Shape (height, width)."""

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..regions import Box
+from .regions import Box
 
 WORK_PX = 400
 """Longer side of the gray copy of a question's picture."""

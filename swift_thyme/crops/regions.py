@@ -2,7 +2,7 @@
 
 Owns a small evaluator over constants: numbers, tuples, arithmetic, `img.size`, `img.shape`, `min`, `max`, `int`,
 `round`. It follows `x1, y1, x2, y2 = …`, `image[y1:y2, x1:x2]` and `image.crop(box)` over the rounds of a trajectory.
-What it cannot work out, it leaves out; `audit.locate` and `view.locate` check what it finds against the pixels.
+What it cannot work out, it leaves out; `features` and `match` check what it finds against the pixels.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from swift_thyme.audit.locate import FoundBy, Locator
+from swift_thyme.crops.features import FoundBy, Locator
 from swift_thyme.evaluate.sources import load
 
 LEFT, TOP, RIGHT, BOTTOM = 300, 250, 460, 370

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swift_thyme.regions import RegionReader
+from swift_thyme.crops.regions import RegionReader
 
 BOX = (310, 205, 470, 325)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageEnhance
 
-from swift_thyme.view.locate import How, locate, pixels
+from swift_thyme.crops.match import How, locate, pixels
 
-from .make import draw_picture
+from ..view.make import draw_picture
 
 BOX = (310, 205, 470, 325)
 

@@ -1,0 +1,1 @@
+"""Where in an input picture a returned picture was cut from."""
