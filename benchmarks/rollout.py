@@ -39,8 +39,8 @@ from swift.infer_engine.protocol import RolloutInferRequest
 from rollout_schemes import SCHEMES, BareLoop, Counts, Meter, Scheme, run_host_loop, run_server
 from scripted.policy import SCRIPT_VARIABLE, register_scripted
 from swift_thyme import protocol
-from swift_thyme.register import register_all
-from swift_thyme.shown import shown_pictures
+from swift_thyme.host.register import register_all
+from swift_thyme.host.shown import shown_pictures
 
 WORDS = 'The number on the plate is far too small to be read at this size, so I look at it more closely. '
 CODE = (

@@ -15,7 +15,7 @@ from swift.rollout.agent_loop import run_multi_turn
 
 from swift_thyme import protocol
 from swift_thyme.agent import Agent, AgentSettings, Step
-from swift_thyme.rollout import ThymeScheduler
+from swift_thyme.host.scheduler import ThymeScheduler
 from swift_thyme.sandbox import InputImage, local_sandbox
 
 

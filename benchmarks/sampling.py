@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from swift_thyme.config import SamplingSettings
-from swift_thyme.sampling import TokenPieces
-from swift_thyme.vllm_sampling import AdaptiveTemperature, BatchRows
+from swift_thyme.host.vllm import AdaptiveTemperature, BatchRows
+from swift_thyme.spans import TokenPieces
 
 VOCABULARY = 151_936
 

@@ -1,7 +1,7 @@
 """The protocol of a think-with-images trajectory: tags, prompts, parsing, rendering.
 
 Owns every spelling: this is the only file that writes a tag out, and training, rewards, serving and evaluation
-import it from here. It knows nothing of token ids (see `sampling`, `template`) nor of how code runs (see `sandbox`).
+import it from here. It knows nothing of token ids (see `spans`, `host.template`) nor of how code runs (see `sandbox`).
 
 One assistant turn holds a whole trajectory::
 

@@ -80,7 +80,7 @@ def o3_template(processor: Any) -> Any:
     """A function that makes an O3 template for training with the given `--loss_scale`."""
     from swift.template import get_template
 
-    from swift_thyme.register import register_all
+    from swift_thyme.host.register import register_all
 
     register_all()
 

@@ -22,8 +22,8 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from swift_thyme import protocol
 from swift_thyme.env import read_env
 from swift_thyme.errors import ConfigError
-from swift_thyme.sampling import TokenPieces, token_pieces
-from swift_thyme.template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
+from swift_thyme.host.template import TEMPLATE_CLASSES, ThymeQwen2_5VLTemplate
+from swift_thyme.spans import TokenPieces, token_pieces
 
 SCRIPT_VARIABLE = 'THYME_SCRIPT'
 VLLM_SCRIPT_PROCESSOR = 'scripted.vllm:ScriptedTokens'
@@ -157,7 +157,7 @@ def register_scripted() -> None:
     """Registers `--template thyme_scripted`. Idempotent."""
     from swift.template import register_template
 
-    from swift_thyme.template import template_meta
+    from swift_thyme.host.template import template_meta
 
     TEMPLATE_CLASSES.setdefault('thyme_scripted', ScriptedTemplate)
     register_template(template_meta('thyme_scripted', ScriptedTemplate), exist_ok=True)

@@ -9,7 +9,7 @@ import torch
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 
 from scripted.policy import Script, force
-from swift_thyme.vllm_sampling import BatchRows, load_tokenizer
+from swift_thyme.host.vllm import BatchRows, load_tokenizer
 
 
 @dataclass

@@ -21,7 +21,7 @@ class Kind(str, Enum):
 
 
 class Split(str, Enum):
-    """Where a row belongs; the value is its folder's name, which `host` registers with the host."""
+    """Where a row belongs; the value is its folder's name, which `host.datasets` registers with the host."""
 
     SINGLE_ROUND = 'single_round'
     TWO_ROUNDS = 'two_rounds'

@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ..record import FOLDER, read_trajectories
-from ..trace import read_batches
-from ..verify import TokenRules, trained_ids, trains_sandbox_output
+from ..host.trace import read_batches
+from ..host.verify import TokenRules, trained_ids, trains_sandbox_output
+from ..trajectories.record import FOLDER, read_trajectories
 from .host_command import logged
 
 STAGES = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
-from ..template import O3Mixin
+from ..host.template import O3Mixin
 from .base import Conversation, FinishReason, Generation, Sampling, Usage
 
 if TYPE_CHECKING:

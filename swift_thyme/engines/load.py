@@ -49,7 +49,7 @@ def load_engine(
         if 'base_url' not in kwargs:
             raise ConfigError("backend url needs the server's address, got none; give --url http://HOST:PORT/v1")
         return UrlEngine(model=str(model), **kwargs)
-    from ..register import register_all
+    from ..host.register import register_all
 
     register_all()
     template = template or template_for(model)
@@ -70,7 +70,7 @@ def template_for(model: str | Path) -> str:
     """
     from transformers import AutoConfig
 
-    from ..template import TEMPLATE_CLASSES
+    from ..host.template import TEMPLATE_CLASSES
 
     found = AutoConfig.from_pretrained(str(model)).model_type
     for template_type, template_cls in TEMPLATE_CLASSES.items():

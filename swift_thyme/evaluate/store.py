@@ -1,7 +1,7 @@
 """A run's folder: every trajectory as it finishes, so that a killed run goes on where it was.
 
     RUN/run.json              the settings, which must be the same when it goes on; one entry a session
-    RUN/trajectories.jsonl    one finished trajectory a line (schema of `swift_thyme.record`)
+    RUN/trajectories.jsonl    one finished trajectory a line (schema of `swift_thyme.trajectories.record`)
     RUN/failures.jsonl        attempts that the machinery failed at; they are made again when the run goes on
     RUN/pictures/             what code returned          RUN/inputs/   pictures that the set carried as base64
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..engines import Usage
-from ..record import trajectory_json
+from ..trajectories.record import trajectory_json
 from .question import Question
 from .thinker import Reply
 

@@ -93,7 +93,7 @@ def template_for(model: str) -> tuple[str, str | None]:
     """
     from swift.model import get_matched_model_meta
 
-    from ..template import TEMPLATE_CLASSES
+    from ..host.template import TEMPLATE_CLASSES
 
     config = Path(model) / 'config.json'
     if config.is_file():

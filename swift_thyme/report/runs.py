@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..record import FOLDER
+from ..trajectories.record import FOLDER
 
 LOG = 'logging.jsonl'
 _STEP = 'global_step/max_steps'

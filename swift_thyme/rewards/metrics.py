@@ -1,6 +1,6 @@
 """Counting what the rewards did: parts before weights, who decided, latencies, retries, disagreement.
 
-Owns the numbers only; `orm` writes them to a file and hands them to the trainer.
+Owns the numbers only; `host.rewards` writes them to a file and hands them to the trainer.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ The others keep the sign and the proportions of their advantages. Their scale gr
 members that count, as the host divides by the standard deviation of all K; with `--scale_rewards none` it does not.
 When no member counts, all get the same value, and the group carries no advantage at all.
 
-Owns this substitution. One group may lie on several ranks, therefore it is made of everybody's values (see `orm`).
+Owns this substitution. One group may lie on several ranks, therefore it is made of everybody's values (see
+`host.rewards`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scoring trajectories: every part a reward can ask for, each once, from rules where they can tell and the judge else.
 
 Owns which question goes to whom and what a failed judge means for a trajectory. Knows nothing of weights (see
-`formula`) nor of the host (see `orm`).
+`formula`) nor of the host (see `host.rewards`).
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from swift_thyme.data.host import PreparedLoader, prepared_set_metas
 from swift_thyme.data.rows import Kind, Split
 from swift_thyme.demo.host_command import HostCommand
 from swift_thyme.demo.host_command import run as run_command
 from swift_thyme.errors import DataError
+from swift_thyme.host.datasets import PreparedLoader, prepared_set_metas
 from swift_thyme.protocol import prompt_image_paths
 
 from . import public
@@ -27,7 +27,7 @@ PLUGIN = Path(__file__).parents[2] / 'plugins' / 'thyme_plugin.py'
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
-    from swift_thyme.register import register_prepared_sets
+    from swift_thyme.host.register import register_prepared_sets
 
     monkeypatch.setattr(datasets.config, 'HF_DATASETS_CACHE', tmp_path / 'cache')
     register_prepared_sets()

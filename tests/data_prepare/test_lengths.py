@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swift_thyme.data.lengths import LengthBudget, LengthChecker, resized
+from swift_thyme.data.lengths import LengthBudget, LengthChecker
 from swift_thyme.data.paths import resolve
 from swift_thyme.data.rows import Reason, RowRejected
 from swift_thyme.errors import ConfigError
+from swift_thyme.qwen import resized
 
 from . import public
 from .conftest import PreparedSet, rows_of, run

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from swift_thyme.cli import main
-from swift_thyme.data.host import prepared_root
 from swift_thyme.data.prepare.options import Options
 from swift_thyme.data.prepare.run import prepare
 from swift_thyme.data.rows import Kind
 from swift_thyme.errors import ConfigError, DataError
+from swift_thyme.host.datasets import prepared_root
 
 from . import public
 from .conftest import Nobody, PreparedSet, rows_of, run

@@ -24,7 +24,7 @@ from swift_thyme.evaluate.session import Plan, describe_policy, evaluate, rescor
 from swift_thyme.evaluate.sources import load
 from swift_thyme.evaluate.store import Store
 from swift_thyme.infer import InferSettings, Thinker
-from swift_thyme.record import read_trajectories
+from swift_thyme.trajectories.record import read_trajectories
 
 from ..rewards.stub_judge import VERDICT, StubJudge, http, reply
 from .scripted import ScriptedEngine, Speak, answering, asked_text

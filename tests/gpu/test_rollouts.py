@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from swift_thyme.demo.host_command import HostCommand, logged, run
-from swift_thyme.record import FOLDER, read_trajectories
-from swift_thyme.trace import read_batches
-from swift_thyme.verify import trained_ids
+from swift_thyme.host.trace import read_batches
+from swift_thyme.host.verify import trained_ids
+from swift_thyme.trajectories.record import FOLDER, read_trajectories
 
 from ..host.conftest import (
     AHEAD,

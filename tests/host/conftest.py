@@ -24,8 +24,8 @@ from PIL import Image, ImageDraw
 from swift_thyme import protocol
 from swift_thyme.demo.host_command import HostCommand, run
 from swift_thyme.demo.quickstart import judge
-from swift_thyme.record import FOLDER, read_trajectories
-from swift_thyme.trace import TracedRow, read_batches
+from swift_thyme.host.trace import TracedRow, read_batches
+from swift_thyme.trajectories.record import FOLDER, read_trajectories
 
 CROP = (
     '<think>The number is small, so I crop it. <code>\n```python\nimport cv2\nimage = cv2.imread(image_path)\n'

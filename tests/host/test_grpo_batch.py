@@ -13,8 +13,8 @@ import pytest
 
 from swift_thyme import protocol
 from swift_thyme.demo.host_command import logged
-from swift_thyme.trace import IGNORED, TracedRow
-from swift_thyme.verify import IMAGE_IDS_TEXT, TokenRules, trained_ids, trains_sandbox_output
+from swift_thyme.host.trace import IGNORED, TracedRow
+from swift_thyme.host.verify import IMAGE_IDS_TEXT, TokenRules, trained_ids, trains_sandbox_output
 
 from .conftest import SCRIPT, GrpoRun
 

@@ -176,7 +176,7 @@ def test_rollout_infos_and_ids_reach_the_rewards() -> None:
 
 
 def test_registering_twice_changes_nothing() -> None:
-    from swift_thyme.register import register_all
+    from swift_thyme.host.register import register_all
 
     def snapshot() -> list[set[str]]:
         return [set(resolve(name)) for name in REGISTRIES]
@@ -192,7 +192,7 @@ def test_registering_twice_changes_nothing() -> None:
 
 @pytest.mark.parametrize('template_type', ['thyme_qwen2_vl', 'thyme_qwen2_5_vl', 'thyme_qwen3_vl'])
 def test_our_template_extends_the_hosts_template_of_the_same_family(template_type: str) -> None:
-    from swift_thyme.register import register_all
+    from swift_thyme.host.register import register_all
 
     register_all()
     mapping = resolve('swift.template:TEMPLATE_MAPPING')

@@ -13,8 +13,8 @@ from swift.rollout.agent_loop import run_multi_turn
 
 from scripted.policy import SCRIPT_VARIABLE, register_scripted
 from swift_thyme import protocol
-from swift_thyme.register import register_all
-from swift_thyme.rollout import ThymeScheduler
+from swift_thyme.host.register import register_all
+from swift_thyme.host.scheduler import ThymeScheduler
 
 from .conftest import ENGINE_KWARGS, NEEDS_VLLM, VLLM, VllmBuild
 

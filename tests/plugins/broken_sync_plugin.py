@@ -5,7 +5,7 @@ from typing import Any
 from swift.rlhf_trainers.rollout_mixin import RolloutTrainerMixin
 
 from scripted.policy import register_scripted
-from swift_thyme.register import register_all
+from swift_thyme.host.register import register_all
 
 register_all()
 register_scripted()

@@ -4,8 +4,8 @@ from prompt_witness import WitnessedTemplate, is_wanted
 from swift.template import register_template
 
 from scripted.policy import register_scripted
-from swift_thyme.register import register_all
-from swift_thyme.template import template_meta
+from swift_thyme.host.register import register_all
+from swift_thyme.host.template import template_meta
 
 register_all()
 register_scripted()

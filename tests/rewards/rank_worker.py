@@ -8,7 +8,7 @@ import sys
 import torch.distributed as dist
 
 from swift_thyme.errors import JudgeUnavailable
-from swift_thyme.rewards.orm import REWARDS
+from swift_thyme.host.rewards import REWARDS
 
 RIGHT, WRONG = '<think>B.</think>\n<answer>B</answer>', '<think>A.</think>\n<answer>A</answer>'
 LOOSE = '<think>?</think>\n<answer>something bluish</answer>'

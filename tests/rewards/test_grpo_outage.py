@@ -16,7 +16,7 @@ import pytest
 
 from swift_thyme import protocol
 from swift_thyme.demo.host_command import HostCommand, HostCommandFailed, run
-from swift_thyme.rewards.orm import METRICS_FILE
+from swift_thyme.host.rewards import METRICS_FILE
 from tests.host.conftest import grpo_flags, write_rl_rows
 
 from .stub_judge import Action, Reset, StubJudge, http, reply

@@ -14,9 +14,9 @@ from PIL import Image
 
 from swift_thyme.config import JudgeSettings, OutagePolicy, RewardSettings
 from swift_thyme.errors import ConfigError, DataError, JudgeUnavailable, TrajectoryError
-from swift_thyme.rewards import orm
+from swift_thyme.host import rewards as orm
+from swift_thyme.host.rewards import REWARDS
 from swift_thyme.rewards.desk import Desk
-from swift_thyme.rewards.orm import REWARDS
 from swift_thyme.rewards.panel import Part
 from swift_thyme.rewards.trajectory import question_of, read_cases, thinking_tail
 
@@ -281,7 +281,7 @@ def test_registration_is_idempotent_and_complete() -> None:
     from swift.callbacks import callbacks_map
     from swift.rewards import ORM, orms
 
-    from swift_thyme.register import register_rewards
+    from swift_thyme.host.register import register_rewards
 
     register_rewards()
     register_rewards()
@@ -292,7 +292,7 @@ def test_registration_is_idempotent_and_complete() -> None:
 def test_figures_reach_the_trainers_store(desk: Desk) -> None:
     from collections import defaultdict
 
-    from swift_thyme.rewards.callback import RewardFigures
+    from swift_thyme.host.callback import RewardFigures
 
     trainer = SimpleNamespace(_metrics={'train': defaultdict(list)})
     callback = RewardFigures(SimpleNamespace(), trainer)

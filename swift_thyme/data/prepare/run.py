@@ -126,7 +126,7 @@ def _tally(marker: dict[str, Any]) -> Tally:
 
 
 def write_manifest(options: Options, tally: Tally, *, complete: bool) -> None:
-    """Says in the set's folder what the set is; `host` reads it when the set is loaded."""
+    """Says in the set's folder what the set is; `host.datasets` reads it when the set is loaded."""
     folders = {split.value: {'folder': split.folder, 'rows': tally.kept[split.value]} for split in Split}
     manifest = {
         'version': FORMAT_VERSION,

@@ -1,6 +1,6 @@
 """Scoring saved trajectories again: other settings or another judge, the same rollouts.
 
-Owns the comparison of what was given in training with what would be given now. Reads what `swift_thyme.record` wrote.
+Owns the comparison of what was given in training with what would be given now. Reads what `trajectories.record` wrote.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ...config import JudgeSettings, RewardSettings
 from ...errors import DataError
-from ...record import read_trajectories
+from ...trajectories.record import read_trajectories
 from ..formula import REWARD_PARTS, reward_value
 from ..judge import JudgeClient
 from ..neutral import Scored, fill_in

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .env import read_env
-from .errors import ConfigError, DataError
+from ..env import read_env
+from ..errors import ConfigError, DataError
 
 DIR_VARIABLE, LIMIT_VARIABLE = 'THYME_TRACE_BATCHES', 'THYME_TRACE_LIMIT'
 IGNORED = -100

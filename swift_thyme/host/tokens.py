@@ -1,7 +1,7 @@
 """The token ids of one rollout as training will see them: what was sampled, what the sandbox said, what is trained.
 
 Owns the ids, their loss mask, the log-probs that belong to trained tokens, and the temperature of every sampled token.
-Text is the agent's, the host's loops are `rollout`'s, and whether the record is sound is said by `verify`.
+Text is the agent's, the host's loops are `scheduler`'s, and whether the record is sound is said by `verify`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import protocol
-from .config import SamplingSettings
-from .sampling import SpanTracker, TokenPieces
-from .types import SegmentKind, TrainCode
+from .. import protocol
+from ..config import SamplingSettings
+from ..spans import SpanTracker, TokenPieces
+from ..types import SegmentKind, TrainCode
 
 IMAGE_KIND = 'image'
 """Visual tokens of returned pictures, counted beside the segment kinds."""

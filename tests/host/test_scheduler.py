@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from swift.infer_engine.protocol import RolloutInferRequest
 
-from swift_thyme import host_run, protocol
+from swift_thyme import protocol
 from swift_thyme.errors import ConfigError
-from swift_thyme.rollout import ThymeScheduler, input_images
-from swift_thyme.template import UNTRAINED
+from swift_thyme.host import arguments as host_run
+from swift_thyme.host.scheduler import ThymeScheduler, input_images
+from swift_thyme.host.template import UNTRAINED
 
 
 @pytest.fixture

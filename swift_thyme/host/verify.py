@@ -13,12 +13,12 @@ from typing import Any
 
 from PIL import Image
 
-from . import protocol
-from .agent import assistant_text
-from .errors import TrajectoryError
+from .. import protocol
+from ..agent import assistant_text
+from ..errors import TrajectoryError
+from ..types import SandboxImage, SegmentKind, Turn
 from .tokens import TokenRecord
 from .trace import IGNORED, TracedRow
-from .types import SandboxImage, SegmentKind, Turn
 
 IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
 """How the Qwen-VL families write one picture before its pad is repeated for every visual token."""

@@ -8,8 +8,8 @@ import pytest
 
 from swift_thyme.config import SamplingSettings
 from swift_thyme.errors import ConfigError
-from swift_thyme.sampling import TokenPieces, token_pieces
-from swift_thyme.tokens import TokenRecord, kept_after_stop
+from swift_thyme.host.tokens import TokenRecord, kept_after_stop
+from swift_thyme.spans import TokenPieces, token_pieces
 from swift_thyme.types import SegmentKind, TrainCode
 
 TURN = 'I crop. <code>\n```python\nx = 1\n```\n</code>'

@@ -12,7 +12,7 @@ from swift.rlhf_trainers.utils import replace_assistant_response_with_ids
 
 from swift_thyme import protocol
 from swift_thyme.errors import ConfigError, DataError, TrajectoryError
-from swift_thyme.template import UNTRAINED
+from swift_thyme.host.template import UNTRAINED
 
 IGNORED = -100
 OUTPUTS = [
@@ -185,7 +185,7 @@ def test_the_papers_system_prompt_is_the_default(o3_template: Any, picture: Path
 def test_a_model_of_another_family_is_refused_with_the_right_template(processor: Any) -> None:
     from swift.template import get_template
 
-    from swift_thyme.register import register_all
+    from swift_thyme.host.register import register_all
 
     register_all()
     with pytest.raises(ConfigError, match='use --template thyme_qwen2_5_vl'):

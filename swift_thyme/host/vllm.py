@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
-from .config import SamplingSettings
-from .sampling import SpanTracker, TokenPieces, sharpen, token_pieces
-from .types import SegmentKind
+from ..config import SamplingSettings
+from ..spans import SpanTracker, TokenPieces, token_pieces
+from ..types import SegmentKind
+from .temperature import sharpen
 
 R = TypeVar('R')
 _GREEDY = 1e-5

@@ -6,7 +6,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from swift_thyme.record import Recorder
+from swift_thyme.trajectories.record import Recorder
 
 
 def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swift_thyme.errors import DataError
-from swift_thyme.preflight import check_datasets
+from swift_thyme.host.preflight import check_datasets
 
 
 def write(tmp_path: Path, *rows: dict[str, Any]) -> str:

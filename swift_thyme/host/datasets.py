@@ -15,9 +15,9 @@ from typing import Any
 from swift.dataset import AutoPreprocessor, DatasetMeta, MessagesPreprocessor
 from swift.dataset.loader import DatasetLoader
 
-from .manifest import prepared_root
-from .paths import resolve
-from .rows import Split
+from ..data.manifest import prepared_root
+from ..data.paths import resolve
+from ..data.rows import Split
 
 
 def prepared_set_metas() -> list[Any]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import protocol
-from .errors import DataError
-from .picture import is_file
+from .. import protocol
+from ..errors import DataError
+from ..picture import is_file
 
 _ENDINGS = frozenset({'.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff'})
 

@@ -12,10 +12,10 @@ from typing import Any
 import swift
 from packaging.version import Version
 
-from .config import SamplingSettings
-from .errors import ConfigError
-from .sampling import token_pieces
-from .types import SegmentKind
+from ..config import SamplingSettings
+from ..errors import ConfigError
+from ..spans import token_pieces
+from ..types import SegmentKind
 
 TESTED = (Version('4.6.0'), Version('4.7.0'))
 """From the first, below the second."""

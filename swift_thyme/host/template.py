@@ -19,20 +19,21 @@ from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qw
 from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
 
-from . import picture, protocol
-from .agent import Step
-from .config import SamplingSettings
-from .data.lengths import resized
-from .errors import ConfigError, DataError, TrajectoryError
-from .host_patch import greedy_continuations, leave_out_untrained
+from .. import picture, protocol
+from ..agent import Step
+from ..config import SamplingSettings
+from ..errors import ConfigError, DataError, TrajectoryError
+from ..qwen import resized
+from ..spans import token_pieces
+from ..types import CodeSwitch, TrainCode
 from .loss import SandboxGuard
-from .sampling import CodeTemperature, token_pieces
+from .patch import greedy_continuations, leave_out_untrained
 from .shown import ShowsPictures
+from .temperature import CodeTemperature
 from .trace import BatchTrace
-from .types import CodeSwitch, TrainCode
 from .verify import IMAGE_IDS_TEXT, TokenRules
 
-VLLM_PROCESSOR = 'swift_thyme.vllm_sampling:AdaptiveTemperature'
+VLLM_PROCESSOR = 'swift_thyme.host.vllm:AdaptiveTemperature'
 UNTRAINED = [0]
 """The `loss` of an assistant message that must not be trained (a list, as the host's message type has it)."""
 _BLANK_PX = 56
@@ -210,7 +211,7 @@ class O3Mixin(ShowsPictures):
     def _empty(self, inputs: Any) -> None:
         """Leaves the words of the prompt of a row that is kept out of training, and nothing that could break.
 
-        The one label that stays is what the host's collation needs; `host_patch` takes it out of the loss. That is put
+        The one label that stays is what the host's collation needs; `patch` takes it out of the loss. That is put
         in place here because nothing else is sure to be in the trainer: with `--async_generate true` the scheduler is
         in the server only, and the rewards may be another's.
         """

@@ -1,7 +1,7 @@
 """What the rollouts of a step did, in figures: rounds, code, pictures, stop reasons, tokens, time in the sandbox.
 
 Owns counting (on one rank, and over all of them) and noticing that the policy gives up its tools. Who logs the
-figures is `rewards.callback`'s business; what they are computed from is `rollout_infos['thyme']`.
+figures is `host.callback`'s business; what they are computed from is `rollout_infos['thyme']`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .types import StopReason
+from ..types import StopReason
 
 logger = logging.getLogger(__name__)
 TOKEN_KINDS = ('text', 'code', 'sandbox', 'image')

@@ -10,8 +10,8 @@ from typing import Any
 from accelerate.utils import gather_object
 from swift.callbacks.base import TrainerCallback
 
-from ..rollout_metrics import CollapseWatch, Tally, figures
-from .orm import shared_desk, take_tally
+from ..trajectories.figures import CollapseWatch, Tally, figures
+from .rewards import shared_desk, take_tally
 
 PREFIX = 'thyme/'
 

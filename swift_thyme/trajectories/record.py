@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import picture, protocol
-from .agent import assistant_text
-from .errors import DataError
-from .types import Outcome, Trajectory, Turn
+from .. import picture, protocol
+from ..agent import Agent, Step, assistant_text
+from ..errors import DataError
+from ..types import Outcome, Trajectory, Turn
 
 SCHEMA = 1
 FOLDER = 'trajectories'
@@ -180,3 +180,19 @@ def read_trajectories(root: Path) -> list[dict[str, Any]]:
                 if isinstance(record, dict) and record.get('schema') == SCHEMA:
                     out.append({**record, 'folder': str(path.parent)})
     return out
+
+
+def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
+    """A finished trajectory as plain JSON values, for rewards, metrics and files (`rollout_infos['thyme']`)."""
+    assert step.stop is not None
+    results = agent.results
+    return {
+        'text': agent.text,
+        'stop_reason': step.stop.value,
+        'error': step.error,
+        'quarantined': False,
+        'code_blocks': sum(turn.code is not None for turn in agent.turns),
+        'code_ok': sum(result.outcome is Outcome.OK for result in results),
+        'sandbox_s': sum(result.elapsed_s for result in results),
+        'turns': [turn_json(turn) for turn in agent.turns],
+    }

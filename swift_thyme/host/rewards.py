@@ -19,15 +19,15 @@ from swift.rewards import ORM
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings
 from ..errors import ConfigError, JudgeError
-from ..host_run import remember_arguments
-from ..preflight import check_datasets
-from ..record import FOLDER, Recorder
-from ..rollout_metrics import Tally, tally
-from .desk import Desk
-from .formula import REWARD_PARTS, reward_value
-from .neutral import Scored, Sheet, fill_in
-from .panel import NEEDS_ROUNDS, NEEDS_SOLUTION
-from .trajectory import Case, read_cases, require_solutions
+from ..rewards.desk import Desk
+from ..rewards.formula import REWARD_PARTS, reward_value
+from ..rewards.neutral import Scored, Sheet, fill_in
+from ..rewards.panel import NEEDS_ROUNDS, NEEDS_SOLUTION
+from ..rewards.trajectory import Case, read_cases, require_solutions
+from ..trajectories.figures import Tally, tally
+from ..trajectories.record import FOLDER, Recorder
+from .arguments import remember_arguments
+from .preflight import check_datasets
 
 METRICS_FILE = 'thyme_rewards.jsonl'
 """In the output directory: one line a step and rank with the figures of `metrics.Metrics`."""

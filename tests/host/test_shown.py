@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from swift_thyme import shown
-from swift_thyme.shown import KeptMemory, ShownPictures
+from swift_thyme.host import shown
+from swift_thyme.host.shown import KeptMemory, ShownPictures
 
 ROW = {'messages': [{'role': 'user', 'content': '<image>Which?'}, {'role': 'assistant', 'content': 'None.'}]}
 

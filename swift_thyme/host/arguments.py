@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .config import SamplingSettings
-from .errors import ConfigError
-from .types import TrainCode
+from ..config import SamplingSettings
+from ..errors import ConfigError
+from ..types import TrainCode
 
 _LOG_PROB_FLAGS = ('rollout_importance_sampling_mode', 'log_rollout_offpolicy_metrics')
 

@@ -24,18 +24,18 @@ from typing import Any
 from swift.rollout import MultiTurnScheduler
 from swift.utils import get_logger
 
-from . import picture, protocol
-from .agent import Agent, AgentSettings, Step
-from .config import RolloutSettings, SamplingSettings
-from .errors import ConfigError, DataError, ThymeError, TrajectoryError
-from .host_patch import leave_out_untrained
-from .host_run import host_run, remember
-from .record import turn_json
-from .sampling import token_pieces
-from .sandbox import InputImage, Session, local_sandbox
+from .. import picture, protocol
+from ..agent import Agent, AgentSettings, Step
+from ..config import RolloutSettings, SamplingSettings
+from ..errors import ConfigError, DataError, ThymeError, TrajectoryError
+from ..sandbox import InputImage, Session, local_sandbox
+from ..spans import token_pieces
+from ..trajectories.record import trajectory_info
+from ..types import StopReason, Turn
+from .arguments import host_run, remember
+from .patch import leave_out_untrained
 from .template import UNTRAINED, O3Mixin
 from .tokens import TokenRecord, kept_after_stop
-from .types import Outcome, StopReason, Turn
 from .verify import rollout_problem
 
 logger = get_logger()
@@ -221,22 +221,6 @@ class ThymeScheduler(MultiTurnScheduler):
             next(m for m in reversed(request.messages) if m['role'] == 'assistant')['loss'] = UNTRAINED
             images = []
         return {'images': images, 'thyme': info}
-
-
-def trajectory_info(agent: Agent, step: Step) -> dict[str, Any]:
-    """A finished trajectory as plain JSON values, for rewards, metrics and files (`rollout_infos['thyme']`)."""
-    assert step.stop is not None
-    results = agent.results
-    return {
-        'text': agent.text,
-        'stop_reason': step.stop.value,
-        'error': step.error,
-        'quarantined': False,
-        'code_blocks': sum(turn.code is not None for turn in agent.turns),
-        'code_ok': sum(result.outcome is Outcome.OK for result in results),
-        'sandbox_s': sum(result.elapsed_s for result in results),
-        'turns': [turn_json(turn) for turn in agent.turns],
-    }
 
 
 def _take(record: TokenRecord, choice: Any, tokenizer: Any) -> str:

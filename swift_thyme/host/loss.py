@@ -11,8 +11,8 @@ from typing import Any
 from swift.loss_scale import LossScale
 from swift.template import ContextType
 
-from . import protocol
-from .types import Segment, SegmentKind
+from .. import protocol
+from ..types import Segment, SegmentKind
 
 
 class ThymeLossScale(LossScale):

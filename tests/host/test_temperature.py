@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swift_thyme import protocol
-from swift_thyme.sampling import CodeTemperature, SpanTracker, sharpen, token_pieces
+from swift_thyme.host.temperature import CodeTemperature, sharpen
+from swift_thyme.spans import SpanTracker, token_pieces
 from swift_thyme.types import SegmentKind
 
 FRAGMENTS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swift_thyme.rollout_metrics import CollapseWatch, Tally, figures, tally
+from swift_thyme.trajectories.figures import CollapseWatch, Tally, figures, tally
 
 
 def info(**fields: Any) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from . import picture
-from .config import RolloutSettings
+from .. import picture
+from ..config import RolloutSettings
 
 if TYPE_CHECKING:
     from swift.template import Template as _Base

@@ -12,7 +12,7 @@ from swift.rlhf_trainers.utils import replace_assistant_response_with_ids
 from swift.template import get_template
 
 from swift_thyme.demo.tiny import Family, build_tiny
-from swift_thyme.register import register_all
+from swift_thyme.host.register import register_all
 
 from .test_template import IGNORED, collate, parts_of, runs, sft_row
 

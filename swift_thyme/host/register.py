@@ -1,0 +1,46 @@
+"""The only writer to the host's registries. Idempotent: the host imports plug-in files more than once.
+
+Imports are inside the functions, so that the rewards can be used without the template and the scheduler.
+"""
+
+from __future__ import annotations
+
+
+def register_all() -> None:
+    """Registers templates, loss scales, the scheduler, the rewards and the prepared sets."""
+    from swift.loss_scale import loss_scale_map
+    from swift.rollout import multi_turns
+    from swift.template import register_template
+
+    from .loss import LOSS_SCALES
+    from .scheduler import ThymeScheduler
+    from .template import TEMPLATE_CLASSES, template_meta
+
+    for template_type, template_cls in TEMPLATE_CLASSES.items():
+        register_template(template_meta(template_type, template_cls), exist_ok=True)
+    loss_scale_map.update(LOSS_SCALES)
+    multi_turns['thyme'] = ThymeScheduler
+    register_rewards()
+    register_prepared_sets()
+
+
+def register_rewards() -> None:
+    """Registers the rewards alone, and the callback that logs their figures."""
+    from swift.callbacks import callbacks_map
+    from swift.rewards import orms
+
+    from .callback import RewardFigures
+    from .rewards import REWARDS
+
+    orms.update(REWARDS)
+    callbacks_map['thyme_rewards'] = RewardFigures
+
+
+def register_prepared_sets() -> None:
+    """Registers the loader that puts real picture paths into prepared sets."""
+    from swift.dataset import register_dataset
+
+    from .datasets import prepared_set_metas
+
+    for meta in prepared_set_metas():
+        register_dataset(meta, exist_ok=True)
