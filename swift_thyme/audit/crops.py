@@ -1,6 +1,7 @@
 """Did the crops show the target? Overlap of returned pictures with the target's box, where both are known.
 
-Owns the overlap. `crops.features` finds where a returned picture comes from.
+Owns the overlap. `crops.locate` finds where a returned picture comes from; a place that only the code states does not
+count here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..crops.features import FoundBy, Locator
+from ..crops.locate import FoundBy, Locator, read_pixels
 from ..crops.regions import Region
 from ..evaluate.items import Box
 
@@ -49,14 +50,17 @@ def crops_of(record: Mapping[str, Any], folder: Path) -> list[Crop]:
     if not record['images'] or not any(turn.get('images') for turn in record['turns']):
         return []
     box = record.get('box')
-    return list(_located(record, Locator(folder / record['images'][0]), folder, tuple(box) if box else None))
+    return list(
+        _located(record, Locator(read_pixels(folder / record['images'][0])), folder, tuple(box) if box else None)
+    )
 
 
 def _located(record: Mapping[str, Any], locator: Locator, folder: Path, box: Box | None) -> Iterator[Crop]:
     for turn in record['turns']:
         pictures = turn.get('images') or []
-        places = locator.locate(turn.get('code') or '', [folder / picture for picture in pictures])
-        for picture, place in zip(pictures, places, strict=True):
+        places = locator.locate(turn.get('code') or '', [read_pixels(folder / picture) for picture in pictures])
+        for picture, found in zip(pictures, places, strict=True):
+            place = found if found is not None and found.by is not FoundBy.STATED else None
             known = place is not None and box is not None
             yield Crop(
                 picture,

@@ -2,7 +2,7 @@
 
 Owns a small evaluator over constants: numbers, tuples, arithmetic, `img.size`, `img.shape`, `min`, `max`, `int`,
 `round`. It follows `x1, y1, x2, y2 = …`, `image[y1:y2, x1:x2]` and `image.crop(box)` over the rounds of a trajectory.
-What it cannot work out, it leaves out; `features` and `match` check what it finds against the pixels.
+What it cannot work out, it leaves out; `locate` checks what it finds against the pixels.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any
 
 Region = tuple[float, float, float, float]
 """Left, top, right, bottom as the code states them; they may lie outside of the picture."""
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels of the picture, right and bottom exclusive."""
 
 _MAX_CODE_CHARS = 20_000
 _MAX_NUMBER = 1e7
@@ -47,14 +45,6 @@ class RegionReader:
     width_px: int
     height_px: int
     _names: dict[str, Any] = field(default_factory=dict)
-
-    def boxes(self, code: str) -> list[Box]:
-        """The regions of a snippet in whole pixels, each cut at the picture's edges; empty ones are left out."""
-        boxes = [
-            (max(0, int(x0)), max(0, int(y0)), min(self.width_px, int(x1)), min(self.height_px, int(y1)))
-            for x0, y0, x1, y1 in self.regions(code)
-        ]
-        return [box for box in boxes if box[0] < box[2] and box[1] < box[3]]
 
     def regions(self, code: str) -> list[Region]:
         """The regions that a snippet cuts, in the order of its lines; empty where none can be worked out."""

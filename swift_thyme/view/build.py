@@ -14,8 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..crops.match import Place, locate
-from ..crops.regions import RegionReader
+from ..crops.locate import Locator, Pixels, Place
 from ..errors import DataError
 from ..trajectories import Problem, Record, read_records
 from .blocks import Decode, shown
@@ -130,13 +129,16 @@ class _Builder:
     def chunk(self, batch: Sequence[Record]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         """The JSON of a batch and the pictures that no earlier chunk held."""
         asked = [self._ask(record) for record in batch]
-        placing = [self._place(record, *pictures) for record, pictures in zip(batch, asked, strict=True)]
+        placing = [
+            self.store.pool.submit(self._locate, record, *pictures)
+            for record, pictures in zip(batch, asked, strict=True)
+        ]
         values, new = [], {}
         for record, (originals, returned), places in zip(batch, asked, placing, strict=True):
             value = shown(record, decode=self.options.decode)
             value['images'] = [_picture(f.result()) for f in originals]
-            for turn, futures, where in zip(value['turns'], returned, places, strict=True):
-                turn['images'] = [_picture(f.result(), w.result()) for f, w in zip(futures, where, strict=True)]
+            for turn, futures, where in zip(value['turns'], returned, places.result(), strict=True):
+                turn['images'] = [_picture(f.result(), w) for f, w in zip(futures, where, strict=True)]
             for future in (*originals, *(f for futures in returned for f in futures)):
                 picture = future.result()
                 if picture.jpeg and picture.key not in self._shown:
@@ -151,37 +153,29 @@ class _Builder:
         originals = [self.store.ask(image, record.folder) for image in record.images]
         return originals, [[self.store.ask(image, record.folder) for image in turn.images] for turn in record.turns]
 
-    def _place(
+    def _locate(
         self, record: Record, originals: list[Future[Shown]], returned: list[list[Future[Shown]]]
-    ) -> list[list[Future[tuple[int, Place] | None]]]:
-        """Starts the search for each returned picture; results are (which of the question's pictures, where)."""
-        readers: dict[int, RegionReader] = {}
-        out: list[list[Future[tuple[int, Place] | None]]] = []
+    ) -> list[list[tuple[int, Place] | None]]:
+        """For each returned picture of each turn: which of the question's pictures, and where on it."""
+        grays = [self._gray(future) for future in originals]
+        locators = [(i, Locator(gray)) for i, gray in enumerate(grays) if gray is not None]
+        out: list[list[tuple[int, Place] | None]] = []
         for turn, futures in zip(record.turns, returned, strict=True):
-            stated = {}
-            for i, original in enumerate(originals):
-                picture = original.result()
-                if picture.key and turn.code is not None:
-                    reader = readers.setdefault(i, RegionReader(picture.width_px, picture.height_px))
-                    stated[i] = reader.boxes(turn.code)
-            out.append([self.store.pool.submit(self._locate, f.result(), originals, stated) for f in futures])
+            pictures = [self._gray(future) for future in futures]
+            known = [(n, picture) for n, picture in enumerate(pictures) if picture is not None]
+            found: list[tuple[int, Place] | None] = [None] * len(futures)
+            for i, locator in locators:
+                self._searches += len(known)
+                search = self._searches <= self.options.searches
+                places = locator.locate(turn.code or '', [picture for _, picture in known], search=search)
+                for (n, _), place in zip(known, places, strict=True):
+                    found[n] = found[n] or (None if place is None else (i, place))
+            out.append(found)
         return out
 
-    def _locate(
-        self, crop: Shown, originals: list[Future[Shown]], stated: dict[int, list[Any]]
-    ) -> tuple[int, Place] | None:
-        gray = self.store.gray(crop.key) if crop.key else None
-        if gray is None:
-            return None
-        for i, original in enumerate(originals):
-            whole = self.store.gray(original.result().key)
-            if whole is None:
-                continue
-            self._searches += 1
-            place = locate(whole, gray, stated.get(i, []), search=self._searches <= self.options.searches)
-            if place is not None:
-                return i, place
-        return None
+    def _gray(self, future: Future[Shown]) -> Pixels | None:
+        key = future.result().key
+        return self.store.gray(key) if key else None
 
 
 def _picture(shown_picture: Shown, place: tuple[int, Place] | None = None) -> dict[str, Any]:
@@ -191,5 +185,5 @@ def _picture(shown_picture: Shown, place: tuple[int, Place] | None = None) -> di
     if shown_picture.message:
         value['message'] = shown_picture.message
     if place is not None:
-        value['place'] = {'of': place[0], 'box': place[1].box, 'how': place[1].how.value}
+        value['place'] = {'of': place[0], 'box': place[1].box, 'how': place[1].by.value}
     return value

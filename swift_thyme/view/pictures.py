@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .. import picture
-from ..crops.match import WORK_PX, Pixels, pixels
+from ..crops.locate import WORK_PX, Pixels, pixels
 from ..errors import DataError
 
 MAX_FILE_BYTES = 64 << 20

@@ -11,7 +11,7 @@ from PIL import Image
 from swift_thyme.audit.effects import chance_of_change
 from swift_thyme.audit.findings import Audit
 from swift_thyme.audit.run import CONDITIONS, audit, rescore
-from swift_thyme.crops.features import Locator
+from swift_thyme.crops.locate import Locator, read_pixels
 from swift_thyme.evaluate import Condition, EvalSettings, Item
 from swift_thyme.evaluate.session import Plan, describe_policy
 from swift_thyme.evaluate.sources import load
@@ -107,7 +107,7 @@ def test_a_wrong_picture_never_shows_the_target(run: Path) -> None:
     assert len(wrong) == 12
     for record in wrong[:5]:
         (picture,) = [p for turn in record['turns'] for p in turn.get('images') or ()]
-        (place,) = Locator(run / record['images'][0]).locate('', [run / picture])
+        (place,) = Locator(read_pixels(run / record['images'][0])).locate('', [read_pixels(run / picture)])
         if place is not None:
             left, top, right, bottom = record['box']
             assert not (

@@ -8,8 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from ... import protocol
-from ...crops.match import How, Pixels, locate, pixels
-from ...crops.regions import Box, RegionReader
+from ...crops.locate import FoundBy, Locator, pixels
 from ...types import SandboxResult
 from .transcript import Transcript
 
@@ -19,11 +18,10 @@ class Looked:
     """The boxes found so far; feed it the transcript as it grows."""
 
     picture: Path
-    _whole: Pixels | None = None
-    _reader: RegionReader | None = None
+    _locator: Locator | None = None
     _done: int = 0
-    boxes: list[tuple[Box, str]] = field(default_factory=list)
-    """Box in pixels, and a label."""
+    boxes: list[tuple[tuple[int, int, int, int], str]] = field(default_factory=list)
+    """Left, top, right and bottom in pixels, and a label."""
 
     def follow(self, transcript: Transcript) -> bool:
         """Takes in the rounds that have ended since; whether a box is new."""
@@ -36,13 +34,13 @@ class Looked:
         return len(self.boxes) > before
 
     def _add(self, number: int, code: str, result: SandboxResult) -> None:
-        if self._whole is None or self._reader is None:
+        if self._locator is None:
             with Image.open(self.picture) as image:
-                self._whole = pixels(image.convert('RGB'))
-            self._reader = RegionReader(self._whole.width_px, self._whole.height_px)
-        stated = self._reader.boxes(code)
+                self._locator = Locator(pixels(image.convert('RGB')))
+        returned = []
         for image in result.images:
             with Image.open(image.path) as crop:
-                place = locate(self._whole, pixels(crop.convert('RGB')), stated)
-            if place is not None and place.how is not How.WHOLE:
+                returned.append(pixels(crop.convert('RGB')))
+        for place in self._locator.locate(code, returned):
+            if place is not None and place.by is not FoundBy.WHOLE:
                 self.boxes.append((place.box, f'code {number}'))

@@ -8,6 +8,7 @@ const WORDS = {
 const HOW = {
   code: 'box from the code, checked against the picture', match: 'found in the picture',
   stated: 'box from the code, not checked', whole: 'the whole picture',
+  'features in the named region': 'box from the code, turned or changed', 'features in the whole picture': 'found in the picture',
 };
 let colour = '';
 
@@ -19,7 +20,7 @@ function outline(place) {
   const at = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   return [
     svg('rect', { ...at, class: 'box under' }),
-    svg('rect', { ...at, class: `box on ${place.how}` }),
+    svg('rect', { ...at, class: `box on ${place.how.split(' ')[0]}` }),
   ];
 }
 
