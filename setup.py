@@ -42,7 +42,7 @@ setup(
         'msgspec',
         'qwen-vl-utils',
         'math-verify',
-        'h11',  # the judge client's connections: httpx took 29 s for what takes 2
+        'aiohttp',  # the judge client's connections; ms-swift requires it
         'httpx',
         'starlette',  # `thyme serve`; ms-swift brings it with fastapi
         'uvicorn',  # `thyme serve`; ms-swift brings it

@@ -6,7 +6,7 @@ Every class has a `from_env` that names the variable in its error. Values given 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -158,11 +158,18 @@ class RewardSettings:
         )
 
 
+def shown_address(url: str) -> str:
+    """An address for logs and messages: without the user and password that it may name."""
+    head, mark, rest = url.partition('://')
+    host, slash, path = (rest if mark else head).partition('/')
+    return f'{head + mark if mark else ""}{host.rpartition("@")[2]}{slash}{path}'
+
+
 def judge_addresses(address: str, ports: str) -> tuple[str, ...]:
     """The base URLs of the judges: every address with every port, `/v1` where no path is given.
 
     Args:
-        address: comma list of hosts or URLs (`REWARD_API_ADDRESS`); one that names a port keeps it.
+        address: comma list of hosts or URLs (`REWARD_API_ADDRESS`); one that names a port or a path keeps it.
         ports: comma list of ports (`QWEN_API_PORT`); empty for 8080, or for the standard port of an https address.
 
     Raises:
@@ -174,11 +181,12 @@ def judge_addresses(address: str, ports: str) -> tuple[str, ...]:
             raise ValueError(f'expected ports from 1 to 65535 in QWEN_API_PORT, got {port!r}')
     found: list[str] = []
     for item in parse_words(address):
-        url = urlsplit(item if '://' in item else f'http://{item}')
+        host = f'[{item}]' if item.count(':') > 1 and not item.startswith('[') and '/' not in item else item
+        url = urlsplit(host if '://' in host else f'http://{host}')
         if url.scheme not in ('http', 'https') or not url.hostname or url.query or url.fragment:
-            raise ValueError(f'expected a host or http(s) URL, got {item!r}')
+            raise ValueError(f'expected a host or http(s) URL, got {shown_address(item)!r}')
         path = url.path.rstrip('/').removesuffix('/chat/completions') or '/v1'
-        if url.port is not None or (url.scheme == 'https' and not numbers):
+        if url.port is not None or url.path.strip('/') or (url.scheme == 'https' and not numbers):
             found.append(f'{url.scheme}://{url.netloc}{path}')
         else:
             found += [f'{url.scheme}://{url.netloc}:{port}{path}' for port in numbers or ('8080',)]
@@ -196,25 +204,30 @@ class JudgeSettings:
     model: str = ''
     """Name sent to the server; empty to take the first name that the server lists."""
     api_key: str = ''
-    """Sent as a bearer token; never logged."""
+    """Sent as a bearer token to addresses that name no user; never logged."""
+    ca_file: str = ''
+    """Certificates (PEM) that are trusted beside the system's."""
     concurrency: int = 64
     """Requests under way at a time, over all addresses, per process."""
     timeout_s: float = 60.0
     """One request, connecting included."""
     attempts: int = 3
-    """Replies without a verdict that one question may get before it is given up. Release: 3."""
+    """Replies without a verdict after which a question is looked into: is it the question, or the judge? Release: 3."""
     votes: int = 1
     """Replies asked for each question; the majority counts. Odd."""
     temperature: float = 0.1
     max_tokens: int = 256
     outage: OutagePolicy = OutagePolicy.STOP
     outage_limit_s: float = 600.0
-    """How long a question waits for a judge that answers."""
+    """How long all questions wait while no address gives a verdict on any."""
+    cure: str = 'then resume from the last checkpoint'
+    """What to do after an outage, for the message."""
     cache_dir: str = '~/.cache/swift-thyme/judge'
     """Folder of verdicts already given, shared by all processes that name it; empty for none."""
 
     def __repr__(self) -> str:
         shown = {k: ('***' if k == 'api_key' and v else v) for k, v in self.__dict__.items()}
+        shown['addresses'] = tuple(map(shown_address, self.addresses))
         return f'JudgeSettings({", ".join(f"{k}={v!r}" for k, v in shown.items())})'
 
     @classmethod
@@ -239,6 +252,7 @@ class JudgeSettings:
             addresses=read_env('REWARD_API_ADDRESS', lambda a: judge_addresses(a, ports), default, env),
             model=read_env('THYME_JUDGE_MODEL', str, cls.model, env),
             api_key=read_env('THYME_JUDGE_API_KEY', str, cls.api_key, env),
+            ca_file=read_env('THYME_JUDGE_CA_FILE', str, cls.ca_file, env),
             concurrency=read_env('THYME_JUDGE_CONCURRENCY', count(1, 4096), cls.concurrency, env),
             timeout_s=read_env('THYME_JUDGE_TIMEOUT_S', number(0.1), cls.timeout_s, env),
             attempts=read_env('THYME_JUDGE_ATTEMPTS', count(1, 100), cls.attempts, env),
@@ -249,6 +263,17 @@ class JudgeSettings:
             outage_limit_s=read_env('THYME_JUDGE_OUTAGE_LIMIT_S', number(0), cls.outage_limit_s, env),
             cache_dir='' if cache.lower() in ('off', 'none', '0', 'false') else cache,
         )
+
+    @classmethod
+    def for_shell(cls, cure: str) -> JudgeSettings:
+        """As `from_env`, for a command that somebody waits for: an outage ends it after 10 s unless the limit is set.
+
+        Args:
+            cure: what to do without a judge.
+        """
+        settings = cls.from_env()
+        limit_s = settings.outage_limit_s if 'THYME_JUDGE_OUTAGE_LIMIT_S' in job_env(None) else 10.0
+        return replace(settings, outage_limit_s=limit_s, cure=cure)
 
 
 @dataclass(frozen=True)

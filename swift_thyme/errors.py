@@ -7,8 +7,10 @@
     │   ├── SandboxUnavailable  no backend can run here (kernel too old, no zygote)
     │   └── SessionDead         this session is lost; the others go on
     ├── JudgeError          no verdict could be had; the answer is not to blame
-    │   ├── JudgeUnavailable    no judge answered in time
-    │   └── JudgeUnparsable     a judge answered, but not with a verdict
+    │   ├── JudgeUnavailable    no judge gives verdicts
+    │   ├── JudgeUnparsable     a reply holds no verdict
+    │   ├── QuestionRefused     no verdict on this question, whatever the answer
+    │   └── AnswerRefused       no verdict on this answer; others to the same question get one
     ├── EngineError         text could not be generated; question and policy are not to blame
     │   └── ContextFull         the conversation leaves no room in the model's context
     └── TrajectoryError     ids, masks, log-probs or pictures of a trajectory disagree
@@ -49,11 +51,19 @@ class JudgeError(ThymeError):
 
 
 class JudgeUnavailable(JudgeError):
-    """No judge address answered within the limits; the message lists addresses and last causes."""
+    """No judge address gave a verdict on anything within the limits; the message lists addresses and last causes."""
 
 
 class JudgeUnparsable(JudgeError):
     """A judge answered something that holds no verdict."""
+
+
+class QuestionRefused(JudgeError):
+    """Judges that answer other questions give no verdict on this one, whatever the answer: the data's fault."""
+
+
+class AnswerRefused(JudgeError):
+    """Judges give no verdict on what the policy wrote, and do on the same question without it: never better than 0."""
 
 
 class EngineError(ThymeError):

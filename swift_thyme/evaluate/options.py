@@ -98,7 +98,7 @@ def judge_settings(address: str | None) -> JudgeSettings | None:
     """The judge of `--judge`: None without the flag, the environment's without an address."""
     if address is None:
         return None
-    settings = JudgeSettings.from_env()
+    settings = JudgeSettings.for_shell('or leave --judge out: rules alone grade then')
     try:
         return replace(settings, addresses=judge_addresses(address, '')) if address else settings
     except ValueError as error:

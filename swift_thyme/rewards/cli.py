@@ -35,5 +35,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _with_judge(rows: Iterator[Row], settings: RewardSettings) -> None:
-    async for line in score_with_judge(rows, settings, JudgeSettings.from_env()):
+    judge = JudgeSettings.for_shell('or use --rules-only')
+    async for line in score_with_judge(rows, settings, judge):
         print(json.dumps(line, ensure_ascii=False), flush=True)

@@ -15,11 +15,11 @@ from typing import Any
 
 from .. import picture
 from ..config import Convention, OutagePolicy
-from ..errors import ConfigError, JudgeError, JudgeUnavailable
+from ..errors import AnswerRefused, JudgeUnavailable, QuestionRefused
 from .format import is_well_formed
-from .judge import JudgeClient, Question, Ruling
+from .judge import JudgeClient, Question
 from .metrics import Metrics
-from .prompts import Task
+from .prompts import SCALES, Task
 from .rules import RuleVerdict, Verdict, decide
 from .rules.verdict import mismatch
 from .trajectory import Case, SetAside, thinking_tail
@@ -42,6 +42,8 @@ class Part(str, Enum):
 
 
 _KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg', b'RIFF': 'webp', b'GIF8': 'gif', b'BM': 'bmp'}
+ANSWER_CHARS = 2000
+"""A longer answer (unless the reference is long, too) is wrong before any judge sees it."""
 NEEDS_SOLUTION = frozenset({Part.RESULT, Part.CONSISTENCY, Part.PROCESS, Part.CROPS})
 NEEDS_ROUNDS = frozenset({Part.CODE, Part.CODE_LLM, Part.CROPS})
 
@@ -96,12 +98,12 @@ class Panel:
         found = Assessment()
         try:
             await self._score(case, parts, found)
-        except JudgeError as error:
+        except QuestionRefused as error:
+            return Assessment(rule=found.rule, set_aside=SetAside.QUESTION_REFUSED, cause=str(error))
+        except JudgeUnavailable as error:
             if outage is OutagePolicy.STOP:
                 raise
-            unavailable = isinstance(error, JudgeUnavailable)
-            reason = SetAside.JUDGE_UNAVAILABLE if unavailable else SetAside.JUDGE_UNPARSABLE
-            return Assessment(rule=found.rule, set_aside=reason, cause=str(error))
+            return Assessment(rule=found.rule, set_aside=SetAside.JUDGE_UNAVAILABLE, cause=str(error))
         return found
 
     async def _score(self, case: Case, parts: frozenset[Part], found: Assessment) -> None:
@@ -125,23 +127,27 @@ class Panel:
         answer = case.answer
         if answer is None:
             found.rule = mismatch('no answer')
+        elif len(answer) > max(ANSWER_CHARS, 4 * len(case.solution or '')):
+            found.rule = mismatch('too long for an answer')
         else:
             found.rule = await asyncio.to_thread(decide, case.question, case.solution or '', answer)
         if found.rule.verdict is not Verdict.UNDECIDED:
             return float(found.rule.verdict is Verdict.MATCH)
-        return float((await self._ask(Task.CORRECTNESS, _answer_data(case))).scores[0])
+        data = {'question': case.question, 'reference_answer': case.solution or '', 'generated_answer': answer or ''}
+        control = Question(Task.CORRECTNESS, tuple({**data, 'generated_answer': case.solution or ''}.items()))
+        return float((await self._ask(Task.CORRECTNESS, data, control=control))[0])
 
     async def _consistency(self, case: Case) -> float:
         data = {'solution_process': thinking_tail(case.text), 'final_answer': case.answer or ''}
         if not data['solution_process'] or not data['final_answer']:
             return 0.0
-        return float((await self._ask(Task.CONSISTENCY, data)).scores[0])
+        return float((await self._ask(Task.CONSISTENCY, data))[0])
 
     async def _useful_code(self, case: Case) -> float:
         if _share_that_ran(case) < 1 or case.rounds is None:
             return 0.0
         rulings = [await self._ask(Task.CODE, {'code': code}) for code in case.rounds.codes]
-        return float(bool(rulings) and all(r.scores[0] for r in rulings))
+        return float(bool(rulings) and all(scores[0] for scores in rulings))
 
     async def _process(self, case: Case) -> float:
         data = {
@@ -149,23 +155,32 @@ class Panel:
             'reference_answer': case.solution or '',
             'solution_process': thinking_tail(case.text, chars=1 << 20),
         }
-        return sum((await self._ask(Task.PROCESS, data)).scores) / 20
+        control = Question(Task.PROCESS, tuple({**data, 'solution_process': case.solution or ''}.items()))
+        return sum(await self._ask(Task.PROCESS, data, control=control)) / 20
 
     async def _crops(self, case: Case) -> float:
         if case.rounds is None or not case.rounds.pictures or not case.images:
             return 0.0
         original = await asyncio.to_thread(data_url, case.images[0])
         data = {'question': case.question, 'reference_answer': case.solution or ''}
+        control = Question(Task.CROPS, tuple(data.items()), (original, original))
         for pictures in case.rounds.pictures:
             urls = [await asyncio.to_thread(data_url, picture) for picture in pictures]
-            if (await self._ask(Task.CROPS, data, (original, *urls))).scores[0]:
+            if (await self._ask(Task.CROPS, data, (original, *urls), control))[0]:
                 return 1.0
         return 0.0
 
-    async def _ask(self, task: Task, data: dict[str, str], images: tuple[str, ...] = ()) -> Ruling:
+    async def _ask(
+        self, task: Task, data: dict[str, str], images: tuple[str, ...] = (), control: Question | None = None
+    ) -> tuple[int, ...]:
+        """The judge's scores; zeros where it refuses what the policy wrote, so that this never pays."""
         if self._judge is None:
-            raise ConfigError('a judge is needed for this part: got none; expected an address; set REWARD_API_ADDRESS')
-        return await self._judge.ask(Question(task, tuple(data.items()), images))
+            raise JudgeUnavailable('a judge is needed here: got none; expected an address; set REWARD_API_ADDRESS')
+        try:
+            return (await self._judge.ask(Question(task, tuple(data.items()), images, control))).scores
+        except AnswerRefused:
+            self.metrics.count('answer_refused')
+            return (0,) * len(SCALES[task].keys)
 
     def _count(self, found: Assessment) -> None:
         if found.set_aside is not None:
@@ -177,14 +192,6 @@ class Panel:
         if found.rule is not None:
             for verdict in Verdict:
                 self.metrics.add(f'rule/{verdict.value}', float(found.rule.verdict is verdict))
-
-
-def _answer_data(case: Case) -> dict[str, str]:
-    return {
-        'question': case.question,
-        'reference_answer': case.solution or '',
-        'generated_answer': case.answer or '',
-    }
 
 
 def _share_that_ran(case: Case) -> float:

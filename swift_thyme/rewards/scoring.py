@@ -71,7 +71,7 @@ def score_by_rules(row: Row, convention: Convention) -> dict[str, Any]:
 async def score_with_judge(
     rows: Iterable[Row], settings: RewardSettings, judge: JudgeSettings
 ) -> AsyncIterator[dict[str, Any]]:
-    """As `score_by_rules`, with `result`, `consistency` and `reward` from the judge.
+    """As `score_by_rules`, with `result`, `consistency` and `reward` from the judge, or with `set_aside`, and why.
 
     Raises:
         JudgeError: a verdict could not be had.
@@ -82,9 +82,12 @@ async def score_with_judge(
         for batch in _batches(rows):
             found = await panel.assess([row.case for row in batch], COMBINED, OutagePolicy.STOP)
             for row, assessment in zip(batch, found, strict=True):
-                scores = assessment.scores
+                scores, rules = assessment.scores, score_by_rules(row, settings.convention)
+                if assessment.set_aside is not None:
+                    yield {**rules, 'set_aside': assessment.set_aside.value, 'cause': assessment.cause}
+                    continue
                 yield {
-                    **score_by_rules(row, settings.convention),
+                    **rules,
                     'result': scores[Part.RESULT],
                     'consistency': scores[Part.CONSISTENCY],
                     'reward': combined(scores, settings),

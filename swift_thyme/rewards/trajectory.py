@@ -28,7 +28,7 @@ class SetAside(str, Enum):
     ERROR = 'error'
     QUARANTINED = 'quarantined'
     JUDGE_UNAVAILABLE = 'judge_unavailable'
-    JUDGE_UNPARSABLE = 'judge_unparsable'
+    QUESTION_REFUSED = 'question_refused'
 
 
 @dataclass(frozen=True)

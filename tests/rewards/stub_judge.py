@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -49,9 +50,16 @@ Behaviour = Callable[[int, dict], Action]
 class StubJudge:
     """Serves in a thread of its own; `requests` holds every chat request's body."""
 
-    def __init__(self, behaviour: Behaviour | None = None, latency_s: float = 0.0, port: int = 0) -> None:
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        latency_s: float = 0.0,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.behaviour = behaviour or (lambda n, body: http(body=reply(count=body.get('n', 1))))
         self.latency_s = latency_s
+        self._tls = tls
         self.requests: list[dict] = []
         self.heads: list[str] = []
         self.sent_bytes = 0
@@ -82,7 +90,7 @@ class StubJudge:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._connection, '127.0.0.1', self.port, backlog=512, reuse_port=False)
+            asyncio.start_server(self._connection, '127.0.0.1', self.port, backlog=512, reuse_port=False, ssl=self._tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()

@@ -189,11 +189,11 @@ def test_neutral_outage_costs_only_those_the_judge_was_needed_for(monkeypatch: p
         assert desk.latest['set_aside/judge_unavailable'] == 1
 
 
-def test_unparsable_judge_follows_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_without_verdicts_follows_the_policy_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     with StubJudge(lambda n, b: http(body=reply('hm'))) as stub:
-        for desk in a_desk(stub.url, monkeypatch, outage=OutagePolicy.NEUTRAL):
+        for desk in a_desk(stub.url, monkeypatch, outage=OutagePolicy.NEUTRAL, outage_limit_s=1):
             assert total(('thyme_reward',), [RIGHT, WRONG]) == [0.5, 0.5]
-            assert desk.latest['set_aside/judge_unparsable'] == 1
+            assert desk.latest['set_aside/judge_unavailable'] == 1
 
 
 def test_row_without_solution_is_named(desk: Desk) -> None:

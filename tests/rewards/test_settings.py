@@ -27,7 +27,7 @@ def test_weights_and_norms_are_read() -> None:
         ('http://a:7000', '8000', ['http://a:7000/v1']),
         ('https://api.example.com', '', ['https://api.example.com/v1']),
         ('http://a:1/v1/chat/completions', '', ['http://a:1/v1']),
-        ('http://a/openai/', '80', ['http://a:80/openai']),
+        ('http://a/openai/', '80', ['http://a/openai']),
         ('a,a', '1,1', ['http://a:1/v1']),
     ],
 )

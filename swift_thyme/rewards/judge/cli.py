@@ -81,7 +81,7 @@ def _announce(what: str, host: str, port: int) -> None:
 
 
 def _check(wait_s: float) -> int:
-    settings = JudgeSettings.from_env()
+    settings = JudgeSettings.for_shell('and check again')
     reports = asyncio.run(check_all(settings, wait_s))
     for report in reports:
         print(_line(report))

@@ -1,8 +1,8 @@
 """The judge client: one question in, one ruling out, whatever the servers do in between.
 
-Owns retries, hedging, votes, sharing of equal questions, and the patience of an outage. `endpoints` chooses,
-`transport` sends, `replies` reads, `cache` remembers. A question either gets a ruling or raises a `JudgeError`; it is
-never answered with a default.
+Owns retries, hedging, votes, sharing of equal questions, the patience of an outage, and whose fault it is that a
+question gets no verdict. `endpoints` chooses, `transport` sends, `replies` reads, `cache` remembers. A question either
+gets a ruling or raises a `JudgeError`; it is never answered with a default.
 
 Differs from the release: a failed judge scored 0 there.
 """
@@ -12,23 +12,26 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...config import JudgeSettings
-from ...errors import JudgeUnavailable, JudgeUnparsable
+from ...config import JudgeSettings, shown_address
+from ...errors import AnswerRefused, JudgeUnavailable, JudgeUnparsable, QuestionRefused
 from ..metrics import Metrics
 from ..prompts import SCALES, Task, fill, version
 from .cache import VerdictCache, key_of
 from .endpoints import Endpoint, Endpoints, Outage
 from .replies import read_verdict
-from .transport import EndpointFault, QuestionRefused, SchemaRefused, Transport
+from .transport import EndpointFault, JudgeReply, RequestRefused, SchemaRefused, Transport
 
 HEDGE_FACTOR = 3.0
 """A request that takes this many times the usual latency is sent to a second address as well."""
 HEDGE_FLOOR_S = 0.1
 """How often a request is looked at, at most, and the shortest time after which it is sent twice."""
+MOST_TOKENS = 4096
+"""A reply that was cut off is asked for again with more room, up to this."""
 FIRST_PATIENCE_S = 10.0
 """When a request is sent to a second address while the usual latency is not known yet."""
 
@@ -42,6 +45,8 @@ class Question:
     """Field → text, in the order in which the prompt shows them."""
     images: tuple[str, ...] = ()
     """Pictures as `data:` URLs, shown before the text."""
+    control: Question | None = None
+    """The same question without what the policy wrote; None where nothing would be left of it."""
 
     def messages(self) -> list[dict[str, Any]]:
         """The chat messages of the question."""
@@ -50,6 +55,13 @@ class Question:
             return [{'role': 'user', 'content': text}]
         pictures = [{'type': 'image_url', 'image_url': {'url': url}} for url in self.images]
         return [{'role': 'user', 'content': [*pictures, {'type': 'text', 'text': text}]}]
+
+
+ANY = Question(
+    Task.CORRECTNESS,
+    (('question', 'What colour is the sky?'), ('reference_answer', 'blue'), ('generated_answer', 'blue')),
+)
+"""A question that every judge can answer."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +75,25 @@ class Ruling:
 
 
 @dataclass
-class _Patience:
-    """How much of a question's patience is used up."""
+class _Tries:
+    """What became of one question so far."""
 
-    first_failure: float | None = None
-    unparsable: list[str] = field(default_factory=list)
+    max_tokens: int
+    began: float = field(default_factory=time.monotonic)
+    spent: int = 0
+    """In thirds of an attempt: a reply without a verdict is an attempt, a fault of the server a third of one."""
+    refused: bool = False
+    last: Endpoint | None = None
+    cause: str = ''
+    """Why the last request gave no verdict; its kind stands before the first colon."""
+    failed: set[Endpoint] = field(default_factory=set)
+    """Addresses that gave it no verdict; others are asked first."""
+
+    def add(self, endpoint: Endpoint, cause: str, thirds: int) -> None:
+        """Counts a request that gave no verdict."""
+        self.spent += thirds
+        self.last, self.cause = endpoint, cause
+        self.failed.add(endpoint)
 
 
 class JudgeClient:
@@ -87,14 +113,15 @@ class JudgeClient:
 
     async def aclose(self) -> None:
         """Closes every connection; call it in the client's loop, when nothing is under way."""
-        self._transport.close()
+        await self._transport.aclose()
 
     async def ask(self, question: Question) -> Ruling:
         """Gets a ruling; equal questions that are under way share one.
 
         Raises:
-            JudgeUnavailable: no address answered within the limit.
-            JudgeUnparsable: `attempts` replies held no verdict, or the question was refused.
+            JudgeUnavailable: no address gave a verdict on anything within the limit.
+            AnswerRefused: what the policy wrote keeps judges from a verdict that they give without it.
+            QuestionRefused: judges that answer other questions do not answer this one.
         """
         async with self._slots:
             key = await self._key(question)
@@ -104,7 +131,7 @@ class JudgeClient:
                     self.metrics.count('judge/shared')
                     return shared
             known = self._cache.get(key)
-            if known is not None:
+            if known is not None and SCALES[question.task].holds(known):
                 self.metrics.count('judge/cache_hits')
                 return Ruling(known, cached=True)
             mine = self._under_way[key] = asyncio.get_running_loop().create_future()
@@ -122,8 +149,11 @@ class JudgeClient:
         Raises:
             JudgeUnavailable: no server answered within the limit.
         """
-        if not self._model:
-            self._model = await self._patiently(lambda e: self._transport.first_model(e.url), _Patience())
+        while not self._model:
+            with suppress(EndpointFault):
+                _, self._model = await self._hedged(
+                    await self._free_endpoint(), lambda e: self._transport.first_model(e.url)
+                )
         return self._model
 
     async def _key(self, question: Question) -> str:
@@ -132,59 +162,122 @@ class JudgeClient:
         )
 
     async def _rule(self, question: Question, key: str) -> Ruling:
-        scale = SCALES[question.task]
-        patience, votes = _Patience(), list[tuple[int, ...]]()
+        tries, votes = _Tries(self.settings.max_tokens), list[tuple[int, ...]]()
         while len(votes) < self.settings.votes:
-            missing = self.settings.votes - len(votes)
-            replies = await self._patiently(lambda e, n=missing: self._send(e, question, n), patience)  # type: ignore[misc]
-            for reply in replies[:missing]:
-                try:
-                    votes.append(read_verdict(reply, scale))
-                except JudgeUnparsable as error:
-                    self.metrics.count('judge/unparsable')
-                    patience.unparsable.append(str(error))
-            if len(patience.unparsable) >= self.settings.attempts:
-                raise JudgeUnparsable(patience.unparsable[-1])
+            if tries.refused or tries.spent >= 3 * self.settings.attempts:
+                await self._find_fault(question, tries)
+            votes += await self._votes(question, self.settings.votes - len(votes), tries)
         scores = tuple(int(statistics.median_low(column)) for column in zip(*votes, strict=True))
         if len(votes) > 1:
             self.metrics.add('judge/disagreement', float(len(set(votes)) > 1))
         self._cache.put(key, scores)
         return Ruling(scores)
 
-    async def _patiently(self, send: Any, patience: _Patience) -> Any:
-        """Sends to one address after another until one answers or the patience ends."""
+    async def _votes(self, question: Question, missing: int, tries: _Tries) -> list[tuple[int, ...]]:
+        """One request, and the verdicts that came of it."""
+        endpoint = await self._free_endpoint(tries.failed)
+        started = time.monotonic()
+        try:
+            endpoint, replies = await self._hedged(
+                endpoint, lambda e: self._send(e, question, missing, tries.max_tokens)
+            )
+        except EndpointFault as fault:
+            self.metrics.count('judge/retries')
+            tries.add(endpoint, str(fault), fault.spent)
+            if fault.spent and tries.spent % 3 == 0:
+                await self._try(question.control or ANY, endpoint)  # a verdict ends the address's pause
+            return []
+        except RequestRefused as refusal:
+            tries.add(endpoint, str(refusal), 1)
+            tries.refused = True
+            return []
+        votes = []
+        for reply in replies[:missing]:
+            verdict = self._verdict(reply, question.task, endpoint, started, tries)
+            votes += [] if verdict is None else [verdict]
+        return votes
+
+    def _verdict(
+        self, reply: JudgeReply, task: Task, endpoint: Endpoint, started: float, tries: _Tries
+    ) -> tuple[int, ...] | None:
+        """What a reply says; one that was cut off says nothing and is asked for again with more room."""
+        if reply.cut and tries.max_tokens < MOST_TOKENS:
+            self.metrics.count('judge/cut')
+            tries.max_tokens = min(4 * tries.max_tokens, MOST_TOKENS)
+            return None
+        try:
+            if reply.cut:
+                raise JudgeUnparsable(f'the judge’s reply is cut off after {tries.max_tokens} tokens')
+            verdict = read_verdict(reply.text, SCALES[task])
+        except JudgeUnparsable as error:
+            self.metrics.count('judge/unparsable')
+            endpoint.gave_no_verdict(str(error), started)
+            self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
+            tries.add(endpoint, str(error), 3)
+            return None
+        endpoint.judged()
+        self.outage.ended()
+        return verdict
+
+    async def _find_fault(self, question: Question, tries: _Tries) -> None:
+        """Whether the answer, the question or the judge is why there is no verdict; returns where it is the judge.
+
+        Raises:
+            AnswerRefused: other questions, or this one without what the policy wrote, get a verdict.
+            QuestionRefused: other questions do, and this one fails in the same way without what the policy wrote.
+        """
+        assert tries.last is not None
+        control = await self._try(question.control, tries.last) if question.control is not None else None
+        passing = any(endpoint.last_verdict > tries.began for endpoint in tries.failed)
+        if control == '' or passing or await self._try(ANY, tries.last) == '':
+            alike = control is not None and control.split(':')[0] == tries.cause.split(':')[0]
+            blamed, what = (QuestionRefused, 'question') if alike else (AnswerRefused, 'answer')
+            self.metrics.count(f'judge/{what}_refused')
+            raise blamed(
+                f'no judge gives a verdict on this {what}: got {tries.cause} from {shown_address(tries.last.url)}, '
+                f'while others get one; expected a verdict; check the model’s context length and filters'
+            )
+        tries.last.failed(f'no verdict on a plain question either; before: {tries.cause}', time.monotonic())
+        self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
+        tries.spent, tries.refused = 0, False
+
+    async def _try(self, question: Question, endpoint: Endpoint) -> str:
+        """Asks one address, now; why that gave no verdict, empty where it gave one."""
+        tries, started = _Tries(MOST_TOKENS), time.monotonic()
+        try:
+            sending = self._measured(endpoint, lambda e: self._send(e, question, 1, MOST_TOKENS))
+            _, replies = await asyncio.wait_for(sending, self.settings.timeout_s)
+        except (EndpointFault, RequestRefused) as error:
+            return str(error)
+        except asyncio.TimeoutError:
+            return 'no reply in time'
+        verdict = self._verdict(replies[0], question.task, endpoint, started, tries)
+        return tries.cause if verdict is None else ''
+
+    async def _free_endpoint(self, besides: Collection[Endpoint] = ()) -> Endpoint:
+        """Waits for an address that may be asked.
+
+        Raises:
+            JudgeUnavailable: none gave a verdict for the limit.
+        """
         while True:
-            endpoint = self.endpoints.choose()
-            if endpoint is None:
-                self._check(patience)
-                await asyncio.sleep(self.endpoints.next_try_s())
-                continue
-            try:
-                return await self._hedged(endpoint, send)
-            except EndpointFault:
-                self.metrics.count('judge/retries')
-                patience.first_failure = patience.first_failure or time.monotonic()
-                self._check(patience)
-            except QuestionRefused as refusal:
-                raise JudgeUnparsable(
-                    f'the judge refused the question: got {refusal} from {endpoint.url}; expected a reply; check the '
-                    f'model’s context length and THYME_JUDGE_MODEL'
-                ) from refusal
+            limit = self.settings.outage_limit_s
+            if self.outage.elapsed_s >= limit and self.outage.elapsed_s > 0:
+                raise JudgeUnavailable(
+                    f'no judge answered for {self.outage.elapsed_s:.0f} s: got {self.endpoints.causes()}; expected an '
+                    f'OpenAI-compatible server; start it, or correct REWARD_API_ADDRESS and QWEN_API_PORT (`thyme '
+                    f'judge check` tests them), {self.settings.cure}'
+                )
+            endpoint = self.endpoints.choose(besides) or self.endpoints.choose()
+            if endpoint is not None:
+                return endpoint
+            await asyncio.sleep(self.endpoints.next_try_s())
 
-    def _check(self, patience: _Patience) -> None:
-        """Raises when this question, or the outage as a whole, has lasted for the limit."""
-        limit = self.settings.outage_limit_s
-        own = time.monotonic() - patience.first_failure if patience.first_failure else 0.0
-        if max(own, self.outage.elapsed_s) < limit:
-            return
-        raise JudgeUnavailable(
-            f'no judge answered for {max(own, self.outage.elapsed_s):.0f} s: got {self.endpoints.causes()}; expected '
-            f'an OpenAI-compatible server; start it, or correct REWARD_API_ADDRESS and QWEN_API_PORT (`thyme judge '
-            f'check` tests them), then resume from the last checkpoint'
-        )
-
-    async def _hedged(self, endpoint: Endpoint, send: Any) -> Any:
+    async def _hedged(self, endpoint: Endpoint, send: Any) -> tuple[Endpoint, Any]:
         """One request, sent to a second address as well when the first is unusually slow; the first reply counts.
+
+        Returns:
+            Who replied, and what.
 
         Raises:
             EndpointFault: every address tried failed, or none answered within the time limit.
@@ -199,9 +292,9 @@ class JudgeClient:
                 done, _ = await asyncio.wait(tasks, timeout=max(left, 0.0), return_when=asyncio.FIRST_COMPLETED)
                 good = [task for task in done if task.exception() is None]
                 if good:
-                    return good[0].result()
+                    return good[0].result()  # type: ignore[no-any-return]
                 if len(done) == len(tasks):
-                    return done.pop().result()
+                    return done.pop().result()  # type: ignore[no-any-return]
                 for task in done:
                     del tasks[task]
                 waited = time.monotonic() - started
@@ -238,13 +331,13 @@ class JudgeClient:
         self._hedges -= 1
 
     def _timed_out(self, endpoints: Iterable[Endpoint], started: float) -> EndpointFault:
-        fault = EndpointFault(f'no reply within {self.settings.timeout_s:g} s')
+        fault = EndpointFault(f'no reply within {self.settings.timeout_s:g} s', spent=3)
         for endpoint in endpoints:
             endpoint.failed(str(fault), started)
         self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
         return fault
 
-    async def _measured(self, endpoint: Endpoint, send: Any) -> Any:
+    async def _measured(self, endpoint: Endpoint, send: Any) -> tuple[Endpoint, Any]:
         """One request to one address, with its health and latency kept."""
         started = time.monotonic()
         endpoint.began()
@@ -255,25 +348,21 @@ class JudgeClient:
             endpoint.failed(str(fault), started, fault.pause_s)
             self.outage.failed(self.endpoints.causes(), self.settings.outage_limit_s)
             raise
-        except QuestionRefused:
-            self.outage.ended()
-            raise
         finally:
             endpoint.ended()
         latency = time.monotonic() - started
         self.endpoints.answered(endpoint, latency)
-        self.outage.ended()
         self.metrics.add('judge/latency_s', latency)
-        return reply
+        return endpoint, reply
 
-    async def _send(self, endpoint: Endpoint, question: Question, votes: int) -> list[str]:
+    async def _send(self, endpoint: Endpoint, question: Question, votes: int, max_tokens: int) -> list[JudgeReply]:
         if not endpoint.model:
             endpoint.model = self.settings.model or await self._transport.first_model(endpoint.url)
         body: dict[str, Any] = {
             'model': endpoint.model,
             'messages': question.messages(),
             'temperature': self.settings.temperature,
-            'max_tokens': self.settings.max_tokens,
+            'max_tokens': max_tokens,
         }
         if votes > 1:
             body['n'] = votes

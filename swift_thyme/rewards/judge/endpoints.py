@@ -10,20 +10,25 @@ import random
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+
+from ...config import shown_address
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.2
+WORDLESS = 4
+"""Replies in a row without a verdict from which an address counts as ill: more than one odd question can cause."""
 LONGEST_PAUSE_S = 10.0
-"""Pauses of an address grow from the first to the longest, doubling with every failed probe."""
+"""Pauses of an address grow from the first to the longest, doubling with every failed probe, but to no more than a
+quarter of the time since its last verdict."""
 FIRST_NOTICE_S = 5.0
 LONGEST_NOTICE_S = 300.0
 """Messages during an outage come at growing intervals within these bounds."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Endpoint:
     """One address."""
 
@@ -33,6 +38,10 @@ class Endpoint:
     in_flight: int = 0
     failures: int = 0
     """Failed probes in a row; 0 is healthy."""
+    wordless: int = 0
+    """Replies in a row that held no verdict."""
+    last_verdict: float = 0.0
+    """When it gave one."""
     paused_until: float = 0.0
     latency_s: float = 0.0
     """Moving average of its replies; 0 while unknown."""
@@ -56,9 +65,19 @@ class Endpoint:
         """How long it has owed a reply without giving any, seconds."""
         return time.monotonic() - max(self._busy_since, self._last_reply) if self.in_flight else 0.0
 
-    def succeeded(self, latency_s: float) -> None:
-        """Counts a reply."""
-        self.failures, self.paused_until, self.cause = 0, 0.0, ''
+    def judged(self) -> None:
+        """Counts a verdict: the address is healthy."""
+        self.failures, self.wordless, self.paused_until, self.cause = 0, 0, 0.0, ''
+        self.last_verdict = time.monotonic()
+
+    def gave_no_verdict(self, cause: str, started: float) -> None:
+        """Counts a reply without a verdict; several in a row are a failure of the address."""
+        self.wordless += 1
+        if self.wordless >= WORDLESS:
+            self.failed(cause, started)
+
+    def replied(self, latency_s: float) -> None:
+        """Counts a reply, whatever it says."""
         self._last_reply = time.monotonic()
         self.latency_s = 0.8 * self.latency_s + 0.2 * latency_s if self.latency_s else latency_s
 
@@ -70,7 +89,8 @@ class Endpoint:
             return
         self.failures += 1
         self._last_failure = now
-        pause = pause_s if pause_s is not None else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1))
+        lately = max(FIRST_PAUSE_S, (now - self.last_verdict) / 4)
+        pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self.failures - 1), lately) if pause_s is None else pause_s
         self.paused_until = now + pause * random.uniform(0.75, 1.25)
 
     def overtaken(self, started: float) -> None:
@@ -93,8 +113,8 @@ class Endpoints:
         self.all = [Endpoint(url) for url in urls]
         self._latencies: deque[float] = deque(maxlen=200)
 
-    def choose(self, besides: Sequence[Endpoint] = ()) -> Endpoint | None:
-        """The address that is expected to answer first, or None while all are paused.
+    def choose(self, besides: Collection[Endpoint] = ()) -> Endpoint | None:
+        """The address that is expected to answer first, or None while all (of the others) are paused.
 
         An address that failed gets one request at a time until one succeeds.
         """
@@ -111,7 +131,7 @@ class Endpoints:
 
     def answered(self, endpoint: Endpoint, latency_s: float) -> None:
         """Counts a reply."""
-        endpoint.succeeded(latency_s)
+        endpoint.replied(latency_s)
         self._latencies.append(latency_s)
 
     @property
@@ -126,11 +146,11 @@ class Endpoints:
 
     def causes(self) -> str:
         """Every address with the last cause, for messages."""
-        return '; '.join(f'{e.url}: {e.cause or "no reply yet"}' for e in self.all)
+        return '; '.join(f'{shown_address(e.url)}: {e.cause or "no reply yet"}' for e in self.all)
 
 
 class Outage:
-    """The time in which no address answers, with messages at growing intervals."""
+    """The time in which no address gives a verdict on anything, with messages at growing intervals."""
 
     def __init__(self, notify: Callable[[str], None] = logger.warning) -> None:
         self._notify = notify

@@ -1,7 +1,12 @@
-"""Reading a verdict from what a judge wrote. Owns the tolerance: what is accepted, and what raises."""
+"""Reading a verdict from what a judge wrote. Owns the tolerance: what is accepted, and what raises.
+
+A score is believed only where the judge commits to it: as an object or a line that stands by itself. One that is
+quoted, discussed, cut off or thought about is none; a mention that cannot be read makes the whole reply unreadable.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -12,22 +17,35 @@ from ..prompts import Scale
 
 _SHOWN_CHARS = 200
 _WORDS = {'yes': 1, 'true': 1, 'no': 0, 'false': 0}
+_THINKING = (
+    re.compile(r'<(think|thinking|reasoning)>.*?</\1>', re.DOTALL | re.IGNORECASE),
+    re.compile(r'◁think▷.*?◁/think▷', re.DOTALL),
+    re.compile(r'\A.*</think(?:ing)?>', re.DOTALL | re.IGNORECASE),  # the opening tag was in the prompt
+    re.compile(r'\A.*<\|channel\|>final<\|message\|>', re.DOTALL),
+)
+_OPEN_THINKING = re.compile(r'<(?:think|thinking|reasoning)>|◁think▷|<\|channel\|>', re.IGNORECASE)
+_FULL_WIDTH = str.maketrans('：“”„‘’｛｝，', ':"""\'\'{},')
+_DECORATION = r'[\s"\'`*_]*'
 
 
 def read_verdict(reply: str, scale: Scale) -> tuple[int, ...]:
     """The scores of a reply, in the order of the scale's keys.
 
-    Accepts a JSON object anywhere in the text (fenced or not, after a reasoning part, keys in any case), and the form
-    `Key: number`. Several verdicts in one reply must agree.
+    Accepts a JSON object (fenced or not, nested, keys in any case, single quotes, bare keys), or lines `Key: number`
+    in the usual dress, after closed reasoning. Several verdicts must agree; of an object that is mentioned and one that
+    ends the reply after a colon or on a line of its own, the latter counts.
 
     Raises:
-        JudgeUnparsable: there is no verdict, it is out of bounds, or verdicts contradict each other.
+        JudgeUnparsable: there is no verdict, it is out of bounds or not committed to, or verdicts contradict.
     """
-    text = reply.rsplit('</think>', 1)[-1]
-    found = {v for v in (_from_object(o, scale) for o in _objects(text)) if v is not None}
-    if not found:
+    text = reply
+    for pattern in _THINKING:
+        text = pattern.sub('', text)
+    text = text.translate(_FULL_WIDTH)
+    found = set() if _OPEN_THINKING.search(text) else _from_objects(text, scale)
+    if found == set() and '{' not in text and not _OPEN_THINKING.search(text):
         found = _from_lines(text, scale)
-    if len(found) == 1:
+    if found is not None and len(found) == 1:
         return found.pop()
     what = 'contradicts itself' if found else 'holds no verdict'
     shown = reply if len(reply) <= _SHOWN_CHARS else reply[:_SHOWN_CHARS] + '…'
@@ -37,23 +55,60 @@ def read_verdict(reply: str, scale: Scale) -> tuple[int, ...]:
     )
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    decoder, start = json.JSONDecoder(), text.find('{')
-    while start >= 0:
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            start = text.find('{', start + 1)
+def _from_objects(text: str, scale: Scale) -> set[tuple[int, ...]]:
+    """The verdicts of the objects that stand by themselves; contradicting ones where the end does not settle it."""
+    alone, mentioned, settled = set[tuple[int, ...]](), set[tuple[int, ...]](), None
+    for start, end, value in _objects(text):
+        verdict = _from_object(value, scale)
+        if verdict is None:
             continue
-        if isinstance(value, dict):
-            yield value
-        start = text.find('{', end)
+        before, after = text[:start].rsplit('\n', 1)[-1].rstrip(' [`*'), text[end:].split('\n', 1)[0].strip(' ]`*.')
+        if after:
+            mentioned.add(verdict)
+            continue
+        alone.add(verdict)
+        last = not text[end:].strip(' ]`*.\n')
+        settled = verdict if last and (not before or before.endswith(':')) else settled
+    if mentioned <= alone and len(alone) == 1:
+        return alone
+    return {settled} if settled is not None and len(alone) == 1 else alone | (mentioned if alone else set())
+
+
+def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The outermost objects, with where they begin and end."""
+    start = text.find('{')
+    while start >= 0:
+        found = _object_at(text, start)
+        if found is not None:
+            yield start, found[0], found[1]
+        start = text.find('{', found[0] if found is not None else start + 1)
+
+
+def _object_at(text: str, start: int) -> tuple[int, dict[str, Any]] | None:
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start)
+        return (end, value) if isinstance(value, dict) else None
+    except (ValueError, RecursionError):
+        end = text.find('}', start) + 1
+    flat = text[start:end]
+    if not end or '{' in flat[1:]:
+        return None
+    flat = re.sub(r'([{,]\s*)([A-Za-z]\w*)(\s*:)', r'\1"\2"\3', flat)
+    flat = re.sub(r'(:\s*)(true|false)\b', lambda m: m[1] + m[2].capitalize(), flat)
+    try:
+        value = ast.literal_eval(flat)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return (end, value) if isinstance(value, dict) else None
 
 
 def _from_object(value: dict[str, Any], scale: Scale) -> tuple[int, ...] | None:
     lower = {str(k).strip().lower(): v for k, v in value.items()}
     scores = [_score(lower.get(key.lower()), scale) for key in scale.keys]
-    return tuple(s for s in scores if s is not None) if all(s is not None for s in scores) else None
+    if all(s is not None for s in scores):
+        return tuple(s for s in scores if s is not None)
+    inner = [v for v in value.values() if isinstance(v, dict)]
+    return _from_object(inner[0], scale) if len(inner) == 1 else None
 
 
 def _score(value: object, scale: Scale) -> int | None:
@@ -61,15 +116,25 @@ def _score(value: object, scale: Scale) -> int | None:
         text = value.strip().lower()
         if text in _WORDS and (scale.low, scale.high) == (0, 1):
             return _WORDS[text]
-        value = float(text) if re.fullmatch(r'\d+(?:\.0+)?', text) else None
+        value = float(text) if re.fullmatch(r'\d{1,9}(?:\.0+)?', text) else None
     if not isinstance(value, int | float) or value != int(value) or not scale.low <= value <= scale.high:
         return None
     return int(value)
 
 
 def _from_lines(text: str, scale: Scale) -> set[tuple[int, ...]]:
-    columns = [re.findall(rf'\b{key}\b["*\s]*[:=]\s*["*]*(\d+)(?![\d.]*\d)', text, re.IGNORECASE) for key in scale.keys]
-    if any(len(c) != len(columns[0]) for c in columns):
+    """Verdicts in the form `Key: number`; empty unless every mention of that form is one."""
+    keys = '|'.join(map(re.escape, scale.keys))
+    mentions = re.findall(rf'\b(?:{keys})\b{_DECORATION}[:=]{_DECORATION}-?\d', text, re.IGNORECASE)
+    suffix = rf'(?:\s*/\s*{scale.high}|\s*\(?out of {scale.high}\)?)?{_DECORATION}(?=$|[.,;](?:\s|$)|\n)'
+    lead = r'(?:^|(?<=[,;])\s)[\s"\'`*_>#|-]*(?:(?:final|my|the)\s+)?(?:(?:rating|verdict|answer|score)\s*:\s*)?'
+    clean = re.compile(
+        rf'{lead}({keys}){_DECORATION}[:=]{_DECORATION}(\d{{1,9}}(?:\.0+)?){suffix}', re.IGNORECASE | re.MULTILINE
+    )
+    scores: dict[str, list[int | None]] = {key.lower(): [] for key in scale.keys}
+    for key, number in clean.findall(text):
+        scores[key.lower()].append(_score(number, scale))
+    columns = list(scores.values())
+    if sum(map(len, columns)) != len(mentions) or any(len(c) != len(columns[0]) or None in c for c in columns):
         return set()
-    rows = [tuple(_score(v, scale) for v in row) for row in zip(*columns, strict=True)]
-    return {tuple(s for s in row if s is not None) for row in rows if None not in row}
+    return {tuple(s for s in row if s is not None) for row in zip(*columns, strict=True)}

@@ -1,88 +1,104 @@
 """One HTTP exchange with a judge: what is sent, and which failures there are.
 
-Owns the exchange; how long it may take is the client's business, sockets are `connections`'. Reads no more of a reply
-than a verdict can need, follows no redirect (the key would go along), and turns everything that can go wrong into one
-of three failures.
+Owns the exchange over aiohttp, which the host requires (httpx spends several times its processor time when 64 requests
+are under way; `tests/rewards/test_judge_speed.py` holds the bar). How long an exchange may take is the client's
+business. Reads no more of a reply than a verdict can need, follows no redirect (the key would go along), and turns
+everything that can go wrong into one of three failures.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-import h11
-import httpx
+import aiohttp
 
-from ...config import JudgeSettings
-from .connections import BrokenExchange, Connection, Reply, ReplyTooLong
+from ...config import JudgeSettings, shown_address
+from ...errors import ConfigError
 
 REPLY_BYTES = 1 << 20
 """Longest reply read, headers not counted."""
+CONNECT_S = 10.0
+KEEPALIVE_S = 30.0
+"""An idle connection is not used again after this time; servers close theirs after a similar one."""
+_LOOPBACK = ('localhost', '127.', '::1')
 
 
 class EndpointFault(Exception):
     """The server, or the way to it, failed. Another address, or a later try, may do better."""
 
-    def __init__(self, cause: str, pause_s: float | None = None) -> None:
+    def __init__(self, cause: str, *, pause_s: float | None = None, spent: int = 0) -> None:
         super().__init__(cause)
         self.pause_s = pause_s
         """How long the server asks to be left alone, seconds; None when it does not say."""
+        self.spent = spent
+        """In thirds of an attempt: how likely it is that the server failed because of what was asked."""
 
 
 class SchemaRefused(Exception):
     """The server does not know `response_format`; the same request without it may pass."""
 
 
-class QuestionRefused(Exception):
-    """The server rejects this very request (too long, not allowed); sending it again will not help."""
+class RequestRefused(Exception):
+    """The server rejects this very request (too long, not allowed); sending it there again will not help."""
 
 
-class _Server:
-    """What is the same for every request to one server, and its idle connections, the last used on top."""
+@dataclass(frozen=True)
+class JudgeReply:
+    """One choice of a chat completion."""
 
-    def __init__(self, url: httpx.URL, headers: list[tuple[str, str]]) -> None:
-        self.url = url
-        self.headers = [('Host', url.netloc.decode()), *headers]
-        self.idle: list[Connection] = []
+    text: str
+    cut: bool
+    """Whether it ended at the token limit: what it says may not be what it was about to say."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A server's address as it is called."""
+
+    url: str
+    headers: Mapping[str, str]
+    proxy: str | None
 
 
 class Transport:
     """Connections to all addresses of one client; used from one event loop, closed in it."""
 
     def __init__(self, settings: JudgeSettings) -> None:
-        self._headers = [('Content-Type', 'application/json'), ('Accept', 'application/json')]
-        if settings.api_key:
-            self._headers.append(('Authorization', f'Bearer {settings.api_key}'))
-        secure = any(address.startswith('https') for address in settings.addresses)
-        self._tls = httpx.create_ssl_context(trust_env=False) if secure else None
-        self._servers: dict[str, _Server] = {}
-        self._closed = False
+        self._settings = settings
+        self._targets = {url: _target(url, settings.api_key) for url in settings.addresses}
+        self._made: aiohttp.ClientSession | None = None
 
-    def close(self) -> None:
-        """Closes every connection that is idle, and the others when they become so."""
-        self._closed = True
-        for server in self._servers.values():
-            while server.idle:
-                server.idle.pop().abort()
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        if self._made is not None:
+            await self._made.close()
 
-    async def chat(self, url: str, body: dict[str, Any]) -> list[str]:
-        """Sends one chat completion; returns the texts of its choices.
+    async def chat(self, url: str, body: dict[str, Any]) -> list[JudgeReply]:
+        """Sends one chat completion; returns its choices.
 
         Raises:
             EndpointFault: no usable reply came.
             SchemaRefused: the server rejects the request, which has a `response_format`.
-            QuestionRefused: the server rejects the request, which has none.
+            RequestRefused: the server rejects the request, which has none.
         """
-        data = await self._request('POST', url + '/chat/completions', body)
+        data = await self._request('POST', url, '/chat/completions', body)
         try:
-            texts = [choice['message']['content'] for choice in data['choices']]
-        except (KeyError, TypeError, IndexError) as error:
-            raise EndpointFault(f'the reply is no chat completion: {_short(json.dumps(data))}') from error
-        if not texts or not all(isinstance(text, str) for text in texts):
-            raise EndpointFault(f'the reply has no text: {_short(json.dumps(data))}')
-        return texts
+            replies = [_reply(choice) for choice in data['choices']]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise EndpointFault(f'the reply is no chat completion: {_short(json.dumps(data))}', spent=1) from error
+        if not replies:
+            raise EndpointFault(f'the reply has no choice: {_short(json.dumps(data))}', spent=1)
+        return replies
 
     async def first_model(self, url: str) -> str:
         """The name of the first model that a server lists.
@@ -90,57 +106,102 @@ class Transport:
         Raises:
             EndpointFault: it lists none.
         """
-        data = await self._request('GET', url + '/models', None)
+        data = await self._request('GET', url, '/models', None)
         try:
             return str(data['data'][0]['id'])
         except (KeyError, TypeError, IndexError) as error:
             raise EndpointFault(
-                f'{url}/models lists no model: {_short(json.dumps(data))}; set THYME_JUDGE_MODEL'
+                f'{shown_address(url)}/models lists no model: {_short(json.dumps(data))}; set THYME_JUDGE_MODEL'
             ) from error
 
-    async def _request(self, method: str, url: str, body: dict[str, Any] | None) -> Any:
+    async def _request(self, method: str, url: str, path: str, body: dict[str, Any] | None) -> Any:
+        target = self._targets[url]
         try:
-            reply = await self._exchange(method, url, b'' if body is None else json.dumps(body).encode())
-        except (BrokenExchange, ReplyTooLong) as error:
-            raise EndpointFault(str(error)) from error
-        text = reply.body.decode('utf-8', 'replace')
-        if reply.status in (400, 413, 422) and body is not None:
-            kind = SchemaRefused if 'response_format' in body else QuestionRefused
-            raise kind(f'HTTP {reply.status}: {_short(text)}')
-        if reply.status != 200:
-            where = f' to {reply.headers["location"]}' if 'location' in reply.headers else ''
-            raise EndpointFault(f'HTTP {reply.status}{where}: {_short(text)}', _retry_after_s(reply.headers))
+            async with self._session.request(
+                method, target.url + path, json=body, headers=target.headers, proxy=target.proxy, allow_redirects=False
+            ) as response:
+                text = await _read(response)
+        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, aiohttp.ClientProxyConnectionError) as error:
+            raise EndpointFault(f'cannot connect: {error or "no reply"}') from error
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+            raise EndpointFault(f'{type(error).__name__}: {error}', spent=1) from error
+        if response.status in (400, 413, 422) and body is not None:
+            kind = SchemaRefused if 'response_format' in body else RequestRefused
+            raise kind(f'HTTP {response.status}: {_short(text)}')
+        if response.status != 200:
+            where = f' to {response.headers["location"]}' if 'location' in response.headers else ''
+            raise EndpointFault(
+                f'HTTP {response.status}{where}: {_short(text)}',
+                pause_s=_retry_after_s(response.headers),
+                spent=int(response.status == 500),
+            )
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise EndpointFault(f'the reply is no JSON: {_short(text)}') from error
+            raise EndpointFault(f'the reply is no JSON: {_short(text)}', spent=1) from error
 
-    async def _exchange(self, method: str, url: str, content: bytes) -> Reply:
-        server = self._servers.get(url)
-        if server is None:
-            server = self._servers[url] = _Server(httpx.URL(url), self._headers)
-        connection = None
-        while server.idle and connection is None:
-            connection = server.idle.pop()
-            if not connection.usable:
-                connection.abort()
-                connection = None
-        connection = connection or await Connection.open(server.url, self._tls)
-        headers = [*server.headers, ('Content-Length', str(len(content)))]
-        try:
-            head = h11.Request(method=method, target=server.url.raw_path, headers=headers)
-            reply = await connection.exchange(head, content, REPLY_BYTES)
-        except BaseException:
-            connection.abort()
-            raise
-        if self._closed or not connection.usable:
-            connection.abort()
-        else:
-            server.idle.append(connection)
-        return reply
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._made is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=self._tls())
+            self._made = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._made
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Trusts the system's authorities (`SSL_CERT_FILE`, `SSL_CERT_DIR` where set) and `THYME_JUDGE_CA_FILE`."""
+        if not any(address.startswith('https') for address in self._settings.addresses):
+            return True
+        context = ssl.create_default_context()
+        if self._settings.ca_file:
+            try:
+                context.load_verify_locations(self._settings.ca_file)
+            except OSError as error:
+                raise ConfigError(
+                    f'THYME_JUDGE_CA_FILE cannot be used: got {self._settings.ca_file!r}: {error}; expected a PEM file '
+                    f'of certificates; correct it'
+                ) from error
+        return context
 
 
-def _retry_after_s(headers: httpx.Headers) -> float | None:
+def _target(url: str, api_key: str) -> _Target:
+    parts = urlsplit(url)
+    headers = {'Accept': 'application/json'}
+    if parts.username is not None:
+        user = f'{unquote(parts.username)}:{unquote(parts.password or "")}'
+        headers['Authorization'] = f'Basic {b64encode(user.encode()).decode()}'
+    elif api_key:
+        headers['Authorization'] = f'Bearer {api_key}'
+    host = parts.hostname or ''
+    near = host.startswith(_LOOPBACK) or proxy_bypass(host)
+    return _Target(shown_address(url), headers, None if near else getproxies().get(parts.scheme))
+
+
+async def _read(response: aiohttp.ClientResponse) -> str:
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > REPLY_BYTES:
+            response.close()
+            raise EndpointFault(f'the reply is longer than {REPLY_BYTES} bytes', spent=1)
+        pieces.append(piece)
+    return b''.join(pieces).decode('utf-8', 'replace')
+
+
+def _reply(choice: Mapping[str, Any]) -> JudgeReply:
+    """One choice; content may be text, a list of parts, or null where the model only reasoned."""
+    content = choice['message'].get('content') or ''
+    if isinstance(content, list):
+        content = ''.join(str(part.get('text') or '') for part in content if part.get('type', 'text') == 'text')
+    if not isinstance(content, str):
+        raise TypeError(f'content is {type(content).__name__}')
+    return JudgeReply(content, choice.get('finish_reason') == 'length')
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get('retry-after', '').strip()
     if not value:
         return None

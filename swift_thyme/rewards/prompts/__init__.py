@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -43,6 +44,10 @@ class Scale:
     keys: tuple[str, ...]
     low: int
     high: int
+
+    def holds(self, scores: Sequence[int]) -> bool:
+        """Whether these are scores of it."""
+        return len(scores) == len(self.keys) and all(self.low <= score <= self.high for score in scores)
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of a verdict."""

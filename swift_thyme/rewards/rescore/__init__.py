@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...config import JudgeSettings, RewardSettings
+from ...config import JudgeSettings, OutagePolicy, RewardSettings
 from ...errors import DataError
 from ...trajectories.record import read_trajectories
 from ..formula import REWARD_PARTS, reward_value
@@ -68,7 +68,7 @@ def _turn(turn: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def rescore(
-    records: Sequence[Mapping[str, Any]], names: Sequence[str], settings: RewardSettings, judge: JudgeSettings
+    records: Sequence[Mapping[str, Any]], names: Sequence[str], settings: RewardSettings, judge: JudgeSettings | None
 ) -> list[Rescored]:
     """Scores trajectories with the given settings.
 
@@ -76,18 +76,20 @@ async def rescore(
         records: saved trajectories.
         names: the rewards to compute.
         settings: weights and convention.
-        judge: whom to ask.
+        judge: whom to ask; None: nobody, and what rules leave open carries no advantage.
 
     Raises:
         JudgeError: a verdict could not be had, and the policy is to stop.
     """
     cases = cases_of(records)
     parts = {part for name in names for part in REWARD_PARTS[name]}
-    client = JudgeClient(judge)
+    client = JudgeClient(judge) if judge is not None else None
     try:
-        found = await Panel(client, settings.convention).assess(cases, parts, judge.outage)
+        outage = judge.outage if judge is not None else OutagePolicy.NEUTRAL
+        found = await Panel(client, settings.convention).assess(cases, parts, outage)
     finally:
-        await client.aclose()
+        if client is not None:
+            await client.aclose()
     now = {name: _values(name, cases, found, settings) for name in names}
     return [
         Rescored(

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('trajectories', type=Path, help='a folder of saved trajectories (OUTPUT_DIR/trajectories)')
     parser.add_argument('--rewards', nargs='+', choices=sorted(REWARD_PARTS), help='which (default: those saved)')
     parser.add_argument('--convention', choices=[c.value for c in Convention], help='whose format check applies')
+    parser.add_argument('--rules-only', action='store_true', help='ask no judge; what rules leave open is counted')
     parser.add_argument('--json', action='store_true', help='one JSON line a trajectory instead of the summary')
 
 
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(
             'no reward to compute: got trajectories without any of ours; expected some; name them with --rewards'
         )
-    found = asyncio.run(rescore(records, names, settings, JudgeSettings.from_env()))
+    judge = None if args.rules_only else JudgeSettings.for_shell('or use --rules-only')
+    found = asyncio.run(rescore(records, names, settings, judge))
     if args.json:
         for item in found:
             print(json.dumps(_as_json(item), ensure_ascii=False))
