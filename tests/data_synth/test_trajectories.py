@@ -16,8 +16,9 @@ from swift_thyme import cli
 from swift_thyme.data.synth import TASKS, Kind, SetSpec, generate
 from swift_thyme.data.synth.seeds import rng_for
 from swift_thyme.data.synth.trajectory.bench import Bench
+from swift_thyme.data.synth.trajectory.rounds import Round, Script, View
 from swift_thyme.data.synth.trajectory.run import mismatch, play
-from swift_thyme.data.synth.trajectory.script import Round, Script, View, script_for
+from swift_thyme.data.synth.trajectory.script import script_for
 from swift_thyme.data.synth.trajectory.verify import verify
 from swift_thyme.data.synth.types import Box, Step
 from swift_thyme.errors import TrajectoryError
@@ -28,7 +29,7 @@ from .helpers import SEEDS, drafted
 
 TASK_NAMES = sorted(TASKS)
 ROWS = 10
-FAST = ('compute_image', 'find_read', 'multi_step')
+FAST = ('by_color', 'compute_image', 'find_read', 'multi_step', 'region')
 """Tasks whose flows cover all kinds of rounds; the others run with the slow tests."""
 
 

@@ -54,11 +54,13 @@ def write_card(out: Path, manifest: Row) -> Path:
         '',
         '## What is in it',
         '',
-        '| task | what | rows | readable without a tool |',
-        '|---|---|---|---|',
+        '| task | what | it demands | rows | readable without a tool |',
+        '|---|---|---|---|---|',
     ]
     for name, counts in tasks.items():
-        lines.append(f'| {name} | {TASKS[name].help} | {counts["rows"]} | {counts["readable_without_tool"]:.1%} |')
+        task, share = TASKS[name], counts['readable_without_tool']
+        demands = ', '.join(demand.value for demand in task.demands)
+        lines.append(f'| {name} | {task.help} | {demands} | {counts["rows"]} | {share:.1%} |')
     lines += [
         '',
         f'"Readable without a tool" counts the rows whose target (capital letters or objects) is at least {legible[0]} '

@@ -44,6 +44,8 @@ class Level:
     """WCAG contrast ratio where low contrast is the point."""
     objects: int
     """Most objects to count."""
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    """The model's pixel budget for one picture, width × height."""
 
 
 def level_for(difficulty: float, width: int, height: int, max_pixels: int = DEFAULT_MAX_PIXELS) -> Level:
@@ -69,6 +71,7 @@ def level_for(difficulty: float, width: int, height: int, max_pixels: int = DEFA
         contrast=round(9.0 - 5.0 * difficulty, 2),
         faint_contrast=round(1.7 - 0.5 * difficulty, 3),
         objects=round(5 + 7 * difficulty),
+        max_pixels=max_pixels,
     )
 
 

@@ -94,6 +94,36 @@ class Step(str, Enum):
 
 
 @dataclass(frozen=True)
+class Place:
+    """A region that words state: one of equal parts of the whole picture, and how it is computed from them."""
+
+    rows: int
+    """Parts from top to bottom, at least 1."""
+    columns: int
+    row: int
+    """Of the region, from 0 at the top."""
+    column: int
+    """Of the region, from 0 at the left."""
+    setting: str
+    """What has to be known before the region can be named, as a sentence; may be empty."""
+    where: str
+    """Completes `What code is written …?`: `in row 3, column 5`."""
+    lines: tuple[str, ...]
+    """Python that computes the corners `x1, y1, x2, y2` (pixels) from the picture's size `w, h`."""
+    reason: str
+    """The same in words, as a sentence."""
+
+    def box(self, width: int, height: int) -> Box:
+        """The region in a picture of this size, pixels; what `lines` compute."""
+        return Box(
+            self.column * width // self.columns,
+            self.row * height // self.rows,
+            (self.column + 1) * width // self.columns,
+            (self.row + 1) * height // self.rows,
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """How a good solver gets to the answer: what the trajectory writer needs to know and the picture cannot tell it."""
 
@@ -109,6 +139,10 @@ class Plan:
     """Rows, columns, wanted row, wanted column (from 1) where the region is given in words."""
     grid_box: Box | None = None
     """The grid's outline in the picture, pixels."""
+    place: Place | None = None
+    """The region where words state it exactly."""
+    color: str = ''
+    """A name of `values.PALETTE` where the region is the only thing of that colour."""
 
 
 @dataclass(frozen=True)

@@ -98,9 +98,13 @@ class Grid:
 
     def cell(self, row: int, column: int) -> Box:
         """A cell's box; rows and columns count from 1, top left."""
-        width, height = self.box.width // self.columns, self.box.height // self.rows
-        left, top = self.box.left + (column - 1) * width, self.box.top + (row - 1) * height
-        return Box(left, top, left + width, top + height)
+        (left, top, *_), width, height = self.box, self.box.width, self.box.height
+        return Box(
+            left + (column - 1) * width // self.columns,
+            top + (row - 1) * height // self.rows,
+            left + column * width // self.columns,
+            top + row * height // self.rows,
+        )
 
 
 @dataclass(frozen=True)

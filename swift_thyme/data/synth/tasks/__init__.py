@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     attribute,
+    by_color,
     chart,
     compute,
     compute_image,
@@ -13,18 +14,21 @@ from . import (
     low_contrast,
     multi_step,
     no_tool,
+    region,
     rotated,
     spatial,
     table,
 )
-from .base import MIXED, TASKS, Order, Task, task_for_row, task_named
+from .base import MIXED, TASKS, Demand, Order, Task, task_for_row, task_named
 
 __all__ = [
     'MIXED',
     'TASKS',
+    'Demand',
     'Order',
     'Task',
     'attribute',
+    'by_color',
     'chart',
     'compute',
     'compute_image',
@@ -34,6 +38,7 @@ __all__ = [
     'low_contrast',
     'multi_step',
     'no_tool',
+    'region',
     'rotated',
     'spatial',
     'table',

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ..scenes.base import fill
 from ..types import Item, Plan, Step, Target
 from ..values import VIVID, value
-from .base import Order, task
+from .base import Demand, Order, task
 
 _ASK = ('What colour is {noun}?', 'Which colour does {noun} have?', 'Name the colour of {noun}.')
 SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard')
 
 
-@task('attribute', 'name the colour of a small thing', share=2)
+@task('attribute', 'name the colour of a small thing', demands=(Demand.POINTING, Demand.SEEING), share=2)
 def build(order: Order) -> Item:
     """One coloured thing of many is asked for by what it belongs to."""
     rng = order.rng

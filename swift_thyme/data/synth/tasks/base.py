@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from ....errors import ConfigError
 from ..difficulty import Level
@@ -33,6 +34,21 @@ class Order:
         return SCENES[self.rng.choice(names)](Brief(self.rng, self.width, self.height, self.level))
 
 
+class Demand(str, Enum):
+    """What a task asks of a solver."""
+
+    POINTING = 'pointing'
+    """To find a place by looking: nothing in the words says where it is."""
+    COMPUTING = 'computing'
+    """Arithmetic: of a region's edges, or of the answer."""
+    ROTATING = 'rotating'
+    ENHANCING = 'enhancing'
+    COUNTING = 'counting'
+    READING = 'reading'
+    SEEING = 'seeing'
+    """To name a thing, a colour or a scene."""
+
+
 TaskBuilder = Callable[[Order], Item]
 
 
@@ -43,6 +59,8 @@ class Task:
     name: str
     help: str
     build: TaskBuilder
+    demands: tuple[Demand, ...]
+    """What is asked of a solver, in the order it is needed."""
     share: int = 1
     """Weight in a mixed set."""
     pictures: bool = True
@@ -54,11 +72,13 @@ TASKS: dict[str, Task] = {}
 MIXED = 'mixed'
 
 
-def task(name: str, help: str, *, share: int = 1, pictures: bool = True) -> Callable[[TaskBuilder], TaskBuilder]:
+def task(
+    name: str, help: str, *, demands: tuple[Demand, ...], share: int = 1, pictures: bool = True
+) -> Callable[[TaskBuilder], TaskBuilder]:
     """Enters a builder into the registry."""
 
     def enter(build: TaskBuilder) -> TaskBuilder:
-        TASKS[name] = Task(name, help, build, share, pictures)
+        TASKS[name] = Task(name, help, build, demands, share, pictures)
         return build
 
     return enter

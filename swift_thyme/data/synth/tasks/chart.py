@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step, Target
-from .base import Order, task
+from .base import Demand, Order, task
 
 _ASK = (
     'What value does the chart "{title}" show for {label}?',
@@ -12,7 +12,7 @@ _ASK = (
 )
 
 
-@task('chart', 'read one value from one of several charts')
+@task('chart', 'read one value from one of several charts', demands=(Demand.POINTING, Demand.READING))
 def build(order: Order) -> Item:
     """The chart is named by its title and the point by its label."""
     rng = order.rng

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import numbers_around
 
 _Made = tuple[str, int, tuple[str, ...]]
@@ -107,7 +107,7 @@ def _lines(*lines: str) -> str:
 _MAKERS: tuple[Callable[[random.Random, int], _Made], ...] = (_multiples, _primes, _digits, _choose, _days, _common)
 
 
-@task('compute', 'a computation without a picture', pictures=False)
+@task('compute', 'a computation without a picture', demands=(Demand.COMPUTING,), pictures=False)
 def build(order: Order) -> Item:
     """One of several kinds of exact computation; difficulty makes the numbers larger."""
     rng = order.rng

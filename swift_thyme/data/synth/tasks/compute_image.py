@@ -5,13 +5,17 @@ from __future__ import annotations
 from ..scenes.base import fill
 from ..types import Item, Plan, Step, Target
 from ..values import value
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import numbers_around
 
 _ASK = ('What do {list} cost together?', 'How much is to be paid for {list}?', 'Add up the cost of {list}.')
 
 
-@task('compute_image', 'read several small prices and compute a total')
+@task(
+    'compute_image',
+    'read several small prices and compute a total',
+    demands=(Demand.POINTING, Demand.READING, Demand.COMPUTING),
+)
 def build(order: Order) -> Item:
     """Two neighbouring goods of a shelf, in several pieces each."""
     rng = order.rng

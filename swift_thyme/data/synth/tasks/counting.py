@@ -9,14 +9,19 @@ from ..scenes.base import Yard, fill
 from ..scenes.objects import PAINTERS, object_sprite
 from ..types import Box, Item, Plan, Step, Target
 from ..values import value
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import numbers_around
 
 _ASK = ('How many {color} {objects} are {where}?', 'Count the {color} {objects} {where}.')
 SCENES = ('street', 'shelf', 'gallery', 'map')
 
 
-@task('counting', 'count small objects of one colour in a named place', share=2)
+@task(
+    'counting',
+    'count small objects of one colour in a named place',
+    demands=(Demand.POINTING, Demand.COUNTING),
+    share=2,
+)
 def build(order: Order) -> Item:
     """Objects are strewn over every yard of the scene; one yard and one colour are asked for."""
     rng = order.rng

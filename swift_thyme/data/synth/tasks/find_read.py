@@ -6,7 +6,7 @@ from ..question import ABSENT
 from ..scenes.base import Scene, fill
 from ..types import Item, Plan, Step
 from ..values import value
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import ask, reading_item, write_slots
 
 SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms')
@@ -14,7 +14,12 @@ ABSENT_SHARE = 0.08
 """Share of the multiple-choice questions that ask for a place that is not in the picture."""
 
 
-@task('find_read', 'find a small label by what it belongs to and read it', share=3)
+@task(
+    'find_read',
+    'find a small label by what it belongs to and read it',
+    demands=(Demand.POINTING, Demand.READING),
+    share=3,
+)
 def build(order: Order) -> Item:
     """One label of many is asked for by its place."""
     rng = order.rng

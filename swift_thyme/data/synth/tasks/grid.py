@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import reading_item, write_slots
 
 _ASK = (
@@ -15,7 +15,11 @@ _ASK = (
 )
 
 
-@task('grid', 'read the cell at a given row and column of a grid')
+@task(
+    'grid',
+    'read the cell at a given row and column of a grid',
+    demands=(Demand.POINTING, Demand.COMPUTING, Demand.READING),
+)
 def build(order: Order) -> Item:
     """The cell is named by its place alone."""
     rng = order.rng

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import ask, reading_item, write_slots
 
 SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'lockers')
 
 
-@task('low_contrast', 'read faded writing')
+@task('low_contrast', 'read faded writing', demands=(Demand.POINTING, Demand.ENHANCING, Demand.READING))
 def build(order: Order) -> Item:
     """All labels of the scene have faded; one is asked for."""
     scene = order.scene(*SCENES)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import ask, reading_item, write_slots
 
 
-@task('multi_step', 'crop, then rotate or enhance, then read', share=2)
+@task(
+    'multi_step',
+    'crop, then rotate or enhance, then read',
+    demands=(Demand.POINTING, Demand.ROTATING, Demand.ENHANCING, Demand.READING),
+    share=2,
+)
 def build(order: Order) -> Item:
     """A faded label in a scene where everything lies turned."""
     scene = order.scene('parcels', 'desk')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..scenes.base import fill
 from ..types import Item, Plan
 from ..values import value
-from .base import Order, task
+from .base import Demand, Order, task
 
 _SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'table', 'parcels', 'desk', 'lockers', 'stamps')
 _ASK = ('What does this picture show?', 'Which description fits this picture best?')
@@ -20,7 +20,7 @@ _SUBJECTS = (
 )
 
 
-@task('no_tool', 'see the whole: best answered without code')
+@task('no_tool', 'see the whole: best answered without code', demands=(Demand.SEEING,))
 def build(order: Order) -> Item:
     """Asks for the gist of a scene."""
     rng = order.rng

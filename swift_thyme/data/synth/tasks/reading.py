@@ -26,15 +26,18 @@ class Reading:
     """What the other slots of the same kind say."""
 
 
-def write_slots(scene: Scene, rng: random.Random, *, restyle: Mapping[str, object] | None = None) -> Reading:
+def write_slots(
+    scene: Scene, rng: random.Random, *, restyle: Mapping[str, object] | None = None, chosen: int | None = None
+) -> Reading:
     """Writes a value into every slot of a scene and picks the one to ask for.
 
     Args:
         scene: drawn on.
         rng: the row's.
         restyle: fields of the label style to replace, for all labels.
+        chosen: the slot to ask for; drawn where it is None.
     """
-    chosen = rng.randrange(len(scene.slots))
+    chosen = rng.randrange(len(scene.slots)) if chosen is None else chosen
     texts: dict[int, str] = {}
     for index, slot in enumerate(scene.slots):
         texts[index] = value(slot.kind, rng, set(texts.values()))
@@ -78,7 +81,9 @@ def numbers_around(answer: int, steps: Sequence[int], rng: random.Random) -> tup
     return (*rng.sample(sorted(smaller), below), *rng.sample(sorted(larger), 3 - below))
 
 
-def reading_item(scene: Scene, question: str, found: Reading, plan: Plan, rng: random.Random) -> Item:
+def reading_item(
+    scene: Scene, question: str, found: Reading, plan: Plan, rng: random.Random, *, absent_option: bool = True
+) -> Item:
     """The item of a label that is to be read."""
     return Item(
         scene=scene.name,
@@ -89,6 +94,7 @@ def reading_item(scene: Scene, question: str, found: Reading, plan: Plan, rng: r
         image=scene.image,
         target=found.target,
         context=found.context,
+        absent_option=absent_option,
     )
 
 

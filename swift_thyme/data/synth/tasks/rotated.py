@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import ask, reading_item, write_slots
 
 SCENES = ('parcels', 'desk')
 
 
-@task('rotated', 'read a label that lies turned by 30 to 335 degrees')
+@task(
+    'rotated',
+    'read a label that lies turned by 30 to 335 degrees',
+    demands=(Demand.POINTING, Demand.ROTATING, Demand.READING),
+)
 def build(order: Order) -> Item:
     """One turned label of many is asked for by what it is on."""
     scene = order.scene(*SCENES)

@@ -6,7 +6,7 @@ from ..difficulty import TARGET_AREA
 from ..scenes.base import Neighbours, fill
 from ..types import Box, Item, Plan, Step, Target
 from ..values import name, value
-from .base import Order, task
+from .base import Demand, Order, task
 
 _ASK = (
     'Which {noun} is directly to the {side} of {anchor}?',
@@ -16,7 +16,7 @@ _ASK = (
 SCENES = ('street', 'shelf', 'dashboard')
 
 
-@task('spatial', 'name the direct neighbour of a named thing')
+@task('spatial', 'name the direct neighbour of a named thing', demands=(Demand.POINTING, Demand.READING))
 def build(order: Order) -> Item:
     """Two neighbours are drawn from a row; one is named, the other asked for."""
     rng = order.rng

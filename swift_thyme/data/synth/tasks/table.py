@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..types import Item, Plan, Step
-from .base import Order, task
+from .base import Demand, Order, task
 from .reading import ask, reading_item, write_slots
 
 
-@task('table', 'read one cell of a large table')
+@task('table', 'read one cell of a large table', demands=(Demand.POINTING, Demand.READING))
 def build(order: Order) -> Item:
     """The cell is named by its row and its column."""
     scene = order.scene('table')

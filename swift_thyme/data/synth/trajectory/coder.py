@@ -9,7 +9,9 @@ import random
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..types import Box
+from ..hues import HUES
+from ..types import Box, Place
+from ..values import PALETTE
 
 FOLDER = '/mnt/data/temp_processed_images/'
 """Where released data and models save; the sandbox maps it into the session. Paper: §2."""
@@ -100,6 +102,45 @@ class Coder:
         how = f'{self.image}[y1:y2, x1:x2]' if self._cv2 else f'{self.image}.crop((x1, y1, x2, y2))'
         self.lines.append(f'{self.crop} = {how}')
 
+    def strip_named(self) -> None:
+        """Crops the full width between `y1` and `y2`."""
+        how = f'{self.image}[y1:y2, :]' if self._cv2 else f'{self.image}.crop((0, y1, w, y2))'
+        self.lines.append(f'strip = {how}')
+
+    @property
+    def column_of_strip(self) -> str:
+        """The line that crops a strip to `x1` to `x2`."""
+        how = 'strip[:, x1:x2]' if self._cv2 else 'strip.crop((x1, 0, x2, strip.height))'
+        return f'{self.crop} = {how}'
+
+    def place_corners(self, place: Place) -> None:
+        """Computes the corners of a region that words state into `x1, y1, x2, y2`."""
+        self._note('Size of the picture')
+        self.lines.append(f'h, w = {self.image}.shape[:2]' if self._cv2 else f'w, h = {self.image}.size')
+        self._note('Corners of the region')
+        self.lines += place.lines
+
+    def color_corners(self, color: str) -> None:
+        """Finds everything that has a colour; its corners go into `x1, y1, x2, y2`."""
+        self._note(f'Everything that is {color}')
+        if self._cv2:
+            masks = ' | '.join(f'cv2.inRange(hsv, {low}, {high})' for low, high in HUES[color])
+            self.lines += [
+                f'hsv = cv2.cvtColor({self.image}, cv2.COLOR_BGR2HSV)',
+                f'mask = {masks}',
+                'x, y, w, h = cv2.boundingRect(mask)',
+                'x1, y1, x2, y2 = x, y, x + w, y + h',
+            ]
+            return
+        self.lines += [
+            'import numpy as np',
+            f'pixels = np.asarray({self.image}.convert("RGB")).astype(int)',
+            f'difference = np.abs(pixels - {PALETTE[color]}).max(axis=2)',
+            'ys, xs = np.nonzero(difference < 24)',
+            'x1, x2 = int(xs.min()), int(xs.max()) + 1',
+            'y1, y2 = int(ys.min()), int(ys.max()) + 1',
+        ]
+
     def grid_corners(self, outline: Box, grid: tuple[int, int, int, int]) -> None:
         """Computes the corners of a grid's cell into `x1, y1, x2, y2`."""
         rows, columns, row, column = grid
@@ -148,12 +189,24 @@ class Coder:
             f'{target} = cv2.warpAffine({self.crop}, M, (new_w, new_h), borderValue=(255, 255, 255))',
         ]
 
-    def enhance(self, strength: Strength, *, source: str = '', into: str = '') -> None:
-        """Raises the contrast of the crop."""
+    def _spread(self, source: str, target: str) -> list[str]:
+        """Stretches a crop that holds one text and its ground, and nothing else, to all grey levels."""
+        if self._cv2:
+            return [
+                f'gray = cv2.cvtColor({source}, cv2.COLOR_BGR2GRAY)',
+                f'{target} = cv2.normalize(gray, None, 0, 255, cv2.NORM_MINMAX)',
+            ]
+        return ['from PIL import ImageOps', f'{target} = ImageOps.autocontrast({source}.convert("L"))']
+
+    def enhance(self, strength: Strength, *, source: str = '', into: str = '', alone: bool = False) -> None:
+        """Raises the contrast of the crop; `alone` says that it holds one text and nothing else."""
         source, target = source or self.crop, into or self.crop
         self._note('Raise the contrast')
         if strength is Strength.WEAK:
             self.lines += self._weaker(source, target)
+            return
+        if alone:
+            self.lines += self._spread(source, target)
             return
         gray = f'cv2.cvtColor({source}, cv2.COLOR_BGR2GRAY)' if self._cv2 else f'{source}.convert("L")'
         self.lines += ['import numpy as np', f'gray = np.asarray({gray}).astype(np.float32)', 'gh, gw = gray.shape']
@@ -191,6 +244,18 @@ class Coder:
         text = '\n'.join(self.lines).strip('\n')
         self.lines = []
         return text
+
+    def place_slip(self, place: Place) -> tuple[str, str]:
+        """A first snippet that computes a region with floats and fails, and what is wrong with it in words."""
+        if not self._cv2:
+            return self.slip()
+        self.begin()
+        self.place_corners(place)
+        self.lines = [line.replace('//', '/') for line in self.lines]
+        self.cut_named()
+        self.lines.append(f'print({self.crop}.shape)')
+        self.loaded = False
+        return self.finish(), '`/` gives floats and a slice needs whole numbers, so I divide with `//`'
 
     def slip(self) -> tuple[str, str]:
         """A first snippet that fails in a way beginners know, and what is wrong with it in words."""

@@ -21,10 +21,11 @@ from ....protocol import (
 )
 from ....sandbox import BlockingSession, InputImage
 from ....types import Outcome, SandboxResult
-from .script import Round, Script
+from .rounds import Round, Script
 
 ROUNDING_PX = 3
-"""How far a returned picture's side may be from the planned one: resizing and turning round to whole pixels."""
+"""How far a returned picture's side may be from the planned one where the region is exact: resizing and turning round
+to whole pixels."""
 
 
 @dataclass(frozen=True)
@@ -123,5 +124,6 @@ def _wrong_size(planned: Round, result: SandboxResult) -> str:
     if view.turn_deg % 360:
         return ''
     width, height = view.region.width * view.zoom, view.region.height * view.zoom
-    near = abs(image.width_px - width) <= ROUNDING_PX and abs(image.height_px - height) <= ROUNDING_PX
+    most = max(ROUNDING_PX, 2 * view.slack_px * view.zoom)
+    near = abs(image.width_px - width) <= most and abs(image.height_px - height) <= most
     return '' if near else f'a picture of {image.width_px}x{image.height_px}, expected {width}x{height}'

@@ -10,53 +10,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ....types import Outcome
 from ..rows import Draft
 from ..types import Box, Step
 from .coder import Coder, Strength
+from .rounds import Round, Script, View
 from .wording import place_in, say
 
 LEGIBLE_PX = 44
 """Height to which a crop is enlarged so that its smallest detail can be read, pixels."""
 LEAST_CROP_PX = 80
+COLOR_SLACK_PX = 3
 MOST_RESULT_PX = 1800
 """Longest side of an enlarged crop."""
-
-
-@dataclass(frozen=True)
-class View:
-    """The picture a round is to return."""
-
-    region: Box
-    """Of the original, pixels."""
-    zoom: int = 1
-    turn_deg: int = 0
-    """By how much the code turned it, counterclockwise."""
-    enhanced: bool = False
-
-
-@dataclass(frozen=True)
-class Round:
-    """One piece of reasoning with the code at its end, and what the sandbox must make of it."""
-
-    thought: str
-    code: str
-    view: View | None = None
-    prints: str | None = None
-    """Text the code prints instead of a picture; None with a view, or where any text will do."""
-    outcome: Outcome = Outcome.OK
-
-
-@dataclass(frozen=True)
-class Script:
-    """A planned trajectory."""
-
-    rounds: tuple[Round, ...]
-    closing: str
-    """Last reasoning, after the last output."""
-    answer: str
 
 
 class Planner:
@@ -78,6 +45,11 @@ class Planner:
             return self._end('result')
         if self.plan.grid is not None:
             self._grid()
+        elif self.plan.place is not None and steps == (Step.CROP,):
+            ways = (*(self._crop_one,) * 3, self._corners_first, self._strip_first, self._crop_then_enlarge)
+            self.rng.choice((*ways, *(self._crop_failed,) * 2))()
+        elif self.plan.color:
+            self.rng.choice((*(self._crop_one,) * 3, self._crop_then_enlarge, self._crop_failed))()
         else:
             flows: dict[tuple[Step, ...], tuple[Callable[[], None], ...]] = {
                 (Step.CROP,): (
@@ -101,8 +73,13 @@ class Planner:
     # --- regions
 
     def _tight(self) -> Box:
-        """The target with a modest margin."""
+        """The region that the plan computes, or the target with a modest margin."""
+        if self.plan.place is not None:
+            return self.plan.place.box(*self.made.size)
         target = self._target()
+        if self.plan.color:
+            assert self.item.context is not None, 'a plan that looks for a colour has what carries it'
+            return self.item.context
         detail = self._detail()
         across, down = (0.9, 0.5) if Step.ENHANCE in self.plan.steps else (2.6, 1.6)
         grow_x, grow_y = self.rng.uniform(0.5, across), self.rng.uniform(0.3, down)
@@ -111,6 +88,8 @@ class Planner:
     def _wide(self) -> Box:
         """The target with what identifies it."""
         tight = self._tight()
+        if self.plan.place is not None:
+            return Box(0, tight.top, self.made.size[0], tight.bottom)
         context = (self.item.context or tight).union(tight)
         share = self.rng.uniform(0.25, 0.5)
         return self._region(context, round(share * context.width), round(share * context.height))
@@ -141,6 +120,10 @@ class Planner:
     def _opening(self) -> str:
         width, height = self.made.size
         parts = [say(self.rng, 'open', spot=self.plan.spot)]
+        if self.plan.place is not None:
+            return f'{parts[0]} {say(self.rng, "place", width=width, height=height)} {self.plan.place.reason}'
+        if self.plan.color:
+            return f'{parts[0]} {say(self.rng, "color", color=self.plan.color)}'
         parts.append(say(self.rng, 'small', place=place_in(self._target(), width, height), width=width, height=height))
         return ' '.join(parts)
 
@@ -167,9 +150,23 @@ class Planner:
 
     def _crop_round(self, thought: str, region: Box, zoom: int, note: str = 'Region of interest') -> None:
         self.coder.begin()
-        self.coder.cut(region, note)
+        self._cut(region, note)
         self.coder.zoom(zoom)
-        self._add(thought, self.coder.save(), View(region, zoom))
+        self._add(thought, self.coder.save(), self._view(region, zoom))
+
+    def _cut(self, region: Box, note: str = 'Region of interest') -> None:
+        """Crops a region the way the plan finds it: by its words, by its colour, or by numbers read off the picture."""
+        if self.plan.place is not None and region == self._tight():
+            self.coder.place_corners(self.plan.place)
+            self.coder.cut_named()
+        elif self.plan.color:
+            self.coder.color_corners(self.plan.color)
+            self.coder.cut_named()
+        else:
+            self.coder.cut(region, note)
+
+    def _view(self, region: Box, zoom: int = 1, turn_deg: int = 0, enhanced: bool = False) -> View:
+        return View(region, zoom, turn_deg, enhanced, COLOR_SLACK_PX if self.plan.color else 0)
 
     def _crop_one(self) -> None:
         region = self._tight()
@@ -181,8 +178,35 @@ class Planner:
         region = self._tight()
         self._crop_round(say(self.rng, 'narrow'), region, self._zoom_for(region))
 
+    def _corners_first(self) -> None:
+        place, region = self.plan.place, self._tight()
+        assert place is not None, 'asked for where words state the region'
+        self.coder.begin()
+        self.coder.place_corners(place)
+        self.coder.lines.append('print(x1, y1, x2, y2)')
+        self._add(self._opening(), self.coder.finish(), prints=' '.join(map(str, region)))
+        zoom = self._zoom_for(region)
+        self.coder.begin()
+        self.coder.cut_named()
+        self.coder.zoom(zoom)
+        self._add(say(self.rng, 'coordinates'), self.coder.save(), View(region, zoom))
+
+    def _strip_first(self) -> None:
+        place, region = self.plan.place, self._tight()
+        assert place is not None, 'asked for where words state the region'
+        strip, zoom = self._wide(), self._zoom_for(region)
+        self.coder.begin()
+        self.coder.place_corners(place)
+        self.coder.strip_named()
+        self._add(f'{self._opening()} {say(self.rng, "strip")}', self.coder.save('strip'), View(strip))
+        self.coder.begin()
+        self.coder.lines.append(self.coder.column_of_strip)
+        self.coder.zoom(zoom)
+        self._add(say(self.rng, 'across'), self.coder.save(), View(region, zoom))
+
     def _crop_failed(self) -> None:
-        code, error = self.coder.slip()
+        place = self.plan.place
+        code, error = self.coder.slip() if place is None else self.coder.place_slip(place)
         region = self._tight()
         zoom = self._zoom_for(region)
         self._add(f'{self._opening()} {self._say_crop(zoom)}', code, outcome=Outcome.CODE_ERROR)
@@ -193,31 +217,43 @@ class Planner:
         zoom = self._zoom_for(region)
         self._crop_round(f'{self._opening()} {say(self.rng, "wide")}', self._wide(), 1, 'Wider region')
         self._crop_round(say(self.rng, 'narrow'), region, 1)
+        self._enlarge(region, zoom)
+
+    def _crop_then_enlarge(self) -> None:
+        region = self._tight()
+        self._crop_round(f'{self._opening()} {self._say_crop(1)}', region, 1)
+        self._enlarge(region, self._zoom_for(region))
+
+    def _enlarge(self, region: Box, zoom: int) -> None:
         if zoom > 1:
             self.coder.begin()
             self.coder.zoom(zoom)
-            self._add(say(self.rng, 'enlarge', zoom=zoom), self.coder.save(), View(region, zoom))
+            self._add(say(self.rng, 'enlarge', zoom=zoom), self.coder.save(), self._view(region, zoom))
 
     def _say_crop(self, zoom: int) -> str:
         return say(self.rng, 'crop' if zoom > 1 else 'crop_plain', zoom=zoom)
 
     # --- flows: turned text
 
+    def _say_turned(self, turn: int) -> str:
+        return say(self.rng, 'turned' if self.plan.place is None else 'turned_as_said', turn=turn)
+
     def _turn(self) -> int:
         assert self.item.target is not None, 'a plan that turns has a target'
-        return round(self.item.target.rotation_deg / 5) * 5
+        turn = self.item.target.rotation_deg
+        return turn if self.plan.place is not None else round(turn / 5) * 5
 
     def _turn_one(self, *, strengthen: bool = False) -> None:
         region, turn = self._tight(), self._turn()
         zoom = self._zoom_for(region)
-        thought = [self._opening(), say(self.rng, 'turned', turn=turn)]
+        thought = [self._opening(), self._say_turned(turn)]
         thought += [say(self.rng, 'faint')] if strengthen else []
         self.coder.begin()
-        self.coder.cut(region, 'Region of interest')
+        self._cut(region)
         self.coder.zoom(zoom)
         self.coder.rotate(-turn)
         if strengthen:
-            self.coder.enhance(Strength.FULL)
+            self.coder.enhance(Strength.FULL, alone=self.plan.place is not None)
         thought.append(say(self.rng, 'rotate', turn=turn))
         self._add(' '.join(thought), self.coder.save(), View(region, zoom, -turn, strengthen))
 
@@ -225,21 +261,17 @@ class Planner:
         region, turn = self._tight(), self._turn()
         zoom = self._zoom_for(region)
         self._crop_round(f'{self._opening()} {self._say_crop(zoom)}', region, zoom)
-        self._upright(f'{say(self.rng, "turned", turn=turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, -turn)
+        self._upright(f'{self._say_turned(turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, -turn)
 
     def _turn_three(self) -> None:
         region, turn = self._tight(), self._turn()
         zoom = self._zoom_for(region)
         self._crop_round(f'{self._opening()} {self._say_crop(zoom)}', region, zoom)
         if abs(turn - 180) > 20:
-            self._upright(
-                f'{say(self.rng, "turned", turn=turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, turn
-            )
+            self._upright(f'{self._say_turned(turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, turn)
             self._upright(say(self.rng, 'wrong_turn'), region, zoom, -turn)
         else:
-            self._upright(
-                f'{say(self.rng, "turned", turn=turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, -turn
-            )
+            self._upright(f'{self._say_turned(turn)} {say(self.rng, "rotate", turn=turn)}', region, zoom, -turn)
 
     def _upright(self, thought: str, region: Box, zoom: int, angle: int) -> None:
         self.coder.begin()
@@ -252,9 +284,9 @@ class Planner:
         region = self._tight()
         zoom = self._zoom_for(region)
         self.coder.begin()
-        self.coder.cut(region, 'Region of interest')
+        self._cut(region)
         self.coder.zoom(zoom)
-        self.coder.enhance(Strength.FULL)
+        self.coder.enhance(Strength.FULL, alone=self.plan.place is not None)
         thought = f'{self._opening()} {say(self.rng, "faint")} {self._say_crop(zoom)} {say(self.rng, "enhance")}'
         self._add(thought, self.coder.save(), View(region, zoom, enhanced=True))
 
@@ -275,7 +307,7 @@ class Planner:
 
     def _stronger(self, thought: str, view: View, strength: Strength, source: str = '') -> None:
         self.coder.begin()
-        self.coder.enhance(strength, source=source, into='enhanced')
+        self.coder.enhance(strength, source=source, into='enhanced', alone=self.plan.place is not None)
         self._add(thought, self.coder.save('enhanced'), view)
 
     # --- flows: turned and faint

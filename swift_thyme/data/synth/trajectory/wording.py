@@ -30,6 +30,27 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
         'A grid of {rows} x {columns} cells spans x from {left} to {right} and y from {top} to {bottom}. The wanted '
         'cell follows from that by division.',
     ),
+    'place': (
+        'The words say exactly where that is, so I can compute its corners from the size {width}x{height}.',
+        'The picture is {width} pixels wide and {height} pixels high, which fixes the region.',
+        'From the size of {width}x{height} pixels I can work out the region.',
+        'No searching is needed: the region follows from the width {width} and the height {height}.',
+    ),
+    'strip': (
+        'I first cut out the whole row.',
+        'First the rows of pixels that matter, over the full width.',
+        'I begin with the vertical range.',
+    ),
+    'across': (
+        'Now the horizontal range within that strip.',
+        'From this strip I take the wanted column.',
+        'The strip holds it; I cut it down to the right column.',
+    ),
+    'color': (
+        'It is the only {color} thing, so a threshold by colour finds it.',
+        'Nothing else is {color}: a mask of all {color} pixels gives its place.',
+        'Code can find it by its colour alone; I look for the {color} pixels.',
+    ),
     'crop': (
         'I crop that part and enlarge it.',
         'Cropping it and scaling it up should make it readable.',
@@ -57,6 +78,11 @@ PHRASES: Mapping[str, tuple[str, ...]] = {
         'It lies turned by roughly {turn} degrees counterclockwise.',
         'The text is turned about {turn} degrees against the clock.',
         'Its baseline is rotated by around {turn} degrees, so it has to be turned back.',
+    ),
+    'turned_as_said': (
+        'It is turned by {turn} degrees counterclockwise, as the question says.',
+        'The question gives the turn: {turn} degrees counterclockwise.',
+        'According to the question it lies turned by {turn} degrees.',
     ),
     'rotate': (
         'I rotate the crop so that the text stands upright.',
