@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from .blank import Blank, is_drawing_off
 from .fonts import font_for_cap, font_to_fit
 from .types import Box, Color, Target
 
@@ -68,6 +69,8 @@ def text_at(
     image: Image.Image, xy: tuple[int, int], text: str, face: str, cap_px: int, color: Color, max_width_px: int = 0
 ) -> Box:
     """Writes a text centred on a point and returns the box of its ink, pixels."""
+    if isinstance(image, Blank):
+        return Box(*xy, *xy).grown(len(text) * cap_px // 2, cap_px // 2)
     chosen = font_to_fit(face, text, max_width_px, cap_px) if max_width_px else font_for_cap(face, cap_px)
     left, top, right, bottom = chosen.getbbox(text)
     x, y = xy[0] - round(left + right) // 2, xy[1] - round(top + bottom) // 2
@@ -105,6 +108,9 @@ def draw_label(image: Image.Image, center: tuple[int, int], text: str, style: La
     Returns:
         The text as a target, and the box of the whole label.
     """
+    if isinstance(image, Blank):
+        rough = Box(*center, *center).grown(len(text) * style.cap_px // 2, style.cap_px)
+        return Target(rough, style.cap_px, style.rotation_deg % 360, style.contrast), rough
     width, height = label_size(text, style)
     ink, contrast = ink_for(style.surface, style.contrast)
     if style.rotation_deg % 360 == 0:
@@ -152,6 +158,8 @@ def sprite(size: tuple[int, int], paint: Callable[[ImageDraw.ImageDraw, int], No
         size: width and height, pixels.
         paint: draws with coordinates multiplied by its second argument.
     """
+    if is_drawing_off():
+        return Blank(size, 'RGBA')
     large = Image.new('RGBA', (size[0] * SMOOTH, size[1] * SMOOTH), (0, 0, 0, 0))
     paint(ImageDraw.Draw(large), SMOOTH)
     return large.reduce(SMOOTH)
@@ -165,6 +173,8 @@ def stamp(image: Image.Image, picture: Image.Image, corner: tuple[int, int]) -> 
 
 def gradient(size: tuple[int, int], top: Color, bottom: Color) -> Image.Image:
     """A vertical change from one colour to another."""
+    if is_drawing_off():
+        return Blank(size)
     ramp = Image.linear_gradient('L').resize((1, size[1]), Image.Resampling.BILINEAR)
     return ImageOps.colorize(ramp, top, bottom).resize(size, Image.Resampling.NEAREST)
 
@@ -181,19 +191,19 @@ def mottled(
         depth: largest difference from the colour, 0 to 255.
         grain_px: size of a blotch, pixels.
     """
-    coarse = _noise((max(2, size[0] // grain_px), max(2, size[1] // grain_px)), rng).resize(
-        size, Image.Resampling.BILINEAR
-    )
+    grains = max(2, size[0] // grain_px), max(2, size[1] // grain_px)
+    noise = rng.randbytes(grains[0] * grains[1])
+    if is_drawing_off():
+        return Blank(size)
+    coarse = Image.frombytes('L', grains, noise).resize(size, Image.Resampling.BILINEAR)
     low, high = (tuple(max(0, min(255, c + d)) for c in color) for d in (-depth, depth))
     return ImageOps.colorize(coarse, low, high)  # type: ignore[arg-type]
 
 
-def _noise(size: tuple[int, int], rng: random.Random) -> Image.Image:
-    return Image.frombytes('L', size, rng.randbytes(size[0] * size[1]))
-
-
 def shadow(image: Image.Image, box: Box, offset_px: int, strength: float = 0.45) -> None:
     """Darkens the ground below and right of a box, softly."""
+    if isinstance(image, Blank):
+        return
     reach = max(2, offset_px)
     area = box.grown(2 * reach).clipped(image.width, image.height)
     if area.width < 2 or area.height < 2:

@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from ...errors import ConfigError
+from .blank import Blank, is_drawing_off
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,12 @@ def _original(file: str) -> Image.Image:
     return loaded
 
 
-@lru_cache(maxsize=8)
 def photo(file: str, size: tuple[int, int]) -> Image.Image:
     """A picture scaled and cropped to a size in pixels; treat it as read-only."""
+    return Blank(size) if is_drawing_off() else _fitted(file, size)
+
+
+@lru_cache(maxsize=8)
+def _fitted(file: str, size: tuple[int, int]) -> Image.Image:
     fitted: Image.Image = ImageOps.fit(_original(file), size, Image.Resampling.BICUBIC)
     return fitted

@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
 from ...protocol import SYSTEM_PROMPT, PromptImage, render_user_prompt
+from .blank import drawing_off
 from .difficulty import Legibility, level_for
 from .question import ABSENT, Posed, pose
 from .seeds import digest, rng_for, row_seed
@@ -52,6 +54,13 @@ class Draft:
         return render_user_prompt(self.posed.text, images)
 
 
+def question(spec: SetSpec, index: int) -> tuple[Item, Posed]:
+    """One row's question as `draft` makes it, without drawing: the item's picture is blank, its boxes are rough."""
+    with drawing_off():
+        made = _posed(spec, index)
+    return made.item, made.posed
+
+
 def draft(spec: SetSpec, index: int) -> Draft:
     """Makes one row's picture and question.
 
@@ -60,6 +69,32 @@ def draft(spec: SetSpec, index: int) -> Draft:
     Raises:
         ConfigError: a package that fonts or pictures come from is missing.
     """
+    asked = _posed(spec, index)
+    item, size = asked.item, asked.size
+    name = digest('name', *asked.key, spec.encoding.value, spec.quality).hex()[:16]
+    picture = None if item.image is None else encode(item.image, spec)
+    file = f'images/{name}.{spec.encoding.value}' if picture is not None else ''
+    size = size if picture is not None else (0, 0)
+    return Draft(
+        name, asked.task, index, asked.number, asked.difficulty, item, asked.posed, picture, file, size, asked.cap_px
+    )
+
+
+class _Asked(NamedTuple):
+    """A row before its picture is encoded."""
+
+    key: tuple[object, ...]
+    """All that the row depends on."""
+    number: int
+    task: str
+    difficulty: float
+    size: tuple[int, int]
+    cap_px: int
+    item: Item
+    posed: Posed
+
+
+def _posed(spec: SetSpec, index: int) -> _Asked:
     number = row_seed(spec.effective_split, spec.seed, index)
     purpose = spec.kind.value, spec.effective_form.value
     key = (spec.task, number, spec.canvas, *spec.difficulty, spec.max_pixels, *purpose)
@@ -69,13 +104,9 @@ def draft(spec: SetSpec, index: int) -> Draft:
     width, height = canvas_size(spec.canvas, rng)
     choice = spec.effective_form is Form.CHOICE or (spec.effective_form is Form.BOTH and rng.random() < 0.5)
     level = level_for(difficulty, width, height, spec.max_pixels)
-    item = chosen.build(Order(rng, width, height, level, choice and spec.kind is not Kind.SFT))
+    item = chosen.build(Order(rng, width, height, level, spec.effective_split, choice and spec.kind is not Kind.SFT))
     posed = pose(item, choice, rng_for('options', *key))
-    name = digest('name', *key, spec.encoding.value, spec.quality).hex()[:16]
-    picture = None if item.image is None else encode(item.image, spec)
-    file = f'images/{name}.{spec.encoding.value}' if picture is not None else ''
-    size = (width, height) if picture is not None else (0, 0)
-    return Draft(name, chosen.name, index, number, difficulty, item, posed, picture, file, size, level.cap_px)
+    return _Asked(key, number, chosen.name, difficulty, (width, height), level.cap_px, item, posed)
 
 
 def encode(image: Image.Image, spec: SetSpec) -> bytes:

@@ -59,6 +59,8 @@ class Thing:
     """A name of `values.PALETTE`."""
     box: Box
     context: Box
+    pool: tuple[str, ...] = VIVID
+    """The colours it was drawn from, each as likely as another."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def build_table(brief: Brief) -> Scene:
             where = f'in the row "{towns[r]}" under "{_DAYS[c]}"'
             context = sides[r].union(Box(x - pitch // 2, y - step // 2, x + pitch // 2, y + step // 2))
             slots.append(Slot(where, f'the cell {where}', kind, (x, y), context, style))
-    missing = tuple(Missing(f'in the row "{t}" under "{_DAYS[0]}"', kind) for t in towns[-2:])
+    missing = tuple(Missing(f'in the row "{t}" under "{rng.choice(_DAYS[:columns])}"', kind) for t in towns[-2:])
     gist = {'What is the heading of this table?': (topic, tuple(t for t in sorted(_TOPICS) if t != topic))}
     return Scene('table', image, 'a board with a large table', tuple(slots), gist=gist, missing=missing)
 
@@ -97,7 +97,11 @@ def build_forms(brief: Brief) -> Scene:
         slide_x, slide_y = rng.randint(-cell_w // 30, cell_w // 30), rng.randint(-cell_h // 36, cell_h // 36)
         sheet = Box(sheet.left + slide_x, sheet.top + slide_y, sheet.right + slide_x, sheet.bottom + slide_y)
         slots += _form(image, brief, sheet, titles[index])
-    missing = tuple(Missing(f'in the field "Order" of the form titled "{t}"', ValueKind.CODE) for t in titles[-2:])
+    missing = tuple(
+        Missing(f'in the field "{field}" of the form titled "{t}"', kind)
+        for t in titles[-2:]
+        for field, kind in _FIELDS.items()
+    )
     gist = {'What do the forms lie on?': (desk, tuple(d for d in sorted(_DESKS) if d != desk))}
     return Scene('forms', image, 'order forms on a desk', tuple(slots), gist=gist, missing=missing)
 

@@ -51,11 +51,11 @@ def build(brief: Brief) -> Scene:
             lamp, name, center = _tile(image, rng, tile, title, unit, tile_color, ink)
             style = LabelStyle(rng.choice(MONO), unit, tile_color, brief.level.contrast, plate=False)
             noun = f'the reading in the tile "{title}"'
-            slots.append(Slot(f'in the middle of the tile "{title}"', noun, ValueKind.NUMBER, center, tile, style))
-            things.append(Thing(f'the lamp in the tile "{title}"', lamp[0], lamp[1], tile))
+            slots.append(Slot(f'below the title "{title}"', noun, ValueKind.NUMBER, center, tile, style))
+            things.append(Thing(f'the lamp in the tile "{title}"', lamp[0], lamp[1], tile, _LAMPS))
             boxes.append(name)
         lines.append(Neighbours('tile', tuple(titles[row * columns : (row + 1) * columns]), tuple(boxes), unit))
-    missing = tuple(Missing(f'in the middle of the tile "{t}"', ValueKind.NUMBER) for t in titles[-2:])
+    missing = tuple(Missing(f'below the title "{t}"', ValueKind.NUMBER) for t in titles[-2:])
     gist = {'Which plant does the heading of this screen name?': (plant, tuple(p for p in _PLANTS if p != plant))}
     return Scene(
         'dashboard',

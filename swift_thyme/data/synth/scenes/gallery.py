@@ -49,7 +49,7 @@ def build(brief: Brief) -> Scene:
             context = Box(frame.left, frame.top, frame.right, y + 2 * unit)
             slots.append(Slot(f'on {noun}', noun, ValueKind.CODE, (frame.center[0], y), context, style))
             bar = Box(frame.left, frame.bottom - max(4, frame.width // 22), frame.right, frame.bottom)
-            things.append(Thing(f'the frame around the picture of {picture.noun}', frame_color, bar, frame))
+            things.append(Thing(f'the frame around the picture of {picture.noun}', frame_color, bar, frame, _FRAMES))
             yards.append(_yard(picture.noun, frame, unit))
         nouns = tuple(chosen[row * columns + column].noun for column in range(columns))
         lines.append(Neighbours('picture', nouns, tuple(boxes), 2 * unit))

@@ -20,6 +20,12 @@ _PAINT: dict[str, Color] = {
     'grey': (142, 146, 150),
     'red': (150, 66, 60),
 }
+_TABLES: dict[str, Color] = {
+    'brown': (112, 78, 52),
+    'blue': (62, 92, 150),
+    'green': (62, 122, 84),
+    'red': (158, 54, 50),
+}
 
 
 def build_lockers(brief: Brief) -> Scene:
@@ -47,7 +53,8 @@ def build_lockers(brief: Brief) -> Scene:
 def build_stamps(brief: Brief) -> Scene:
     """Draws a sheet of stamps made from real pictures, each with a number."""
     rng, (width, height), unit = brief.rng, brief.size, brief.level.cap_px
-    image = mottled(brief.size, (92, 74, 62), rng, 8, 20)
+    table = rng.choice(sorted(_TABLES))
+    image = mottled(brief.size, _TABLES[table], rng, 8, 20)
     sheet = Box(width // 20, height // 16, width - width // 20, height - height // 16)
     grid = _grid(brief, sheet, 9 * unit, 8 * unit)
     page = grid.box.grown(max(4, unit))
@@ -65,7 +72,7 @@ def build_stamps(brief: Brief) -> Scene:
             style = LabelStyle(rng.choice(BOLD), unit, (252, 250, 244), brief.level.contrast, plate=False)
             center = (cell.center[0], inner.bottom - band // 2)
             slots.append(_slot(row, column, 'stamp', ValueKind.NUMBER, center, cell, style))
-    gist = {'What does this sheet show many of?': ('stamps', ('coins', 'keys', 'tickets', 'leaves'))}
+    gist = {'What colour is the table under the sheet?': (table, tuple(t for t in sorted(_TABLES) if t != table))}
     return Scene('stamps', image, 'a sheet of picture stamps', tuple(slots), gist=gist, grid=grid)
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
+from ..blank import Blank, is_drawing_off
 from ..draw import shade, sprite
 from ..types import Color
 from ..values import PALETTE
@@ -73,8 +74,12 @@ PAINTERS: dict[str, tuple[str, Painter]] = {
 """Shape → plural noun and how it is drawn."""
 
 
-@lru_cache(maxsize=64)
 def object_sprite(shape: str, color: str, side_px: int) -> Image.Image:
     """One object with a transparent ground, `side_px` square."""
+    return Blank((side_px, side_px), 'RGBA') if is_drawing_off() else _painted(shape, color, side_px)
+
+
+@lru_cache(maxsize=64)
+def _painted(shape: str, color: str, side_px: int) -> Image.Image:
     painter = PAINTERS[shape][1]
     return sprite((side_px, side_px), lambda draw, scale: painter(draw, side_px * scale, PALETTE[color]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
+from ..blank import canvas
 from ..draw import LabelStyle, label_size, mottled, shade
 from ..fonts import BOLD, MONO
 from ..places import MOST_PARTS, Parts
@@ -127,7 +128,7 @@ Surface = Callable[[int, int], Color]
 
 def _tiles(brief: Brief, place: Place) -> tuple[Image.Image, Surface]:
     tints = brief.rng.choice(_TINTS)
-    image = Image.new('RGB', brief.size, tints[0])
+    image = canvas(brief.size, tints[0])
     draw = ImageDraw.Draw(image)
     grid = Grid(Box(0, 0, *brief.size), place.rows, place.columns)
     for row in range(place.rows):
@@ -144,7 +145,7 @@ def _sheet(brief: Brief, place: Place) -> tuple[Image.Image, Surface]:
 
 def _page(brief: Brief, place: Place) -> tuple[Image.Image, Surface]:
     ground = paper(brief.rng)
-    image = Image.new('RGB', brief.size, ground)
+    image = canvas(brief.size, ground)
     draw, band = ImageDraw.Draw(image), shade(ground, 0.965)
     grid = Grid(Box(0, 0, *brief.size), place.rows, place.columns)
     for row in range(1, place.rows, 2):

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image, ImageDraw
 
+from ..blank import canvas, is_drawing_off
 from ..draw import ink_for, shadow, text_at
 from ..fonts import BOLD, font_for_cap, font_path
 from ..types import Box, Color
@@ -24,6 +25,7 @@ from .base import Brief, Chart, Mark, Scene, clamp
 _DPI = 72
 _MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug')
 _FACES = ('dejavu-sans', 'source-sans', 'stix', 'dejavu-serif')
+_COLORS = ('blue', 'green', 'orange', 'purple', 'red')
 _KINDS = ('bars', 'lying bars', 'line')
 _SUBJECTS = ('Annual report', 'Market review', 'Harvest survey', 'Traffic study')
 
@@ -31,7 +33,7 @@ _SUBJECTS = ('Annual report', 'Market review', 'Harvest survey', 'Traffic study'
 def build(brief: Brief) -> Scene:
     """Draws the page."""
     rng, (width, height), unit = brief.rng, brief.size, brief.level.cap_px
-    image = Image.new('RGB', brief.size, (226, 228, 232))
+    image = canvas(brief.size, (226, 228, 232))
     subject = rng.choice(_SUBJECTS)
     head = max(4 * unit, height // 14)
     text_at(image, (width // 2, head // 2), subject, rng.choice(BOLD), head // 3, (40, 46, 60))
@@ -57,6 +59,11 @@ def build(brief: Brief) -> Scene:
     return Scene('report', image, 'a report page full of charts', gist=gist, charts=tuple(charts))
 
 
+def random_value(rng: random.Random) -> str:
+    """What a point of a chart may be worth."""
+    return f'{rng.randint(11, 98)}.{rng.randint(0, 9)}'
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """Text objects whose boxes are wanted once the figure has been drawn."""
@@ -69,8 +76,14 @@ def _chart(image: Image.Image, brief: Brief, panel: Box, title: str, face: str) 
     rng, unit = brief.rng, brief.level.cap_px
     count = clamp(panel.width // (5 * unit), 3, 7)
     labels = list(_MONTHS[:count])
-    numbers = [rng.randint(11, 98) + rng.randint(0, 9) / 10 for _ in labels]
-    values = [f'{n:.1f}' for n in numbers]
+    values = [random_value(rng) for _ in labels]
+    numbers = [float(v) for v in values]
+    color, kind = rng.choice(_COLORS), rng.choice(_KINDS)
+    ink, contrast = ink_for((255, 255, 255), brief.level.contrast)
+    if is_drawing_off():
+        return Chart(
+            title, panel, tuple(Mark(*pair, panel, panel) for pair in zip(labels, values, strict=True)), contrast
+        )
     points = font_for_cap(face, unit).size * 72 / _DPI
     font = font_manager.FontProperties(fname=str(font_path(face)), size=points)
     size = panel.width - 8, panel.height - 8
@@ -79,9 +92,7 @@ def _chart(image: Image.Image, brief: Brief, panel: Box, title: str, face: str) 
     axes = figure.add_axes((0.13, 0.14, 0.83, 0.7))
     large = font_manager.FontProperties(fname=str(font_path(face)), size=points * 1.25)
     heading = figure.text(0.5, 0.94, title, fontproperties=large, ha='center', va='center')
-    ink, contrast = ink_for((255, 255, 255), brief.level.contrast)
-    kind = rng.choice(_KINDS)
-    texts = _plot(axes, kind, labels, numbers, values, font, ink, rng)
+    texts = _plot(axes, kind, labels, numbers, values, font, ink, color)
     for tick in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
         tick.set_fontproperties(font)
     for side in ('top', 'right'):
@@ -106,9 +117,9 @@ def _plot(
     values: list[str],
     font: font_manager.FontProperties,
     ink: Color,
-    rng: random.Random,
+    bars: str,
 ) -> _Drawn:
-    color = '#{:02x}{:02x}{:02x}'.format(*PALETTE[rng.choice(('blue', 'green', 'orange', 'purple', 'red'))])
+    color = '#{:02x}{:02x}{:02x}'.format(*PALETTE[bars])
     dark = '#{:02x}{:02x}{:02x}'.format(*ink)
     places = list(range(len(labels)))
     if kind == 'lying bars':

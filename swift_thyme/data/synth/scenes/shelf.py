@@ -19,10 +19,10 @@ from .goods import SHAPES, label_box, package, part_box
 _PARTS = tuple(color for color in VIVID if color != 'brown')
 """Colours that stand out from wood."""
 _WOOD: dict[str, Color] = {
-    'wooden': (168, 122, 76),
-    'white': (226, 226, 222),
-    'dark grey': (78, 80, 86),
-    'pale green': (168, 196, 172),
+    'brown': (168, 122, 76),
+    'white': (238, 238, 234),
+    'green': (92, 148, 104),
+    'blue': (80, 116, 170),
 }
 
 
@@ -31,7 +31,7 @@ def build(brief: Brief) -> Scene:
     rng, (width, height), unit = brief.rng, brief.size, brief.level.cap_px
     material = rng.choice(sorted(_WOOD))
     wood = _WOOD[material]
-    image = gradient(brief.size, shade(wood, 0.5), shade(wood, 0.72))
+    image = gradient(brief.size, shade(wood, 0.62), shade(wood, 0.82))
     crate_h = max(round(height * 0.13), 10 * unit)
     boards = clamp(round(brief.level.anchors / 6), 2, min(4, (height - crate_h) // (14 * unit)))
     board_h = (height - crate_h) // boards
@@ -53,7 +53,7 @@ def build(brief: Brief) -> Scene:
             slots.append(
                 Slot(f'on {noun}', noun, ValueKind.PRICE, (cell.center[0], edge - round(unit * 1.5)), context, style)
             )
-            things.append(Thing(f'the {SHAPES[shape].part_name} of the {shape} "{brand}"', cap, lid, body))
+            things.append(Thing(f'the {SHAPES[shape].part_name} of the {shape} "{brand}"', cap, lid, body, _PARTS))
         lines.append(
             Neighbours('product', tuple(brands[row * columns : (row + 1) * columns]), tuple(boxes), round(unit * 1.1))
         )
@@ -62,7 +62,7 @@ def build(brief: Brief) -> Scene:
         Missing(f'on the price tag under the {rng.choice(list(SHAPES))} "{brand}"', ValueKind.PRICE)
         for brand in brands[boards * columns : boards * columns + 2]
     )
-    gist = {'What is the shelf made of or painted like?': (material, tuple(m for m in sorted(_WOOD) if m != material))}
+    gist = {'What colour are the boards of this shelf?': (material, tuple(m for m in sorted(_WOOD) if m != material))}
     return Scene(
         'shelf',
         image,

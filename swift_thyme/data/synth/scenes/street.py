@@ -21,10 +21,10 @@ _FACADES: tuple[Color, ...] = (
 )  # fmt: skip
 _TRADES = ('Bakery', 'Books', 'Cafe', 'Tailor', 'Tea', 'Tools', 'Toys', 'Shoes', 'Music', 'Florist', 'Optics', 'Bikes')
 _SKIES: dict[str, tuple[Color, Color]] = {
-    'a clear day': ((92, 148, 214), (206, 226, 240)),
-    'the evening': ((70, 62, 116), (244, 170, 112)),
-    'an overcast day': ((150, 158, 168), (212, 214, 216)),
-    'the night': ((14, 18, 40), (52, 58, 92)),
+    'blue': ((84, 142, 214), (188, 216, 242)),
+    'orange, as at sunset': ((226, 108, 52), (252, 186, 104)),
+    'grey': ((146, 150, 154), (210, 212, 214)),
+    'nearly black, as at night': ((8, 10, 24), (30, 34, 58)),
 }
 
 
@@ -57,12 +57,20 @@ def build(brief: Brief) -> Scene:
         slots.append(Slot(f'on {noun}', noun, ValueKind.CODE, notice.center, context, style))
         things.append(Thing(f'the door of "{title}"', door, door_box, sign.union(door_box)))
         area = _wire(image, house, unit)
-        yards.append(Yard(f'on the wires above "{title}"', area, area.union(sign), ('bird', 'balloon')))
+        yards.append(Yard(f'over the roof of "{title}"', area, area.union(sign), ('bird', 'balloon')))
     slots += _cars(image, brief, ground)
     row = Neighbours('shop', tuple(titles), tuple(signs), round(unit * 1.2))
     other = next(t for t in rng.sample(_TRADES, len(_TRADES)) if t not in trades or houses == len(_TRADES))
-    missing = (Missing(f'on the notice beside the door of "{names(rng, 1)[0]} {other}"', ValueKind.CODE),)
-    gist = {'In which light was this street pictured?': (mood, tuple(m for m in sorted(_SKIES) if m != mood))}
+    absent = f'on the notice beside the door of "{names(rng, 1)[0]} {other}"'
+    unused = [name for name in VIVID if f'on the licence plate of the {name} car' not in {s.where for s in slots}]
+    missing = (
+        *(Missing(absent, ValueKind.CODE),) * houses,
+        *(
+            Missing(f'on the licence plate of the {name} car', ValueKind.PLATE)
+            for name in unused[: len(slots) - houses]
+        ),
+    )
+    gist = {'What colour is the sky above this street?': (mood, tuple(m for m in sorted(_SKIES) if m != mood))}
     return Scene(
         'street', image, 'a street with shops', tuple(slots), tuple(things), tuple(yards), (row,), gist, missing
     )

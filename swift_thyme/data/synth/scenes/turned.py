@@ -10,6 +10,7 @@ import random
 
 from PIL import Image, ImageDraw
 
+from ..blank import canvas
 from ..draw import LabelStyle, mottled, shade
 from ..fonts import BOLD, MONO
 from ..photos import PHOTOS, photo
@@ -125,7 +126,7 @@ def _parcel(rng: random.Random, side: int, board: Color, shape: str, color: str)
 
 
 def _card(side: int, band: int, paper: Color, file: str) -> Image.Image:
-    tile = Image.new('RGBA', (side, side), (*paper, 255))
+    tile = canvas((side, side), (*paper, 255), 'RGBA')
     rim = max(3, side // 24)
     tile.paste(photo(file, (side - 2 * rim, side - rim - band)), (rim, rim))
     ImageDraw.Draw(tile).rectangle((0, 0, side - 1, side - 1), outline=shade(paper, 0.8), width=max(1, side // 200))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..scenes.base import fill
 from ..types import Item, Plan, Step, Target
-from ..values import VIVID, value
+from ..values import value
 from .base import Demand, Order, task
 
 _ASK = ('What colour is {noun}?', 'Which colour does {noun} have?', 'Name the colour of {noun}.')
@@ -18,15 +18,15 @@ def build(order: Order) -> Item:
     scene = order.scene(*SCENES)
     fill(scene, {i: value(slot.kind, rng) for i, slot in enumerate(scene.slots)})
     thing = rng.choice(scene.things)
-    nearby = [t.color for t in scene.things if t.color != thing.color]
-    wrong = list(dict.fromkeys(rng.sample(nearby, len(nearby)) + rng.sample(VIVID, len(VIVID))))
+    wrong = [color for color in rng.sample(thing.pool, len(thing.pool)) if color != thing.color]
     return Item(
         scene=scene.name,
         question=rng.choice(_ASK).format(noun=thing.noun),
         answer=thing.color,
-        wrong=tuple(c for c in wrong if c != thing.color)[:5],
+        wrong=tuple(wrong[:3]),
         plan=Plan((Step.CROP,), f'{thing.noun} is {thing.color}', thing.noun),
         image=scene.image,
         target=Target(thing.box, order.level.cap_px),
         context=thing.context,
+        absent_option=False,
     )

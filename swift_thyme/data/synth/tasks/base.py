@@ -14,6 +14,7 @@ from enum import Enum
 from ....errors import ConfigError
 from ..difficulty import Level
 from ..scenes import SCENES, Brief, Scene
+from ..seeds import Split
 from ..types import Item
 
 
@@ -26,6 +27,8 @@ class Order:
     """Canvas, pixels."""
     height: int
     level: Level
+    split: Split
+    """What the row is for; a question without a picture is asked in one split only."""
     allow_absent: bool = False
     """Whether the question may ask for something that is not there (multiple choice only)."""
 

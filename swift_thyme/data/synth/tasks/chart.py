@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..scenes.report import random_value
 from ..types import Item, Plan, Step, Target
 from .base import Demand, Order, task
 
@@ -19,10 +20,10 @@ def build(order: Order) -> Item:
     scene = order.scene('report')
     chart = rng.choice(scene.charts)
     mark = rng.choice(chart.marks)
-    near = [m.value for m in chart.marks] + [m.value for c in scene.charts for m in c.marks if m.label == mark.label]
-    wrong = list(dict.fromkeys(v for v in rng.sample(near, len(near)) if v != mark.value))[:5]
-    while len(wrong) < 4:
-        value = f'{float(mark.value) + rng.choice((-1, 1)) * rng.randint(1, 99) / 10:.1f}'
+    near = {m.value for m in chart.marks} | {m.value for c in scene.charts for m in c.marks if m.label == mark.label}
+    wrong = rng.sample(sorted(near - {mark.value}), min(3, len(near) - 1))
+    while len(wrong) < 3:
+        value = random_value(rng)
         if value not in (*wrong, mark.value):
             wrong.append(value)
     return Item(
@@ -38,4 +39,5 @@ def build(order: Order) -> Item:
         image=scene.image,
         target=Target(mark.box, order.level.cap_px, 0, chart.contrast),
         context=mark.box.union(mark.tick_box).union(chart.title_box),
+        absent_option=False,
     )

@@ -29,7 +29,7 @@ def build(order: Order) -> Item:
     cents = sum(n * round(float(texts[i]) * 100) for n, i in zip(pieces, chosen, strict=True))
     answer = f'{cents / 100:.2f}'
     names = [scene.slots[i].noun.removeprefix('the price tag under the ') for i in chosen]
-    goods = ' and '.join(f'{n} pieces of the {name}' for n, name in zip(pieces, names, strict=True))
+    goods = ' and '.join(f'{n} {_plural(name)}' for n, name in zip(pieces, names, strict=True))
     one, other = (drawn[i][0] for i in chosen)
     prices = [texts[i] for i in chosen]
     total = ' + '.join(f'{n} * {price}' for n, price in zip(pieces, prices, strict=True))
@@ -38,8 +38,7 @@ def build(order: Order) -> Item:
         f'total = {total}\nprint(f"{{total:.2f}}")',
         listed + 'total = sum(p * c for p, c in zip(prices, counts))\nprint(f"{total:.2f}")',
     )
-    slips = (5, 10, 50, 100, 150, 205, *(round(float(p) * 100) for p in prices))
-    wrong = tuple(f'{n / 100:.2f}' for n in numbers_around(cents, slips, rng))
+    wrong = tuple(f'{n / 100:.2f}' for n in numbers_around(cents, (5, 10, 50, 100, 150, 200), rng))
     return Item(
         scene=scene.name,
         question=rng.choice(_ASK).format(list=goods),
@@ -48,7 +47,7 @@ def build(order: Order) -> Item:
         plan=Plan(
             (Step.CROP, Step.COMPUTE),
             f'the prices are {prices[0]} and {prices[1]}',
-            f'the price tags under the {names[0]} and the {names[1]}',
+            f'the part of the shelf edge with the prices of the {names[0]} and the {names[1]}',
             program=program,
         ),
         image=scene.image,
@@ -56,3 +55,9 @@ def build(order: Order) -> Item:
         absent_option=False,
         context=scene.slots[chosen[0]].context.union(scene.slots[chosen[1]].context),
     )
+
+
+def _plural(name: str) -> str:
+    """`bottles "Orino"` for `bottle "Orino"`."""
+    noun, brand = name.split(' ', 1)
+    return f'{noun}{"es" if noun.endswith("x") else "s"} {brand}'

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from ..question import ABSENT
-from ..scenes.base import Scene, fill
-from ..types import Item, Plan, Step
-from ..values import value
+from ..types import Item, Step
 from .base import Demand, Order, task
-from .reading import ask, reading_item, write_slots
+from .reading import read_label
 
 SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms')
-ABSENT_SHARE = 0.08
-"""Share of the multiple-choice questions that ask for a place that is not in the picture."""
 
 
 @task(
@@ -22,24 +17,4 @@ ABSENT_SHARE = 0.08
 )
 def build(order: Order) -> Item:
     """One label of many is asked for by its place."""
-    rng = order.rng
-    scene = order.scene(*SCENES)
-    if order.allow_absent and scene.missing and rng.random() < ABSENT_SHARE:
-        return _in_vain(order, scene)
-    found = write_slots(scene, rng)
-    plan = Plan((Step.CROP,), f'{found.slot.noun} says {found.text}', found.slot.noun)
-    return reading_item(scene, ask(found.slot.kind, found.slot.where, rng), found, plan, rng)
-
-
-def _in_vain(order: Order, scene: Scene) -> Item:
-    rng = order.rng
-    wanted = rng.choice(scene.missing)
-    texts = {i: value(slot.kind, rng) for i, slot in enumerate(scene.slots)}
-    fill(scene, texts)
-    alike = [text for i, text in texts.items() if scene.slots[i].kind is wanted.kind]
-    wrong = list(dict.fromkeys(rng.sample(alike, len(alike))))[:3]
-    while len(wrong) < 3:
-        wrong.append(value(wanted.kind, rng, wrong))
-    plan = Plan((Step.CROP,), 'there is no such thing in the picture')
-    question = ask(wanted.kind, wanted.where, rng)
-    return Item(scene.name, question, ABSENT, tuple(wrong), plan, scene.image)
+    return read_label(order, order.scene(*SCENES), (Step.CROP,))

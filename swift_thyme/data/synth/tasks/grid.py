@@ -9,9 +9,9 @@ from .reading import reading_item, write_slots
 _ASK = (
     'The {noun}s form {rows} rows and {columns} columns. What {kind} is on the one in row {row}, column {column}, '
     'counted from the top left?',
-    'Counting rows from the top and columns from the left, which {kind} is on the {noun} in row {row} and column '
-    '{column}?',
-    'Read the {kind} on the {noun} in row {row} from the top and column {column} from the left.',
+    'There are {rows} rows and {columns} columns of {noun}s. Counting from the top left, which {kind} is on the one in '
+    'row {row} and column {column}?',
+    'Read the {kind} on the {noun} in row {row} of {rows} from the top and column {column} of {columns} from the left.',
 )
 
 
@@ -43,4 +43,4 @@ def build(order: Order) -> Item:
         grid=(grid.rows, grid.columns, row, column),
         grid_box=grid.box,
     )
-    return reading_item(scene, rng.choice(_ASK).format(**words), found, plan, rng)
+    return reading_item(scene, rng.choice(_ASK).format(**words), found, plan, rng, absent_option=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..types import Item, Plan, Step
+from ..types import Item, Step
 from .base import Demand, Order, task
-from .reading import ask, reading_item, write_slots
+from .reading import read_label
 
 SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'lockers')
 
@@ -13,6 +13,4 @@ SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'lockers')
 def build(order: Order) -> Item:
     """All labels of the scene have faded; one is asked for."""
     scene = order.scene(*SCENES)
-    found = write_slots(scene, order.rng, restyle={'contrast': order.level.faint_contrast})
-    plan = Plan((Step.CROP, Step.ENHANCE), f'{found.slot.noun} says {found.text}', found.slot.noun)
-    return reading_item(scene, ask(found.slot.kind, found.slot.where, order.rng), found, plan, order.rng)
+    return read_label(order, scene, (Step.CROP, Step.ENHANCE), restyle={'contrast': order.level.faint_contrast})

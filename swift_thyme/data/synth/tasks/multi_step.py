@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..types import Item, Plan, Step
+from ..types import Item, Step
 from .base import Demand, Order, task
-from .reading import ask, reading_item, write_slots
+from .reading import read_label
 
 
 @task(
@@ -16,7 +16,6 @@ from .reading import ask, reading_item, write_slots
 def build(order: Order) -> Item:
     """A faded label in a scene where everything lies turned."""
     scene = order.scene('parcels', 'desk')
-    found = write_slots(scene, order.rng, restyle={'contrast': order.level.faint_contrast * 1.15})
-    steps = (Step.CROP, Step.ROTATE, Step.ENHANCE)
-    plan = Plan(steps, f'{found.slot.noun} says {found.text}', found.slot.noun)
-    return reading_item(scene, ask(found.slot.kind, found.slot.where, order.rng), found, plan, order.rng)
+    return read_label(
+        order, scene, (Step.CROP, Step.ROTATE, Step.ENHANCE), restyle={'contrast': order.level.faint_contrast * 1.15}
+    )

@@ -15,9 +15,14 @@ _SUBJECTS = (
     'a museum wall with framed pictures',
     'a city map with stops and parks',
     'a screen with machine readings',
-    'a wall of lockers',
+    'order forms on a desk',
+    'a board with a large table',
     'parcels on a floor, seen from above',
+    'picture cards lying about, seen from above',
+    'a wall of lockers',
+    'a sheet of picture stamps',
 )
+"""What the scenes show, in the order of `_SCENES`."""
 
 
 @task('no_tool', 'see the whole: best answered without code', demands=(Demand.SEEING,))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..types import Item, Plan, Step
+from ..types import Item, Step
 from .base import Demand, Order, task
-from .reading import ask, reading_item, write_slots
+from .reading import read_label
 
 SCENES = ('parcels', 'desk')
 
@@ -17,6 +17,4 @@ SCENES = ('parcels', 'desk')
 def build(order: Order) -> Item:
     """One turned label of many is asked for by what it is on."""
     scene = order.scene(*SCENES)
-    found = write_slots(scene, order.rng)
-    plan = Plan((Step.CROP, Step.ROTATE), f'{found.slot.noun} says {found.text}', found.slot.noun)
-    return reading_item(scene, ask(found.slot.kind, found.slot.where, order.rng), found, plan, order.rng)
+    return read_label(order, scene, (Step.CROP, Step.ROTATE))

@@ -42,18 +42,20 @@ def build(order: Order) -> Item:
         image=scene.image,
         target=Target(box, row.detail_px),
         context=_inside(both, order),
+        absent_option=False,
     )
 
 
 def _wrong(order: Order, rows: tuple[Neighbours, ...], answer: str, named: str) -> tuple[str, ...]:
+    """Three other names of the picture, or three made up like the answer's where there are not as many."""
     others = [text for row in rows for text in row.names if text not in (answer, named)]
-    wrong = list(dict.fromkeys(order.rng.sample(others, min(5, len(others)))))
-    last_word = answer.split(' ')[1:]
-    first_word = answer.split(' ')[:-1]
-    while len(wrong) < 4:
+    if len(set(others)) >= 3:
+        return tuple(order.rng.sample(sorted(set(others)), 3))
+    wrong: list[str] = []
+    while len(wrong) < 3:
         made_up = name(order.rng, [answer, named])
-        text = ' '.join([made_up, *last_word]) if not first_word or last_word else made_up
-        if text not in (*wrong, answer, named):
+        text = ' '.join([made_up, *answer.split(' ')[1:]])
+        if text not in wrong:
             wrong.append(text)
     return tuple(wrong)
 
