@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from swift_thyme.data.synth import TASKS, Form, Kind
+from swift_thyme.data.synth import TASKS, Form, Kind, Split
 from swift_thyme.data.synth.difficulty import MIN_CAP_PX, TARGET_AREA, level_for
 from swift_thyme.data.synth.question import ABSENT, LETTERS, pose
 from swift_thyme.data.synth.seeds import rng_for
@@ -115,7 +115,7 @@ def test_a_choice_that_asks_in_vain_says_so_under_every_letter() -> None:
 
 
 def _order(seed: int) -> Order:
-    return Order(rng_for('order', seed), 1024, 682, level_for(0.5, 1024, 682))
+    return Order(rng_for('order', seed), 1024, 682, level_for(0.5, 1024, 682), Split.TEST)
 
 
 @pytest.mark.parametrize('task', sorted(TASKS))

@@ -37,7 +37,7 @@ class Blank(Image.Image):
 
     def __init__(self, size: tuple[int, int], mode: str = 'RGB') -> None:
         super().__init__()
-        self.im = Image.core.new(mode, (1, 1))
+        self.im = Image.new(mode, (1, 1)).im
         self._mode, self._size = mode, size
 
     def paste(self, *args: Any, **kwargs: Any) -> None:

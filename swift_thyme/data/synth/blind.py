@@ -185,4 +185,5 @@ def _kinds(options: Sequence[str]) -> list[list[str]]:
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     raised = np.exp(scores - scores.max())
-    return raised / raised.sum()
+    shares: NDArray[np.float64] = raised / raised.sum()
+    return shares

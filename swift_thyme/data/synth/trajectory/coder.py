@@ -77,7 +77,7 @@ class Coder:
             snapped = Box(*(_hundredth(edge, side, outward) for edge, side, outward in edges))
             if snapped.holds(box):
                 return snapped
-        step = self.rng.choice((5, 10, 10, 20))
+        step = self.rng.choice((1, 1, 2, 3, 4, 5, 8, 10))
         left, top, right, bottom = box
         rounded = Box(left // step * step, top // step * step, -(-right // step) * step, -(-bottom // step) * step)
         return rounded.clipped(*self.size)

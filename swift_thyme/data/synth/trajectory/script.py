@@ -80,10 +80,11 @@ class Planner:
         if self.plan.color:
             assert self.item.context is not None, 'a plan that looks for a colour has what carries it'
             return self.item.context
-        detail = self._detail()
-        across, down = (0.9, 0.5) if Step.ENHANCE in self.plan.steps else (2.6, 1.6)
-        grow_x, grow_y = self.rng.uniform(0.5, across), self.rng.uniform(0.3, down)
-        return self._region(target, round(detail * grow_x), round(detail * grow_y))
+        detail, faint = self._detail(), Step.ENHANCE in self.plan.steps
+        across, down = (0.9, 0.5) if faint else (2.6, 1.6)
+        grow_x, grow_y = round(detail * self.rng.uniform(0.5, across)), round(detail * self.rng.uniform(0.3, down))
+        side_x, side_y = (0.5 if faint else self.rng.uniform(0.1, 0.9) for _ in range(2))
+        return self._region(target, grow_x, grow_y, side_x, side_y)
 
     def _wide(self) -> Box:
         """The target with what identifies it."""
@@ -105,10 +106,15 @@ class Planner:
         assert self.item.target is not None, 'a plan that crops has a target'
         return self.item.target.detail_px
 
-    def _region(self, box: Box, grow_x: int, grow_y: int) -> Box:
-        grown = box.grown(
-            max(grow_x, (LEAST_CROP_PX - box.width + 1) // 2), max(grow_y, (LEAST_CROP_PX - box.height + 1) // 2)
-        )
+    def _region(self, box: Box, grow_x: int, grow_y: int, side_x: float = 0.5, side_y: float = 0.5) -> Box:
+        """The box with margins of `grow` pixels to a side on average, at least `LEAST_CROP_PX` wide and high.
+
+        `side` is the share of both margins that lies left or above: 0.5 leaves the box in the middle.
+        """
+        spare_x = max(2 * grow_x, LEAST_CROP_PX - box.width + 1)
+        spare_y = max(2 * grow_y, LEAST_CROP_PX - box.height + 1)
+        left, top = box.left - round(spare_x * side_x), box.top - round(spare_y * side_y)
+        grown = Box(left, top, left + box.width + spare_x, top + box.height + spare_y)
         return self.coder.snapped(grown.clipped(*self.made.size))
 
     def _zoom_for(self, region: Box) -> int:
