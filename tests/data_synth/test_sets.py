@@ -116,6 +116,9 @@ def test_evaluation_sets_are_exported_row_for_row(tmp_path: Path) -> None:
 def test_a_set_explains_itself(made: Path) -> None:
     card = (made / 'README.md').read_text(encoding='utf-8')
     assert json.loads((made / 'manifest.json').read_text())['sha256'] in card
+    blind = json.loads((made / 'manifest.json').read_text())['blind']
+    assert blind['choices'] == sum(bool(row['options']) for row in rows_of(made / 'canonical.jsonl'))
+    assert f'{blind["right"]:.1%} of the {blind["choices"]} choices' in card and '| pointing, reading |' in card
     sheet = (made / 'contact_sheet.html').read_text(encoding='utf-8')
     assert sheet.count('<article>') == SPEC.n and 'src="data:image/jpeg;base64,' in sheet
 

@@ -38,6 +38,17 @@ _FIXED = (
 )
 
 
+def _blind_lines(blind: object) -> list[str]:
+    if not isinstance(blind, dict) or not blind:
+        return []
+    return [
+        f'Without the picture: of {blind["rules"]} rules that look at the options alone, the best '
+        f'("{blind["best_rule"]}") is right in {blind["right"]:.1%} of the {blind["choices"]} choices; chance is 25 %, '
+        'and the best of many rules lies above it by luck in a small set.',
+        '',
+    ]
+
+
 def write_card(out: Path, manifest: Row) -> Path:
     """Writes the card of a set whose manifest is given."""
     order, tasks = manifest['order'], manifest['tasks']
@@ -68,6 +79,7 @@ def write_card(out: Path, manifest: Row) -> Path:
         f'{legible[1]} and is turned by at most {legible[2]}. These limits are assumptions, not measurements of a '
         'model; the columns `detail_px`, `contrast` and `rotation_deg` let you apply others.',
         '',
+        *_blind_lines(manifest['blind']),
         *_FIXED,
         '## The order',
         '',

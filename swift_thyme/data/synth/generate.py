@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from multiprocessing import util
 from pathlib import Path
 
 from ...errors import ConfigError
+from .blind import RULES, Choice
 from .card import write_card
 from .contact import write_sheet
 from .difficulty import Legibility
@@ -139,6 +141,9 @@ class _Tally:
         self.done = self.readable = 0
         self.pictures: set[str] = set()
         self.tasks: dict[str, list[int]] = {}
+        self.choices = 0
+        self.blind: Counter[str] = Counter()
+        """Rule that sees no picture → its right answers among the choices."""
 
     def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Passes rows on and counts them."""
@@ -152,9 +157,32 @@ class _Tally:
             counts[1] += readable
             self.readable += readable
             self.done += 1
+            self._answer_blind(row)
             yield row
             if self.progress is not None:
                 self.progress(self.done, self.wanted)
+
+    def _answer_blind(self, row: Row) -> None:
+        options = row['options']
+        assert isinstance(options, list)
+        if not options:
+            return
+        choice = Choice(str(row['stem']), tuple(options), options.index(row['answer']))
+        self.choices += 1
+        self.blind.update(name for name, solve in RULES.items() if solve(choice) == choice.right)
+
+    @property
+    def best_blind(self) -> Row:
+        """The rule that answers most choices right without their pictures; empty without choices."""
+        if not self.blind:
+            return {}
+        name, right = max(self.blind.items(), key=lambda item: (item[1], item[0]))
+        return {
+            'choices': self.choices,
+            'rules': len(RULES),
+            'best_rule': name,
+            'right': round(right / self.choices, 4),
+        }
 
 
 def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
@@ -171,5 +199,6 @@ def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
         'readable_without_tool': round(report.readable_share, 4),
         **asdict(legibility),
         'tasks': counts,
+        'blind': tally.best_blind,
         'versions': versions(),
     }
