@@ -20,7 +20,7 @@ _LAND: Color = (240, 236, 226)
 _PARK: Color = (196, 224, 180)
 _ON_GREEN = ('red', 'orange', 'yellow', 'blue', 'purple', 'pink')
 _WATER: Color = (150, 196, 228)
-_COURSES = ('at the top', 'in the middle', 'at the bottom')
+_COURSES = ('at the top', 'in the middle', 'at the bottom', 'nowhere')
 
 
 def build(brief: Brief) -> Scene:
@@ -29,25 +29,26 @@ def build(brief: Brief) -> Scene:
     image = mottled(brief.size, _LAND, rng, 3, 60)
     columns = clamp(round((brief.level.anchors * 1.6) ** 0.5 * 1.3), 3, width // (13 * unit))
     rows = clamp(round((brief.level.anchors * 1.6) ** 0.5), 3, height // (10 * unit))
-    course = rng.randrange(3)
+    course = rng.choice(_COURSES)
     xs, ys = spread(rng, width, columns, 0.12), spread(rng, height, rows, 0.12)
     cells = [(x, y) for y in range(rows) for x in range(columns)]
-    river_row = round(course * (rows - 1) / 2)
+    river_row = round(_COURSES.index(course) * (rows - 1) / 2)
     dry = [c for c in cells if c[1] != river_row]
     parks = set(rng.sample(dry, min(len(dry) // 3, 2 + brief.level.anchors // 6)))
     stops = [c for c in rng.sample(dry, len(dry)) if c not in parks][: brief.level.anchors]
     titles = iter(names(rng, len(parks) + len(stops) + 3))
     street = max(unit // 2, width // 130)
     _blocks(image, rng, [Box(*_cell(xs, ys, c, street)) for c in cells if c not in parks])
-    _river(image, rng, ys[river_row], unit)
+    if course != 'nowhere':
+        _river(image, rng, ys[river_row], unit)
     _streets(image, xs, ys, street)
     yards = tuple(_park(image, brief, Box(*_cell(xs, ys, c, street)), next(titles)) for c in sorted(parks))
     found = [_stop(image, brief, Box(*_cell(xs, ys, c, street)), next(titles)) for c in sorted(stops)]
     slots, things = tuple(s for s, _ in found), tuple(t for _, t in found)
     gist = {
         'Where does the river cross this map?': (
-            _COURSES[course],
-            tuple(c for c in (*_COURSES, 'nowhere') if c != _COURSES[course]),
+            course,
+            tuple(c for c in _COURSES if c != course),
         )
     }
     missing = tuple(_missing(next(titles)) for _ in range(2))
