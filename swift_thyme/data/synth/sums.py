@@ -35,6 +35,23 @@ class Template:
         """What the expression gives."""
         return int(eval(self.expression, {'math': math, 'date': date, 'timedelta': timedelta, **numbers}))
 
+    def neighbours(self, numbers: Mapping[str, int], rng: random.Random) -> tuple[int, ...]:
+        """Answers to three questions of this kind in which one number is different; empty where none are found.
+
+        That number forms an even row with the true one, which has any place in it with equal chance. So the answers
+        have the size, the parity and the last digits of true answers, and nothing tells which one is asked for.
+        """
+        name = max(self.numbers, key=lambda n: self.numbers[n][1])
+        for _ in range(12):
+            step, place = rng.randint(1, 9), rng.randrange(4)
+            row = [numbers[name] + step * (i - place) for i in range(4)]
+            if min(row) < self.numbers[name][0]:
+                continue
+            answers = [self.answer({**numbers, name: value}) for value in row]
+            if len(set(answers)) == len(answers) and min(answers) >= 0:
+                return tuple(a for i, a in enumerate(answers) if i != place)
+        return ()
+
     def programs(self, numbers: Mapping[str, int]) -> tuple[str, ...]:
         """Ways of computing it in Python; each prints the answer."""
         imports = [line for name, line in _IMPORTS.items() if f'{name}' in self.expression]

@@ -14,6 +14,9 @@ def build(order: Order) -> Item:
     rng = order.rng
     question, template, numbers = question_for(rng, 1 + round(5 * order.level.difficulty), order.split)
     answer = template.answer(numbers)
-    wrong = tuple(str(n) for n in numbers_around(answer, (1, 2, 3, 5, 10, answer // 40, answer // 20), rng))
+    near = template.neighbours(numbers, rng) or numbers_around(
+        answer, (1, 2, 3, 5, 10, answer // 40, answer // 20), rng
+    )
+    wrong = tuple(map(str, near))
     plan = Plan((Step.COMPUTE,), f'the result is {answer}', program=template.programs(numbers))
     return Item('none', question, str(answer), wrong, plan, absent_option=False)
