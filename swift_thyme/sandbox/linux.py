@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
+import select
 import signal
 import struct
 import sys
@@ -21,7 +23,7 @@ from .syscalls import numbers
 _libc = ctypes.CDLL(None, use_errno=True)
 _NR = numbers()
 
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 22, 38, 36
 PR_SET_THP_DISABLE = 41
 _VIRTIO_BALLOON, _BALLOON_REPORTS = 5, 5
 """Device and feature bit (virtio specification, section 5.5)."""
@@ -85,6 +87,35 @@ def prctl(option: int, value: int) -> None:
     if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, f'prctl({option}): {os.strerror(code)}')
+
+
+def end_with_peer(fd: int) -> None:
+    """Has the kernel kill the calling process's group as soon as the other end of a socket is closed, however.
+
+    It holds for every later fork in the group, needs nobody who lives, and no handler can catch it. The descriptor
+    must stay open; nothing may ever be sent on it.
+
+    Args:
+        fd: one end of a connected pair.
+    """
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpgid(0))
+    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    end_without_peer(fd)
+
+
+def end_with_parent(fd: int) -> None:
+    """Has the kernel kill the calling process when its parent ends, which holds the other end of a socket."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_without_peer(fd)
+
+
+def end_without_peer(fd: int) -> None:
+    """Ends the calling process where the other end of a socket is closed already."""
+    asked = select.poll()
+    asked.register(fd, 0)
+    if asked.poll(0):
+        os._exit(0)
 
 
 def small_pages(only: bool) -> None:

@@ -10,13 +10,13 @@ import struct
 
 import pytest
 
-from swift_thyme.sandbox import wire
+from swift_thyme.sandbox import linux, wire
 from swift_thyme.sandbox.base import Limits
 from swift_thyme.sandbox.naming import Mention
-from swift_thyme.sandbox.supervisor import pictures
+from swift_thyme.sandbox.supervisor import decoders, pictures
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
-from swift_thyme.sandbox.supervisor.zygote import ZygoteProcess
+from swift_thyme.sandbox.supervisor.zygote import Child, ZygoteProcess
 
 from .test_backend import alive
 
@@ -55,20 +55,23 @@ def from_forks(count, messages):
     """Events of a process in whose place `count` forks sent `messages[i]` each; forks are in a group of their own."""
 
     async def turn():
-        ours, theirs = wire.socket_pair()
+        (ours, theirs), (held, lifeline) = wire.socket_pair(), socket.socketpair()
+        ours.setblocking(False)
         ready, go = os.pipe()
         pids = []
         for number in range(count):
             pid = os.fork()
             if pid == 0:
                 os.setpgid(0, pids[0] if pids else 0)
+                held.close()
+                linux.end_with_peer(lifeline.fileno())
                 os.read(ready, 1)
                 for data in messages[number]:
                     theirs.send(data)
                 signal.pause()
             os.setpgid(pid, pids[0] if pids else pid)
             pids.append(pid)
-        process = Process(ours, pids[0], Exits(), 8, 100_000)
+        process = Process(Child(ours, held, pids[0]), Exits(), 8, 100_000)
         process.begin(NONCE, may_fork=True)
         for _ in pids:
             os.write(go, b'.')
@@ -81,6 +84,7 @@ def from_forks(count, messages):
         for end in (ready, go):
             os.close(end)
         theirs.close()
+        lifeline.close()
         return events, {pid: number for number, pid in enumerate(pids)}.get(holder)
 
     return asyncio.run(turn())
@@ -109,7 +113,9 @@ def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monke
     class Slow:
         async def examine(self, picture, limits, timeout_s):
             asked.append(timeout_s)
-            return {'error': 'no'}, 0.3
+            reason = decoders.Refused('no')
+            reason.taken_s = 0.3
+            raise reason
 
     live = tmp_path / 'live'
     live.mkdir()
@@ -132,9 +138,9 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
             await zygote.start()
             os.kill(zygote.pid, signal.SIGKILL)
             os.waitpid(zygote.pid, 0)
-            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
-            lives = alive(pid)
-            channel.close()
+            child = await zygote.fork(wire.ZYGOTE_SPARE)
+            lives = alive(child.pid)
+            child.end()
             return lives
         finally:
             zygote.stop()
@@ -157,11 +163,11 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     async def fork():
         zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
         try:
-            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
+            child = await zygote.fork(wire.ZYGOTE_SPARE)
             await asyncio.sleep(1)
-            lives = [alive(told[0]), alive(pid)]
-            channel.close()
-            return lives, pid
+            lives = [alive(told[0]), alive(child.pid)]
+            child.end()
+            return lives, child.pid
         finally:
             zygote.stop()
 
