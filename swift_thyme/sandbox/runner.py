@@ -135,8 +135,10 @@ class Runner:
             image_paths=[],
             temp_output_dir='',
         )
-        self._reseed = numpy.random.seed
+        sympy_random = sys.modules.get('sympy.core.random')
+        self._reseeders = [numpy.random.seed, cv2.setRNGSeed, *([sympy_random.seed] if sympy_random else [])]
         self._builtins = dict(vars(builtins))
+        self._output_cap = 0
         self.output = Output(0)
 
     def begin(self, request: dict[str, Any]) -> None:
@@ -150,11 +152,13 @@ class Runner:
         self.namespace['image_paths'] = paths
         self.namespace['temp_output_dir'] = request['work']
         self._layer.begin(request['repairs'], request['inputs'], request['work'])
-        self.output = Output(request['limits']['output_bytes'] + 1)
+        self._output_cap = request['limits']['output_bytes'] + 1
+        self.output = Output(self._output_cap)
         sys.argv = ['']
         sys.stdout = sys.stderr = self.output
         random.seed(int.from_bytes(os.urandom(16), 'little'))
-        self._reseed(int.from_bytes(os.urandom(4), 'little'))
+        for reseed in self._reseeders:
+            reseed(int.from_bytes(os.urandom(4), 'little') >> 1)
         sys.addaudithook(refuse_event)
 
     def run(self, code: str) -> list[bytes]:
@@ -165,7 +169,7 @@ class Runner:
             for every path held by a new variable whose name contains `processed_path`.
         """
         returned = self._returned(code)
-        self.output.begin()
+        renew(self.output, self._output_cap)
         status, text = OK, ''
         try:
             exec(self._layer.compile(code, SNIPPET, self.namespace), self.namespace)
@@ -212,6 +216,13 @@ class Runner:
             setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output
         sys.modules['__main__'] = self._main
+
+
+def renew(output: Output, cap: int) -> None:
+    """Makes an output what it was when it was made; it stays the same object, which loggers of earlier turns hold."""
+    object.__setattr__(output, '__class__', Output)
+    object.__getattribute__(output, '__dict__').clear()
+    Output.__init__(output, cap)
 
 
 def describe(error: BaseException) -> tuple[bytes, str]:

@@ -15,7 +15,7 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
-from ..naming import Namer
+from ..naming import Mention, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .decoders import Decoders
@@ -41,7 +41,8 @@ _START_TIMEOUT_S = 30.0
 _IDLE_TIMEOUT_S = 2.0
 _GONE_TIMEOUT_S = 2.0
 _POLL_S = 0.05
-_LARGE_BYTES = 4 << 20
+_LARGE_BYTES, _LONG_CHARS = 4 << 20, 2000
+"""Work on files and texts of more is done beside the event loop."""
 _BLAMED_SHARE = 0.5
 """Of its memory limit: a snippet that held more was chosen by the kernel for that."""
 _START_TRIES = 3
@@ -247,7 +248,7 @@ class Session:
             over, files = self._usage(process)
             if over:
                 return make_result(Outcome.REFUSED, f'LimitError: {over}'), False
-            accepted = await self._gallery.accept(self._namer.mentions(text, names[:64], files))
+            accepted = await self._gallery.accept(await self._mentions(text, names[:64], files))
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
@@ -261,6 +262,12 @@ class Session:
         raw = outcome_without(result['repairs'], outcome)
         result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
+
+    async def _mentions(self, text: str, names: list[str], files: list[str]) -> list[Mention]:
+        """The pictures named; long texts are searched beside the event loop."""
+        if len(text) < _LONG_CHARS:
+            return self._namer.mentions(text, names, files)
+        return await asyncio.to_thread(self._namer.mentions, text, names, files)
 
     async def _beside(self, work: Callable[[], None]) -> None:
         """Does work on the session's files; beside the event loop where they are large."""
@@ -278,7 +285,9 @@ class Session:
             self._seen = entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(process, len(entries))
+        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(
+            process, len(entries), self.limits.file_bytes
+        )
         if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]

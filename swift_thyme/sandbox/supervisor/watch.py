@@ -49,7 +49,7 @@ def exceeded(session: Session, process: Process) -> str:
         return f'more than {limits.files} files and directories'
     except OSError:
         return ''
-    held += unseen_bytes(process, files)
+    held += unseen_bytes(process, files, limits.file_bytes)
     if held > limits.disk_bytes:
         return f'the files together have more than {limits.disk_bytes} bytes'
     pids = [pid for pid in (process.pid, process.holder) if pid]
