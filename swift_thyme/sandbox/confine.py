@@ -3,7 +3,8 @@
 Called once in the forked child of a session or decoder, before it meets anything a model wrote. The three tiers:
 
     A  Landlock + seccomp: ordinary users and default containers on kernels from 5.13 on
-    B  no Landlock, but the right to change uid: one uid a session + seccomp
+    B  no Landlock, but the right to change uid: one uid a session + seccomp; refused, unless
+       `THYME_SANDBOX_ALLOW_TIER_B` says otherwise
     C  neither: refused, unless `THYME_SANDBOX_ALLOW_TIER_C` says otherwise
 """
 

@@ -75,6 +75,8 @@ def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> Non
     limits = request['limits']
     if request['tier'] == 'A':
         paths.allow(ruleset, request['readable'], [request['work']])
+    else:
+        os.umask(0o077)  # what a session leaves where all may write is no other's to read
     chdir(request['work'])
     confine.limit_resources(
         confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))

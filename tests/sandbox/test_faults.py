@@ -27,7 +27,7 @@ from .test_backend import alive, wait_for
 @pytest.fixture(scope='module')
 def own():
     """A sandbox that may be damaged: what is killed of it must come back for the next test."""
-    made = ZygoteSandbox(SandboxSettings())
+    made = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
     yield made
     made.close()
 
@@ -163,7 +163,7 @@ TRAINER = """
 import asyncio, json, sys
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
-sandbox = ZygoteSandbox(SandboxSettings())
+sandbox = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
 async def main():
     sessions = [await sandbox.open() for _ in range(3)]
     await asyncio.gather(*(s.run('x = 1') for s in sessions))
@@ -204,7 +204,7 @@ SABOTAGED_TRAINER = """
 import asyncio, json
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
-sandbox = ZygoteSandbox(SandboxSettings())
+sandbox = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
 SABOTAGE = '''
 import sys, os, ctypes
 f = sys._getframe()

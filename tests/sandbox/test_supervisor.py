@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import time
 
 import pytest
+from PIL import Image
 
 from swift_thyme.sandbox import linux, wire
 from swift_thyme.sandbox.base import Limits
 from swift_thyme.sandbox.naming import Mention
 from swift_thyme.sandbox.supervisor import decoders, pictures
+from swift_thyme.sandbox.supervisor.clock import Stopwatch
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
 from swift_thyme.sandbox.supervisor.zygote import Child, ZygoteProcess
@@ -175,3 +182,77 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     lives, pid = asyncio.run(fork())
     assert pid != told[0]
     assert lives == [False, True]
+
+
+BOUNDS = decoders.Bounds(50_000_000, 28, 200.0, 1 << 20)
+SOUND = {'width': 90, 'height': 60, 'suffix': '.png', 'copied': True}
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'suffix': '/../../x.png'},
+        {'suffix': ''},
+        {'suffix': ['.png']},
+        {'width': 0},
+        {'width': True},
+        {'width': '90'},
+        {'height': 10**9},
+        {'height': 5},
+        {'copied': 1},
+    ],
+)
+def test_a_decoder_that_says_what_none_would_say_is_not_believed(change):
+    assert decoders.read_verdict(json.dumps(SOUND).encode(), BOUNDS).width_px == 90
+    with pytest.raises(decoders.Refused):
+        decoders.read_verdict(json.dumps(SOUND | change).encode(), BOUNDS)
+
+
+@pytest.mark.parametrize('reply', [b'', b'{', b'[]', b'7', b'{"width": 90}', b'\xff', b'[' * 60_000])
+def test_a_reply_that_is_no_verdict_refuses_the_picture(reply):
+    with pytest.raises(decoders.Refused):
+        decoders.read_verdict(reply, BOUNDS)
+
+
+def test_a_copy_is_held_against_what_its_verdict_says(tmp_path):
+    def check(data, verdict=SOUND):
+        path = tmp_path / 'copy'
+        path.write_bytes(data)
+        with path.open('rb') as file:
+            decoders.check_file(file.fileno(), decoders.read_verdict(json.dumps(verdict).encode(), BOUNDS), BOUNDS)
+
+    buffer = io.BytesIO()
+    Image.new('RGB', (90, 60)).save(buffer, 'PNG')
+    png = buffer.getvalue()
+    check(png)
+    for data in (bytes(100) + png, png + bytes(1 << 20), b'', b'\xff\xd8\xff' + png):
+        with pytest.raises(decoders.Refused):
+            check(data)
+    with pytest.raises(decoders.Refused):
+        check(png, SOUND | {'width': 91})
+
+
+def test_waiting_for_a_processor_costs_a_process_no_time_but_sleeping_does():
+    def measure(code):
+        process = subprocess.Popen([sys.executable, '-S', '-c', code], stdout=subprocess.PIPE)
+        process.stdout.read(1)
+        watch = Stopwatch(process.pid)
+        time.sleep(1)
+        try:
+            return watch.elapsed_s()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    one_core = 'import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(end=".", flush=True)\n'
+    hogs = [subprocess.Popen([sys.executable, '-S', '-c', one_core + 'while True: pass']) for _ in range(4)]
+    try:
+        starved = measure(one_core + 'while True: pass')
+        asleep = measure('import time; print(end=".", flush=True)\ntime.sleep(60)')
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    assert starved < 0.6
+    assert asleep > 0.7

@@ -75,7 +75,7 @@ def read_verdict(reply: bytes, bounds: Bounds) -> Verdict:
         raise Refused('cannot be decoded') from error
     sizes = verdict.width_px, verdict.height_px
     sound = all(type(size) is int and size > 0 for size in sizes) and type(verdict.copied) is bool
-    if not sound or verdict.suffix not in _SIGNATURES:
+    if not sound or verdict.suffix not in list(_SIGNATURES):
         raise Refused('cannot be decoded')
     reason = size_error(*sizes, asdict(bounds))
     if reason:
