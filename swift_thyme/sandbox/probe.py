@@ -33,8 +33,8 @@ class Finding:
         if self.tier is Tier.B and not (allow_b or allow_c):
             raise SandboxUnavailable(
                 'without Landlock, model-written code can write and read wherever every user of this machine may, '
-                f'without a quota, and meet the files of other sessions there ({"; ".join(self.reasons)}); use a kernel '
-                'with Landlock (5.13 or newer, switched on), or set THYME_SANDBOX_ALLOW_TIER_B=1 where that does no harm'
+                f'without a quota, and meet the files of other sessions there: {"; ".join(self.reasons)}; use a kernel '
+                'with Landlock (5.13 or newer, switched on), or set THYME_SANDBOX_ALLOW_TIER_B=1 if that does no harm'
             )
         if self.tier is Tier.C and not allow_c:
             raise SandboxUnavailable(

@@ -32,14 +32,11 @@ from .runner import Runner
 
 _raw_fork = ctypes.PyDLL(None).fork
 """fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
-_trim = ctypes.PyDLL(None).malloc_trim
 _NONCE_END = 1 + wire.NONCE_BYTES
 _HEAD_END = _NONCE_END + wire.PID_BYTES
 _NO_RULESET = 2
 """In place of a ruleset's descriptor where there is none: one of those that become /dev/null."""
 _MOST_REQUEST_BYTES = 1 << 20
-_FREE_BYTES_SHARED = 1 << 20
-"""Free memory of which a process and its snapshot may both hold a copy."""
 _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
@@ -119,8 +116,6 @@ class _Loop:
         self._code = bytearray()
         self._positions: list[tuple[int, int]] = []
         """In a snapshot: positions in open files, to be set again when it becomes the session."""
-        self._held: list[int] = []
-        """In a snapshot: free memory of which it got no copy, to be given back then."""
 
     def serve(self) -> None:
         """Until the supervisor is gone."""
@@ -131,8 +126,7 @@ class _Loop:
             for fd, position in self._positions:
                 with suppress(OSError):
                     lseek(fd, position, SEEK_SET)
-            linux.let_go(self._held)
-            self._positions, self._held = [], []
+            self._positions = []
             kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
             if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
                 continue
@@ -149,19 +143,14 @@ class _Loop:
 
     def _leave_snapshot(self, nonce: bytes) -> bool:
         """Forks: True here, where the snippet is to run, be it without a snapshot; False in the snapshot.
-
-        The snapshot gets no copy of free memory: the snippet then writes there without a fault.
+        The snapshot gives its copy of free memory back: the snippet then writes there without copying.
         """
         positions = self._offsets()
-        held, unused = linux.hold_free_memory() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else ([], [])
-        linux.advise(unused, linux.MADV_WIPEONFORK)
         pid = _raw_fork()
-        linux.advise(unused, linux.MADV_KEEPONFORK)
         if pid == 0:
-            self._positions, self._held = positions, held
+            linux.trim_heap()
+            self._positions = positions
             self._sendmsg([wire.FORKED + nonce])
-        else:
-            linux.let_go(held)
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
@@ -179,7 +168,7 @@ class _Loop:
         chdir(self._work)
         fields = self._runner.run(code.decode('utf-8', 'replace'))
         if linux.free_heap_bytes() > _FREE_BYTES_KEPT:
-            _trim(0)
+            linux.trim_heap()
         for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
             self._sendmsg([part])
 

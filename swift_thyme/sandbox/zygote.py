@@ -108,14 +108,10 @@ def _warm_plotting() -> None:
 
 
 def pack_memory() -> None:
-    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little.
-
-    New objects of a fork come one beside another at the end of the heap, not from holes all over it: a page is copied
-    when the first object on it is written.
-    """
+    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
     gc.collect()
     gc.freeze()
-    linux.use_up_free_memory()
+    linux.trim_heap()
     huge = 2 << 20
     ranges = []
     with open('/proc/self/maps') as maps:
@@ -126,7 +122,6 @@ def pack_memory() -> None:
             if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
                 ranges.append((start, end))
     linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
-    linux.renew_heap_end()
 
 
 class Zygote:
@@ -226,7 +221,6 @@ def main() -> None:
     """
     linux.end_with_parent(int(sys.argv[1]))
     warm_up()
-    linux.use_up_free_memory()
     package = __package__.partition('.')[0]
     for name in [name for name in sys.modules if name.partition('.')[0] == package]:
         del sys.modules[name]

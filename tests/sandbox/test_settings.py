@@ -63,7 +63,7 @@ def test_tier_c_is_refused_unless_allowed():
 
 def test_tier_b_is_refused_unless_allowed_and_the_refusal_says_what_it_does_not_keep():
     found = probe.Finding(Tier.B, ('landlock: no: old kernel',))
-    with pytest.raises(SandboxUnavailable, match='wherever every user .* quota .* THYME_SANDBOX_ALLOW_TIER_B'):
+    with pytest.raises(SandboxUnavailable, match=r'wherever every user .* quota.* THYME_SANDBOX_ALLOW_TIER_B'):
         found.require(allow_b=False, allow_c=False)
     assert found.require(allow_b=True, allow_c=False) is Tier.B
     assert probe.Finding(Tier.A, ()).require(allow_b=False, allow_c=False) is Tier.A
