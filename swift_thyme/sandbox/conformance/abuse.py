@@ -153,33 +153,6 @@ SPACE = (
         hides='HELD',
     ),
     Case(
-        'deleted files that stay mapped below a folder with the name of a device',
-        (
-            'import mmap, os\n'
-            "os.makedirs('dev')\n"
-            'held = []\n'
-            'for i in range(16):\n'
-            "    f = open(f'dev/zero{i}', 'w+b', 0); f.write(b'x' * (50 << 20)); "
-            "held.append(mmap.mmap(f.fileno(), 50 << 20)); f.close(); os.unlink(f'dev/zero{i}')\n"
-            "print('HELD')"
-        ),
-        hides='HELD',
-    ),
-    Case(
-        'deleted files of which one page stays mapped',
-        (
-            'import ctypes, os, time\n'
-            'l = ctypes.CDLL(None)\n'
-            'l.mmap.restype = ctypes.c_void_p\n'
-            'for i in range(6):\n'
-            "    f = open('g', 'w+b', 0); f.write(b'x' * (50 << 20))\n"
-            '    l.mmap(None, ctypes.c_size_t(4096), 1, 2, f.fileno(), 0)\n'
-            "    f.close(); os.unlink('g')\n"
-            "time.sleep(0.3)\nprint('HELD')"
-        ),
-        hides='HELD',
-    ),
-    Case(
         'memory of snapshot and child together',
         "big[:] = 2\nimport time\ntime.sleep(2)\nprint('HELD')",
         before="big = np.ones(300 << 20, 'u1')",
