@@ -14,7 +14,7 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
-from ..naming import Namer
+from ..naming import RELEASED, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .held import unseen_bytes
@@ -242,9 +242,9 @@ class Session:
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
-        text = texts.hide_paths(text, self._as_prompted)
+        text = texts.hide_paths(text, {**self._as_prompted, self._place.work: RELEASED, self._place.root: '/mnt/data'})
         if outcome is not Outcome.OK:
-            text = texts.hide_paths(text, {self._place.work: '.', self._place.root: '', **policy.hidden})
+            text = texts.hide_paths(text, policy.hidden)
         cut = dropped.strip('0') != ''
         result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
