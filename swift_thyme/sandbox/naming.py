@@ -141,4 +141,6 @@ class Namer:
         if relative in files.all:
             return relative
         ends = [path for path in files.by_name.get(posixpath.basename(relative), ()) if path.endswith('/' + relative)]
-        return ends[0] if len(ends) == 1 and not written.startswith('/') and prefix + ends[0] not in self._known else None
+        return (
+            ends[0] if len(ends) == 1 and not written.startswith('/') and prefix + ends[0] not in self._known else None
+        )

@@ -30,6 +30,8 @@ _EVENTS = {
     'os.kill': 'signals to processes are not available in the sandbox',
     'os.killpg': 'signals to processes are not available in the sandbox',
 }
+
+
 def _refuse(text: str) -> Callable[..., NoReturn]:
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise Refusal(text)

@@ -19,6 +19,7 @@ import os
 import random
 import re
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -172,6 +173,7 @@ class Runner:
         self.output = Output(self._output_bytes + 1)
         sys.argv = ['']
         sys.path.append(self._work)
+        tempfile.tempdir = self._work
         sys.dont_write_bytecode = True
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = self.output  # type: ignore[misc,assignment]
         random.seed(int.from_bytes(os.urandom(16), 'little'))

@@ -65,7 +65,9 @@ class Shows:
 
     def _shown(self, value: Any) -> bool:
         """Whether a value was a picture, and is shown now."""
-        pillow, figure, artist = (sys.modules.get(one) for one in ('PIL.Image', 'matplotlib.figure', 'matplotlib.artist'))
+        pillow, figure, artist = (
+            sys.modules.get(one) for one in ('PIL.Image', 'matplotlib.figure', 'matplotlib.artist')
+        )
         if isinstance(value, _FromFile):
             self.paths.append(value.path)
         elif pillow is not None and isinstance(value, pillow.Image):

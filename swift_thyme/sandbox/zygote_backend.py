@@ -36,7 +36,18 @@ from .repair import resolve
 IMPORT_TIMEOUT_S = 60.0
 """Wall clock of the import of a slow library, besides the snippet's own."""
 SLOW_TO_IMPORT = frozenset(
-    ('torch', 'torchvision', 'transformers', 'tensorflow', 'easyocr', 'paddleocr', 'ultralytics', 'keras', 'jax', 'timm')
+    (
+        'torch',
+        'torchvision',
+        'transformers',
+        'tensorflow',
+        'easyocr',
+        'paddleocr',
+        'ultralytics',
+        'keras',
+        'jax',
+        'timm',
+    )
 )
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
 
@@ -110,9 +121,7 @@ def slow_imports(code: str) -> frozenset[str]:
     return frozenset(named & SLOW_TO_IMPORT)
 
 
-def _pass_on(
-    reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, settings: SandboxSettings
-) -> None:
+def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, settings: SandboxSettings) -> None:
     error = reply.exception()
     if error is not None:
         done.set_exception(error)

@@ -105,7 +105,11 @@ THYME = (
         'from sympy import symbols, Eq, solve\nx = symbols("x")\nprint(solve(Eq(x**2 - 5*x + 6, 0), x))',
         says=('[2, 3]',),
     ),
-    one('coordinates are not a box', 'coords = [1200, 3400, 5600, 7800]\nprint(max(coords) - min(coords))', says=('6600',)),
+    one(
+        'coordinates are not a box',
+        'coords = [1200, 3400, 5600, 7800]\nprint(max(coords) - min(coords))',
+        says=('6600',),
+    ),
     Sample(
         'second crop of the enlarged first',
         (
@@ -121,7 +125,7 @@ THYME = (
     ),
     one(
         'list of crops',
-        "img = Image.open(image_path)\nprocessed_path = []\nfor i, b in enumerate([(0, 0, 200, 200), (300, 100, 500, 300)]):\n"
+        'img = Image.open(image_path)\nprocessed_path = []\nfor i, b in enumerate([(0, 0, 200, 200), (300, 100, 500, 300)]):\n'
         "    p = f'/mnt/data/temp_processed_images/c_{i}.png'\n    img.crop(b).save(p)\n    processed_path.append(p)\nprint(processed_path)",
         (200, 200),
         (200, 200),
@@ -149,32 +153,105 @@ DEEP_EYES = (
     Sample(
         'error after output, then the last line corrected',
         (
-            Wish("img = cv2.imread(image_path)\nprint('shape', img.shape)\nprint(img.shapes)", says=('shape (480, 640', 'shapes', 'as they were'), fails=True),
-            Wish("img = cv2.imread(image_path)\nprint(img.shape[:2])", says=('(480, 640)',)),
+            Wish(
+                "img = cv2.imread(image_path)\nprint('shape', img.shape)\nprint(img.shapes)",
+                says=('shape (480, 640', 'shapes', 'as they were'),
+                fails=True,
+            ),
+            Wish('img = cv2.imread(image_path)\nprint(img.shape[:2])', says=('(480, 640)',)),
         ),
     ),
-    one('template of a few pixels', "img = cv2.imread(image_path)\ntemplate_crop = img[100:112, 200:216]\nres = cv2.matchTemplate(img, template_crop, cv2.TM_SQDIFF)\nprint(res.shape, cv2.minMaxLoc(res)[2])", says=('(469, 625)', '(200, 100)')),
-    one('the folder of the prompt is listed', "import os\nfrom pathlib import Path\nfolder = Path('/data/bench')\nprint(sorted(p.name for p in folder.glob('*.jpg')), os.listdir(folder))", says=("['street 17.jpg'] ['street 17.jpg']",)),
-    one('glob finds the picture', "import glob\npaths = glob.glob('/data/**/*.jpg', recursive=True)\nimg = Image.open(paths[0])\nimg.crop((0, 0, 50, 50)).save('/mnt/data/g.png')\nprint('/mnt/data/g.png')", (50, 50)),
-    one('copy first', "import shutil\nshutil.copy(image_path, '/tmp/work.jpg')\nimg = cv2.imread('/tmp/work.jpg')\nprint(img.shape)", says=('(480, 640, 3)',)),
-    one('web address of a source', "print('see https://upload.example.org/a/b/logo.png and /usr/share/pixmaps/x.png')", says=('logo.png',)),
-    one('a module of its own', "with open('helpers.py', 'w') as f:\n    f.write('def double(v):\\n    return 2 * v\\n')\nfrom helpers import double\nprint(double(21))", says=('42',)),
-    one('non-breaking spaces and a zero-width space', 'w\u00a0=\u00a0640\nh\u00a0= 480\u200b\nprint("a\u00a0b", w * h)', says=('307200',)),
-    one('pip first', '!pip install -q easyocr\nimport easyocr\nreader = easyocr.Reader(["en"])', says=('shell',), fails=True),
-    one('missing picture through OpenCV', "img = cv2.imread('/mnt/data/none.png')\nprint(img.shape)", says=('NoneType', 'none.png', 'street 17.jpg'), fails=True),
+    one(
+        'template of a few pixels',
+        'img = cv2.imread(image_path)\ntemplate_crop = img[100:112, 200:216]\nres = cv2.matchTemplate(img, template_crop, cv2.TM_SQDIFF)\nprint(res.shape, cv2.minMaxLoc(res)[2])',
+        says=('(469, 625)', '(200, 100)'),
+    ),
+    one(
+        'the folder of the prompt is listed',
+        "import os\nfrom pathlib import Path\nfolder = Path('/data/bench')\nprint(sorted(p.name for p in folder.glob('*.jpg')), os.listdir(folder))",
+        says=("['street 17.jpg'] ['street 17.jpg']",),
+    ),
+    one(
+        'glob finds the picture',
+        "import glob\npaths = glob.glob('/data/**/*.jpg', recursive=True)\nimg = Image.open(paths[0])\nimg.crop((0, 0, 50, 50)).save('/mnt/data/g.png')\nprint('/mnt/data/g.png')",
+        (50, 50),
+    ),
+    one(
+        'copy first',
+        "import shutil\nshutil.copy(image_path, '/tmp/work.jpg')\nimg = cv2.imread('/tmp/work.jpg')\nprint(img.shape)",
+        says=('(480, 640, 3)',),
+    ),
+    one(
+        'web address of a source',
+        "print('see https://upload.example.org/a/b/logo.png and /usr/share/pixmaps/x.png')",
+        says=('logo.png',),
+    ),
+    one(
+        'a module of its own',
+        "with open('helpers.py', 'w') as f:\n    f.write('def double(v):\\n    return 2 * v\\n')\nfrom helpers import double\nprint(double(21))",
+        says=('42',),
+    ),
+    one(
+        'non-breaking spaces and a zero-width space',
+        'w\u00a0=\u00a0640\nh\u00a0= 480\u200b\nprint("a\u00a0b", w * h)',
+        says=('307200',),
+    ),
+    one(
+        'pip first',
+        '!pip install -q easyocr\nimport easyocr\nreader = easyocr.Reader(["en"])',
+        says=('shell',),
+        fails=True,
+    ),
+    one(
+        'missing picture through OpenCV',
+        "img = cv2.imread('/mnt/data/none.png')\nprint(img.shape)",
+        says=('NoneType', 'none.png', 'street 17.jpg'),
+        fails=True,
+    ),
 )
 
 NOTEBOOK = (
-    one('show of a crop', "import matplotlib.pyplot as plt\nimg = Image.open(image_path)\nplt.figure(figsize=(4, 3))\nplt.imshow(img.crop((0, 0, 300, 200)))\nplt.axis('off')\nplt.show()", (0, 0)),
-    one('two figures', "import matplotlib.pyplot as plt\nfor n in (1, 2):\n    plt.figure()\n    plt.plot([0, n])\n    plt.show()", (0, 0), (0, 0)),
-    one('savefig, print, show', "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.savefig('plot.png')\nprint('plot.png')\nplt.show()", (0, 0)),
-    one('magic and inline plot', '%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1])', says=('magic',), fails=True),
+    one(
+        'show of a crop',
+        "import matplotlib.pyplot as plt\nimg = Image.open(image_path)\nplt.figure(figsize=(4, 3))\nplt.imshow(img.crop((0, 0, 300, 200)))\nplt.axis('off')\nplt.show()",
+        (0, 0),
+    ),
+    one(
+        'two figures',
+        'import matplotlib.pyplot as plt\nfor n in (1, 2):\n    plt.figure()\n    plt.plot([0, n])\n    plt.show()',
+        (0, 0),
+        (0, 0),
+    ),
+    one(
+        'savefig, print, show',
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.savefig('plot.png')\nprint('plot.png')\nplt.show()",
+        (0, 0),
+    ),
+    one(
+        'magic and inline plot',
+        '%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1])',
+        says=('magic',),
+        fails=True,
+    ),
     one('value on the last line', 'img = Image.open(image_path)\nimg.size', says=('(640, 480)',)),
     one('picture on the last line', 'img = Image.open(image_path)\nimg.crop((10, 10, 110, 90))', (100, 80)),
-    one('display', "from IPython.display import display\nimg = Image.open(image_path)\ndisplay(img.crop((0, 0, 100, 80)))\ndisplay(img.crop((100, 0, 300, 80)))", (100, 80), (200, 80)),
-    one('Image.show', "img = Image.open(image_path)\nimg.rotate(90, expand=True).show()", (480, 640)),
-    one('cv2.imshow', "img = cv2.imread(image_path)\ncv2.imshow('crop', img[100:300, 100:400])\ncv2.waitKey(0)\ncv2.destroyAllWindows()", (300, 200)),
-    one('frame of a table', "import pandas as pd\ndf = pd.DataFrame({'item': ['a', 'b'], 'price': [3.5, 4.25]})\ndf['price'].sum()", says=('7.75',)),
+    one(
+        'display',
+        'from IPython.display import display\nimg = Image.open(image_path)\ndisplay(img.crop((0, 0, 100, 80)))\ndisplay(img.crop((100, 0, 300, 80)))',
+        (100, 80),
+        (200, 80),
+    ),
+    one('Image.show', 'img = Image.open(image_path)\nimg.rotate(90, expand=True).show()', (480, 640)),
+    one(
+        'cv2.imshow',
+        "img = cv2.imread(image_path)\ncv2.imshow('crop', img[100:300, 100:400])\ncv2.waitKey(0)\ncv2.destroyAllWindows()",
+        (300, 200),
+    ),
+    one(
+        'frame of a table',
+        "import pandas as pd\ndf = pd.DataFrame({'item': ['a', 'b'], 'price': [3.5, 4.25]})\ndf['price'].sum()",
+        says=('7.75',),
+    ),
     one('nothing printed', 'x = 3\ny = x ** 2', says=('nothing',)),
     one('double fence with a language', '```python\n```python\nprint("inner")\n```\n```', says=('inner',)),
 )

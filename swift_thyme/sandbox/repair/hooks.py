@@ -14,7 +14,7 @@ from typing import Any
 
 from .paths import Paths
 
-_READ, _FIND, _LIST, _SAVE = 'reading', 'finding', 'listing', 'saving'
+_READ, _FIND, _LIST, _ENTER, _SAVE = 'reading', 'finding', 'listing', 'entering', 'saving'
 _BY_MODE = 'by mode'
 
 _Roles = tuple[str, ...]
@@ -23,7 +23,8 @@ CALLS: tuple[tuple[str, _Roles, str], ...] = (
     ('io', (_BY_MODE,), 'open'),
     ('os', (_BY_MODE,), 'open'),
     ('os', (_FIND,), 'stat lstat access readlink remove unlink rmdir chmod utime truncate'),
-    ('os', (_LIST,), 'listdir scandir chdir'),
+    ('os', (_LIST,), 'listdir scandir'),
+    ('os', (_ENTER,), 'chdir'),
     ('os', (_SAVE,), 'mkdir'),
     ('os', (_FIND, _SAVE), 'rename replace'),
     ('cv2', (_READ,), 'imread imreadmulti imcount haveImageReader VideoCapture'),
@@ -98,4 +99,3 @@ def _role(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     if isinstance(mode, int):
         return _SAVE if mode & _WRITES else _READ
     return _SAVE if isinstance(mode, str) and set(mode) & set('wax+') else _READ
-

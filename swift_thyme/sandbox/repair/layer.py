@@ -61,7 +61,7 @@ class Layer:
             ValueError: it holds a NUL.
         """
         self.log.begin()
-        self.paths.missing = ''
+        self.paths.begin_snippet()
         self._crops.begin_snippet()
         tree = self._parse(code, file_name)
         names = _bound(tree) if _CV.search(code) else frozenset()
@@ -76,17 +76,21 @@ class Layer:
 
     def _parse(self, code: str, file_name: str) -> ast.Module:
         try:
-            return ast.parse(code, file_name)
+            return _tree(code, file_name)
         except IndentationError:
             mended = reindent(code) if self.log.enabled(Repair.INDENTATION) else None
             if mended is None or not self.log.wants(Repair.INDENTATION):
                 raise
-            return ast.parse(mended, file_name)
+            return _tree(mended, file_name)
         except SyntaxError as error:
             line, why = foreign_line(code)
             if not line:
                 raise
             raise SyntaxError(why, (file_name, line, 1, '')) from error
+
+
+def _tree(code: str, file_name: str) -> ast.Module:
+    return compile(code, file_name, 'exec', ast.PyCF_ONLY_AST, dont_inherit=True)
 
 
 def _bound(tree: ast.Module) -> frozenset[str]:

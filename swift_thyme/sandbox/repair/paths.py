@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from os import close, getcwd, lstat, mkdir, scandir, sendfile, stat
+from os import close, lstat, mkdir, scandir, sendfile, stat
 from os import open as open_file
 from posixpath import basename, dirname
 from stat import S_ISDIR
@@ -31,7 +31,7 @@ class Paths:
         Args:
             log: where repairs are noted.
         """
-        self._work, self._log = '', log
+        self._work, self._directory, self._log = '', '', log
         self._real: dict[str, str] = {}
         """Place of an input picture in the session's directory, where no file need be → the picture."""
         self._prompted: dict[str, str] = {}
@@ -48,12 +48,17 @@ class Paths:
             work: the session's directory.
             namespace: of the snippets; only `image_path` is looked at.
         """
-        self._work, self._namespace = work, namespace
+        self._work = self._directory = work
+        self._namespace = namespace
         for entry in inputs:
             for name in (entry.get('prompt_path'), entry['path']):
                 if name:
                     self._real.setdefault(place_of(work, name), entry['path'])
                     self._prompted.setdefault(place_of(work, name), entry.get('prompt_path') or name)
+
+    def begin_snippet(self) -> None:
+        """Forgets what the snippet before missed and where it went."""
+        self.missing, self._directory = '', self._work
 
     def reading(self, text: str) -> str:
         """A path that is about to be read: a prompt's picture, a file of the session, or what the machine has there."""
@@ -65,22 +70,32 @@ class Paths:
 
     def listing(self, text: str) -> str:
         """A directory that is about to be listed or entered: where prompt pictures lie, copies of them appear."""
-        place = self._place(text) if self._work else text
+        place = self._place(text)
         for picture, real in self._real.items():
-            if picture.startswith(place + '/') and picture.startswith(self._work + '/'):
+            if dirname(picture) == place and place.startswith(self._work):
                 self._copy(real, picture)
+            elif picture.startswith(place + '/') and place.startswith(self._work + '/'):
+                self._make_folders(dirname(picture))
         return self._found(text, reads=False)
+
+    def entering(self, text: str) -> str:
+        """As `listing`, for the directory that relative paths are relative to from then on."""
+        found, place = self.listing(text), self._place(text)
+        if _is_directory(found):
+            self._directory = place
+        return found
 
     def saving(self, text: str) -> str:
         """A path that is about to be written; a folder that is not there is made."""
-        if not self._work:
-            return text
         place = self._place(text)
+        if not place:
+            return text
         if place in self._real:
             return self._real[place]
-        if not place.startswith(self._work + '/') or (not _there(place) and _is_file(text)):
+        if not place.startswith(self._work + '/') or (not _there(place) and _there(text) and not _is_directory(text)):
             return text  # nothing outside of the session is ever overwritten: the kernel refuses
-        self._make_folders(dirname(place))
+        if '/' in text:
+            self._make_folders(dirname(place))
         return place if text.startswith('/') else text
 
     def files(self) -> list[str]:
@@ -96,18 +111,21 @@ class Paths:
     # -- the parts ----------------------------------------------------------------------------------------------
 
     def _place(self, text: str) -> str:
-        return place_of(self._work, text, '' if text.startswith('/') else getcwd())
+        """Where a path lies in the session's directory; empty before there is a session."""
+        return place_of(self._work, text, self._directory) if self._work else ''
 
     def _found(self, text: str, *, reads: bool) -> str:
-        if not self._work:
-            return text
         place = self._place(text)
+        if not place:
+            return text
         real = self._real.get(place)
         if real is not None:
             other = text.startswith('/') and not self._prompted[place].startswith('/')
             return real if not other or self._log.wants(Repair.IMAGE_PATH) else text
+        if not text.startswith('/') and _there(text):
+            return text
         if _there(place):
-            return place if text.startswith('/') else text
+            return place
         if any(picture.startswith(place + '/') for picture in self._real) and place.startswith(self._work):
             self._make_folders(place)
             return place
@@ -168,8 +186,8 @@ def _there(path: str) -> bool:
     return True
 
 
-def _is_file(path: str) -> bool:
+def _is_directory(path: str) -> bool:
     try:
-        return not S_ISDIR(stat(path).st_mode)
+        return S_ISDIR(stat(path).st_mode)
     except (OSError, ValueError):
         return False

@@ -166,7 +166,9 @@ def clamp_box(box: Any, size: tuple[int, int]) -> tuple[Any, ...]:
 def _lies_mostly_outside(box: Any, clamped: tuple[Any, ...]) -> bool:
     """Whether some, but less than half of a box is inside of the picture: what is cut is mostly black."""
     inside = (clamped[2] - clamped[0]) * (clamped[3] - clamped[1])
-    return bool(clamped[2] > clamped[0] and clamped[3] > clamped[1] and 2 * inside < (box[2] - box[0]) * (box[3] - box[1]))
+    return bool(
+        clamped[2] > clamped[0] and clamped[3] > clamped[1] and 2 * inside < (box[2] - box[0]) * (box[3] - box[1])
+    )
 
 
 def _widened(box: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:

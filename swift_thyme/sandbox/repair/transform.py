@@ -24,6 +24,9 @@ _FLOAT_SPEC = re.compile(r'^(.*)\.\d+f$')
 class Transformer(ast.NodeTransformer):
     """One pass over one snippet."""
 
+    visit = ast.NodeTransformer.visit  # a snippet may replace them where they come from
+    generic_visit = ast.NodeTransformer.generic_visit
+
     def __init__(self, log: Log, bound: Container[str], namespace: Container[str], *, resizes: bool) -> None:
         """
         Args:
