@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .fences import strip_fence
+from .fences import strip_fence as strip_fence
 from .types import SandboxResult, Segment, SegmentKind
 
 CODE_OPEN, CODE_CLOSE = '<code>', '</code>'

@@ -1,4 +1,4 @@
-"""Which pictures a snippet returned: the paths it printed, the paths in its `*processed_path*` variables, what it showed.
+"""Which pictures a snippet returned: the paths it printed, those in its `*processed_path*` variables, what it showed.
 
 Works on text and a listing of the session's files; touches no file, so that a printed path outside the session can
 never tell whether something exists there.
@@ -41,7 +41,7 @@ def place_of(root: str, written: str, directory: str = '') -> str:
     path = posixpath.normpath(posixpath.join(directory or root, written))
     path = path[1:] if path.startswith('//') else path
     around = posixpath.dirname(posixpath.dirname(root))
-    if path == root or path.startswith((root + '/', around + '/')) or path == around:
+    if path in (root, around) or path.startswith((root + '/', around + '/')):
         return path
     released = SAVING.match(path)
     path = path[released.end() :] if released else path

@@ -1,11 +1,10 @@
-"""What a snippet shows instead of naming a file: `plt.show()`, `Image.show()`, `cv2.imshow`, `display(…)`, a last value.
+"""What a snippet shows and does not name: `plt.show()`, `Image.show()`, `cv2.imshow`, `display(…)`, a last value.
 
 Each picture shown is saved in the session's directory; that it is returned is decided by `naming`.
 """
 
 from __future__ import annotations
 
-import builtins
 import os
 import sys
 import types
@@ -56,12 +55,12 @@ class Shows:
         """As IPython's: shows pictures, prints everything else."""
         for value in values:
             if not self._shown(value):
-                builtins.print(value if isinstance(value, str) else repr(value))
+                _write(value if isinstance(value, str) else repr(value))
 
     def value(self, value: Any) -> None:
         """Shows the value on a snippet's last line, unless there is none."""
         if value is not None and not self._shown(value):
-            builtins.print(repr(value))
+            _write(repr(value))
 
     def _shown(self, value: Any) -> bool:
         """Whether a value was a picture, and is shown now."""
@@ -134,6 +133,10 @@ class _FromFile:
         if not isinstance(path, (str, os.PathLike)):
             raise ValueError('Image(…) takes the path of a picture here')
         self.path = os.fspath(path)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + '\n')
 
 
 def _first(value: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 
 from ..config import SandboxSettings
 from ..errors import DataError, SessionDead
-from ..protocol import strip_fence
+from ..fences import strip_fence
 from ..types import Outcome, SandboxImage, SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
@@ -31,7 +31,6 @@ from .ledger import Ledger
 from .notes import with_note
 from .probe import choose_base_dir, probe
 from .repair import resolve
-
 
 IMPORT_TIMEOUT_S = 60.0
 """Wall clock of the import of a slow library, besides the snippet's own."""

@@ -365,7 +365,7 @@ SCRIPT = (
     Case('text before an error', "print('kept')\n1/0", shows='kept\nZeroDivisionError: division by zero (line 2)'),
     Case(
         'saved below the root of the machine',
-        "Image.new('RGB', (99, 99)).save('/data/new/a.png')\nprint(Image.open('/data/new/a.png').size, '/data/new/a.png')",
+        "p = '/data/new/a.png'\nImage.new('RGB', (99, 99)).save(p)\nprint(Image.open(p).size, p)",
         outcome=_OK,
         images=1,
     ),

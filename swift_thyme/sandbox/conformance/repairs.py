@@ -42,7 +42,7 @@ MADE = (
     ),
     Case(
         'name of the input, computed, looked for first',
-        "import os\np = os.path.join('/data', 'input picture' + '.jpg')\nprint('v', os.path.exists(p), cv2.imread(p).shape)",
+        "import os\np = '/data/' + 'input picture.jpg'\nprint('v', os.path.exists(p), cv2.imread(p).shape)",
         outcome=_OK,
         shows='v True (480, 640, 3)',
         repairs=('image_path',),

@@ -90,7 +90,8 @@ class Layer:
 
 
 def _tree(code: str, file_name: str) -> ast.Module:
-    return compile(code, file_name, 'exec', ast.PyCF_ONLY_AST, dont_inherit=True)
+    tree: ast.Module = compile(code, file_name, 'exec', ast.PyCF_ONLY_AST, dont_inherit=True)  # type: ignore[assignment]
+    return tree
 
 
 def _bound(tree: ast.Module) -> frozenset[str]:

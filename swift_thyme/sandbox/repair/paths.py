@@ -1,4 +1,4 @@
-"""Which file a path in a snippet means: an input picture under the prompt's name, or a place in the session's directory.
+"""Which file a path in a snippet means: an input picture by the prompt's name, or a place in the session's directory.
 
 A path is resolved when it is used, never in the source: what the snippet prints stays as it wrote it.
 """

@@ -141,7 +141,7 @@ class Crops:
                     self._wider[os.fspath(filename)] = lambda: write(filename, wider, *args, **kwargs)
             return done
 
-        Image.Image.save = save_picture  # type: ignore[method-assign]
+        Image.Image.save = save_picture  # type: ignore[method-assign,assignment]
         cv2.imwrite = write_array
 
     def returned(self, text: str, paths: Iterable[str]) -> None:
