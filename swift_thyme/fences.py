@@ -19,6 +19,8 @@ _WORDS = re.compile(
 """Strings, comments, and the Python between them."""
 _BLANKS: dict[int, str | None] = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), ' ')
 _BLANKS |= dict.fromkeys((0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF))
+_MOST_NESTED = 50
+"""Fences within fences that are taken away, in bounded time."""
 _ODD = re.compile('[' + ''.join(map(chr, _BLANKS)) + ']')
 
 
@@ -30,13 +32,18 @@ def strip_fence(block: str) -> str:
     spaces) and invisible characters. A fence inside of a string is text. Python itself is not touched, so doing it
     twice changes nothing.
     """
-    block = block.removeprefix('\ufeff')
-    if '```' in block or '~~~' in block:
-        block = _inside_fences(block)
-    if _ODD.search(block):
-        words = (match.group() for match in _WORDS.finditer(block))
-        block = ''.join(word if word[0] in '"\'#' else word.translate(_BLANKS) for word in words)
-    return block.strip('\r\n')
+    for _ in range(_MOST_NESTED):
+        before = block
+        block = block.removeprefix('\ufeff')
+        if '```' in block or '~~~' in block:
+            block = _inside_fences(block)
+        if _ODD.search(block):
+            words = (match.group() for match in _WORDS.finditer(block))
+            block = ''.join(word if word[0] in '"\'#' else word.translate(_BLANKS) for word in words)
+        block = block.strip('\r\n')
+        if block == before:
+            break
+    return block
 
 
 def _inside_fences(block: str) -> str:

@@ -209,7 +209,7 @@ class ZygoteSandbox(Sandbox):
             inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
-                os.makedirs(directory, exist_ok=True)
+                _make(directory)
             reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
         except BaseException:
             _remove_files(made)
@@ -274,6 +274,13 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
     sandbox = reference()
     if sandbox is not None:
         sandbox.close()
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise DataError(f'output_dir {directory} cannot be made: {error}; give a directory to write to') from error
 
 
 def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, made: list[str]) -> dict[str, Any]:

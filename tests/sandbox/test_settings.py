@@ -72,10 +72,10 @@ def test_modes_are_complete_after_resolving():
 
 
 def test_raw_outcome_is_given_only_where_it_is_known():
-    assert outcome_without(['indentation'], Outcome.OK) is Outcome.CODE_ERROR
-    assert outcome_without(['cv_alias'], Outcome.OK) is Outcome.CODE_ERROR
-    assert outcome_without(['clamp'], Outcome.OK) is None
-    assert outcome_without(['indentation'], Outcome.CODE_ERROR) is None
+    assert outcome_without(['indentation'], Outcome.OK, {}) is Outcome.CODE_ERROR
+    assert outcome_without(['clamp'], Outcome.OK, {'clamp': 'on'}) is Outcome.BAD_IMAGE
+    assert outcome_without(['clamp'], Outcome.OK, {'clamp': 'paper'}) is None
+    assert outcome_without(['indentation'], Outcome.CODE_ERROR, {}) is None
 
 
 def command(monkeypatch, capsys, lines, *args):

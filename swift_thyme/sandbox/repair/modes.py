@@ -59,6 +59,8 @@ _WITHOUT = {
     Repair.INDENTATION: Outcome.CODE_ERROR,
     Repair.IMAGE_PATH: Outcome.CODE_ERROR,
     Repair.CV_ALIAS: Outcome.CODE_ERROR,
+    Repair.CLAMP: Outcome.BAD_IMAGE,
+    Repair.MIN_CROP: Outcome.BAD_IMAGE,
 }
 
 
@@ -89,9 +91,16 @@ def known_repairs(names: str) -> list[str]:
     return [name for name in dict.fromkeys(names.split()[:64]) if name in known]
 
 
-def outcome_without(repairs: Iterable[str], outcome: Outcome) -> Outcome | None:
-    """What a snippet would have come to without its repairs, where that is known to differ from `outcome`."""
+def outcome_without(repairs: Iterable[str], outcome: Outcome, modes: Mapping[str, str]) -> Outcome | None:
+    """What a snippet would have come to without its repairs, where that is known to differ from `outcome`.
+
+    Args:
+        repairs: that were made.
+        outcome: with them.
+        modes: repair → mode; of one made as the paper makes it, it is not known whether it was needed.
+    """
     if outcome is not Outcome.OK:
         return None
-    without = [_WITHOUT[Repair(name)] for name in repairs if Repair(name) in _WITHOUT]
+    needed = [Repair(name) for name in repairs if modes.get(name) != Mode.PAPER.value]
+    without = [_WITHOUT[repair] for repair in needed if repair in _WITHOUT]
     return Outcome.CODE_ERROR if Outcome.CODE_ERROR in without else without[0] if without else None
