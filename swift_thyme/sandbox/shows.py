@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec
 from os import makedirs
 from typing import Any
 
@@ -48,8 +48,7 @@ class Shows:
             pillow.Image.show = lambda picture, *args, **kwargs: self._picture(picture)
         if pyplot is not None:
             self._install_plots(pyplot)
-        if find_spec('IPython') is None:
-            _add_ipython(self)
+        _add_ipython(self)
 
     def display(self, *values: Any, **options: Any) -> None:
         """As IPython's: shows pictures, prints everything else."""
@@ -145,10 +144,12 @@ def _first(value: Any) -> Any:
 
 
 def _add_ipython(shows: Shows) -> None:
-    """Gives snippets the part of IPython that shows pictures, where IPython is not installed."""
+    """Gives snippets the part of IPython that shows pictures; the real one has nobody here to show them to."""
     package, display = types.ModuleType('IPython'), types.ModuleType('IPython.display')
+    for module in (package, display):
+        module.__spec__ = ModuleSpec(module.__name__, None)
     package.__path__ = []
-    vars(package).update(display=display, get_ipython=lambda: None)
+    vars(package).update(display=display, get_ipython=lambda: None, version_info=(9, 0), __version__='9.0')
     vars(display).update(
         display=shows.display, Image=_FromFile, clear_output=lambda wait=False: None, HTML=str, Markdown=str
     )

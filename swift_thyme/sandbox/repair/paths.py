@@ -21,6 +21,8 @@ from .modes import Repair
 
 PICTURE = re.compile(r'\.(?:jpe?g|png|bmp|gif|webp|tiff?)$', re.IGNORECASE)
 _MOST_LISTED = 20
+_EVERYWHERE = ('/tmp', '/mnt/data')
+"""Folders that code takes for granted."""
 
 
 class Paths:
@@ -126,7 +128,8 @@ class Paths:
             return text
         if _there(place):
             return place
-        if any(picture.startswith(place + '/') for picture in self._real) and place.startswith(self._work):
+        expected = (*self._real, *(self._work + name + '/' for name in _EVERYWHERE))
+        if any(one.startswith(place + '/') for one in expected) and place.startswith(self._work):
             self._make_folders(place)
             return place
         return text if _there(text) else self._instead(text, reads=reads)
