@@ -242,7 +242,11 @@ class Session:
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
-        own = {self._place.work: RELEASED, self._place.root: '/mnt/data', os.path.dirname(self._place.root): '/mnt/data'}
+        own = {
+            self._place.work: RELEASED,
+            self._place.root: '/mnt/data',
+            os.path.dirname(self._place.root): '/mnt/data',
+        }
         text = texts.hide_paths(text, {**self._as_prompted, **own, **policy.hidden})
         cut = dropped.strip('0') != ''
         result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
