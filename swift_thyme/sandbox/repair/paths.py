@@ -38,6 +38,8 @@ class Paths:
         """Place of an input picture in the session's directory, where no file need be → the picture."""
         self._prompted: dict[str, str] = {}
         """The same places → as the prompt writes them."""
+        self._listed: dict[str, str] = {}
+        """Those of them that a listing of their folder shows: the prompt's, never the machine's."""
         self._namespace: Mapping[str, Any] = {}
         self.missing = ''
         """The last picture that a snippet wanted to read and that is not there."""
@@ -57,6 +59,8 @@ class Paths:
                 if name:
                     self._real.setdefault(place_of(work, name), entry['path'])
                     self._prompted.setdefault(place_of(work, name), entry.get('prompt_path') or name)
+            if entry.get('prompt_path'):
+                self._listed.setdefault(place_of(work, entry['prompt_path']), entry['path'])
 
     def begin_snippet(self) -> None:
         """Forgets what the snippet before missed and where it went."""
@@ -73,7 +77,7 @@ class Paths:
     def listing(self, text: str) -> str:
         """A directory that is about to be listed or entered: where prompt pictures lie, copies of them appear."""
         place = self._place(text)
-        for picture, real in self._real.items():
+        for picture, real in self._listed.items():
             if dirname(picture) == place and place.startswith(self._work):
                 self._copy(real, picture)
             elif picture.startswith(place + '/') and place.startswith(self._work + '/'):
@@ -128,7 +132,7 @@ class Paths:
             return text
         if _there(place):
             return place
-        expected = (*self._real, *(self._work + name + '/' for name in _EVERYWHERE))
+        expected = (*self._listed, *(self._work + name + '/' for name in _EVERYWHERE))
         if any(one.startswith(place + '/') for one in expected) and place.startswith(self._work):
             self._make_folders(place)
             return place
