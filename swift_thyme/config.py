@@ -271,7 +271,9 @@ class SandboxSettings:
     allow_tier_c: bool = False
     """Run without confinement of paths where the machine has none. `THYME_SANDBOX_ALLOW_TIER_C`. Unsafe."""
     repairs: Mapping[str, str] = field(default_factory=dict)
-    """Repair → `off`, `report` or `on`; the others keep their default. `THYME_REPAIRS`, as `clamp=off,temp_dir=on`."""
+    """Repair → mode; the others keep their default. `THYME_REPAIRS`, as `clamp=off,min_crop=report`, or `paper`."""
+    notes: bool = True
+    """Error and text results say in a line what was repaired or undone. `THYME_SANDBOX_NOTES`."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> SandboxSettings:
@@ -290,6 +292,7 @@ class SandboxSettings:
             allow_tier_b=read_env('THYME_SANDBOX_ALLOW_TIER_B', parse_bool, default.allow_tier_b, env),
             allow_tier_c=read_env('THYME_SANDBOX_ALLOW_TIER_C', parse_bool, default.allow_tier_c, env),
             repairs=read_env('THYME_REPAIRS', _parse_repairs, {}, env),
+            notes=read_env('THYME_SANDBOX_NOTES', parse_bool, default.notes, env),
         )
 
 
@@ -304,8 +307,11 @@ def _parse_repairs(text: str) -> dict[str, str]:
     modes = {}
     for entry in text.split(','):
         name, _, mode = entry.strip().partition('=')
-        if mode not in ('off', 'report', 'on'):
-            raise ValueError(f'{entry.strip()!r} is not NAME=off|report|on')
+        if name == 'paper' and not mode:
+            modes.update(dict.fromkeys(('image_path', 'clamp', 'min_crop'), 'paper'))
+            continue
+        if mode not in ('off', 'report', 'on', 'paper'):
+            raise ValueError(f'{entry.strip()!r} is neither paper nor NAME=off|report|on|paper')
         modes[name] = mode
     return modes
 

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .fences import strip_fence as strip_fence
 from .types import SandboxResult, Segment, SegmentKind
 
 CODE_OPEN, CODE_CLOSE = '<code>', '</code>'
@@ -68,8 +69,6 @@ USER_PROMPT_PLAIN = (
 """The same prompts for a baseline without tools: no word of code, and no paths that only code could use."""
 
 _SPAN = re.compile(f'({CODE_OPEN}.*?(?:{CODE_CLOSE}|\\Z))|({SANDBOX_OPEN}.*?(?:{SANDBOX_CLOSE}|\\Z))', re.DOTALL)
-_FENCE_OPEN = re.compile(r'\A\s*```[ \t]*(?:python3?|py)?[ \t]*\r?\n', re.IGNORECASE)
-_FENCE_CLOSE = re.compile(r'\r?\n[ \t]*```\s*\Z|\A```\s*\Z')
 _PROTOCOL_NAMES = 'sandbox_output|code|answer|think|image|video|audio|tool_call|tool_response'
 _TAG = re.compile(rf'</?(?:{_PROTOCOL_NAMES})\b[^<>]*>', re.IGNORECASE)
 _PLACEHOLDER = re.compile(r'<(?:image|video|audio)>')
@@ -276,16 +275,6 @@ def opens_code(text: str) -> bool:
     last = parts[-1] if parts else Segment(SegmentKind.TEXT, '')
     body = last.text.removeprefix(CODE_OPEN)
     return last.kind is SegmentKind.CODE and not body.endswith(CODE_CLOSE) and len(body) <= MAX_TAIL_CHARS
-
-
-def strip_fence(block: str) -> str:
-    """Removes a ```` ```python ```` fence around a snippet, where there is one; the code itself is not touched."""
-    opened = _FENCE_OPEN.match(block)
-    if not opened:
-        return block.strip('\r\n')
-    body = block[opened.end() :]
-    closed = _FENCE_CLOSE.search(body)
-    return (body[: closed.start()] if closed else body).strip('\r\n')
 
 
 def without_tools(text: str) -> str:

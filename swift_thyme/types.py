@@ -121,6 +121,13 @@ class SandboxResult:
     """Names of the repairs in mode `report` that would have applied."""
     raw_outcome: Outcome | None = None
     """Outcome as the model wrote it, where it is known to differ because a repair helped; None otherwise."""
+    note: str = ''
+    """The end of `text` that the sandbox added (what was undone or repaired); empty where it added nothing."""
+
+    @property
+    def own_text(self) -> str:
+        """`text` without the note."""
+        return self.text[: len(self.text) - len(self.note)]
 
 
 @dataclass(frozen=True)

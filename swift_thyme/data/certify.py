@@ -116,12 +116,12 @@ async def _certify_block(session: Session, code: str, text: str, stored: list[Pa
         error='' if ran else _first_line(result),
         distances=tuple(distances),
         same_pictures=same,
-        same_text=not ran or bool(stored) or bool(result.images) or text.split() == result.text.split(),
+        same_text=not ran or bool(stored) or bool(result.images) or text.split() == result.own_text.split(),
     )
 
 
 def _first_line(result: SandboxResult) -> str:
-    lines = result.text.strip().splitlines()
+    lines = result.own_text.strip().splitlines()
     return lines[0][:200] if lines else ''
 
 

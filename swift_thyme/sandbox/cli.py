@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TextIO
 
 from ..config import SandboxSettings
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..types import SandboxResult
 from .base import InputImage
 from .blocking import BlockingSandbox, BlockingSession
@@ -42,16 +45,35 @@ def run(args: argparse.Namespace) -> int:
         settings = replace(settings, rollback=False)
     if len(args.prompt_path) > len(args.image):
         raise ConfigError(f'{len(args.prompt_path)} --prompt-path but {len(args.image)} --image; give one per picture')
+    twice = [path for path, count in Counter(args.prompt_path).items() if count > 1]
+    if twice:
+        raise ConfigError(f'--prompt-path {twice[0]} is given twice; each picture needs a name of its own')
     prompt_paths = args.prompt_path + [None] * (len(args.image) - len(args.prompt_path))
     images = [InputImage(path, prompt) for path, prompt in zip(args.image, prompt_paths, strict=True)]
     with (
         BlockingSandbox(ZygoteSandbox(settings)) as sandbox,
         sandbox.open(images, output_dir=args.output_dir) as session,
     ):
-        for line in sys.stdin:
+        for line in _lines(sys.stdin):
             if line.strip():
-                print(json.dumps(_answer(session, line)), flush=True)
+                _say(_answer(session, line))
     return 0
+
+
+def _lines(source: TextIO) -> Iterator[str]:
+    """Lines of UTF-8, whatever the locale says; bytes that are none become replacement characters."""
+    raw = getattr(source, 'buffer', None)
+    return iter(source) if raw is None else (line.decode('utf-8', 'replace') for line in raw)
+
+
+def _say(answer: dict[str, Any]) -> None:
+    try:
+        print(json.dumps(answer), flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has nowhere to go
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from error
+        raise DataError(f'the result cannot be written: {error}; give standard output room') from error
 
 
 def _answer(session: BlockingSession, line: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clear words for what the sandbox does not give: input, windows, network, other programs.
+"""Clear words for what the sandbox does not give: input, network, other programs.
 
 Not a security boundary: the kernel refuses all of it anyway. This only turns a puzzling errno into a sentence that a
 model can learn from. Also keeps library defaults that a fork depends on (one OpenCV thread).
@@ -30,7 +30,6 @@ _EVENTS = {
     'os.kill': 'signals to processes are not available in the sandbox',
     'os.killpg': 'signals to processes are not available in the sandbox',
 }
-_WINDOWS = 'windows are not available in the sandbox; save the picture and print its path'
 
 
 def _refuse(text: str) -> Callable[..., NoReturn]:
@@ -45,15 +44,8 @@ def close_doors() -> None:
     builtins.input = _refuse('input() is not available in the sandbox')
     cv2 = sys.modules.get('cv2')
     if cv2 is not None:
-        for name in ('imshow', 'namedWindow', 'waitKey', 'destroyAllWindows', 'selectROI'):
-            setattr(cv2, name, _refuse(f'cv2.{name}: {_WINDOWS}'))
+        setattr(cv2, 'selectROI', _refuse('cv2.selectROI: nobody can answer; write the coordinates'))  # noqa: B010
         setattr(cv2, 'setNumThreads', lambda count: None)  # noqa: B010 (mypy knows no such attribute)
-    image = sys.modules.get('PIL.Image')
-    if image is not None:
-        image.Image.show = _refuse(f'Image.show: {_WINDOWS}')
-    pyplot = sys.modules.get('matplotlib.pyplot')
-    if pyplot is not None:
-        setattr(pyplot, 'show', _refuse(f'plt.show: {_WINDOWS}'))  # noqa: B010 (as above)
 
 
 def refuse_event(event: str, args: tuple[Any, ...]) -> None:

@@ -9,14 +9,17 @@ The only place of this package that executes model code.
 from __future__ import annotations
 
 import builtins
+import codecs
 import gc
 import io
 import json
+import linecache
 import math
 import os
 import random
 import re
 import sys
+import tempfile
 import threading
 import types
 import warnings
@@ -26,12 +29,18 @@ from signal import ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, setitimer
 from traceback import walk_tb
 from typing import Any
 
+import cv2
+
 from .linux import ignore_ended_children
 from .refusal import Refusal, close_doors, refuse_event
 from .repair.layer import Layer
+from .repair.paths import Paths
+from .repair.transform import SHOW_VALUE
+from .shows import Shows
+from .text import with_error
 
-SNIPPET = '<snippet>'
-"""File name under which snippets are compiled."""
+SNIPPET = '<snippet {}>'
+"""File name under which a session's n-th snippet is compiled."""
 OK, ERROR, REFUSED, MEMORY = b'ok', b'error', b'refused', b'memory'
 """First field of a report."""
 _WORD = re.compile(r'\w+')
@@ -42,6 +51,8 @@ _MESSAGE_CHARS = 2000
 _PATH_CHARS = 5000
 """More than any path has."""
 _NAME_OF_TYPE = type.__dict__['__name__'].__get__
+_AFTER_NO_PICTURE = (AttributeError, TypeError, ValueError, cv2.error)
+"""What a snippet dies of when it goes on with the None of `cv2.imread`."""
 _REFUSED_ERRNOS = (1, 13, 27, 28, 122)
 """EPERM, EACCES, EFBIG, ENOSPC, EDQUOT."""
 
@@ -54,6 +65,7 @@ class Output(io.TextIOBase):
 
     def __init__(self, cap: int) -> None:
         self._cap = cap
+        self._bytes = _Bytes(self)
         self.begin()
 
     def begin(self) -> None:
@@ -79,6 +91,9 @@ class Output(io.TextIOBase):
             self._room = 0
         return size
 
+    def reconfigure(self, **options: Any) -> None:
+        """Nothing: as of a text file, whose encoding and buffering do not matter here."""
+
     def text(self) -> str:
         """What was kept."""
         return ''.join(self._parts)
@@ -86,18 +101,19 @@ class Output(io.TextIOBase):
     @property
     def buffer(self) -> io.BufferedIOBase:
         """The binary file beneath, as `sys.stdout.buffer`."""
-        return _Bytes(self)
+        return self._bytes
 
 
 class _Bytes(io.BufferedIOBase):
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._output.write(bytes(data).decode('utf-8', 'replace'))
+        self._output.write(self._decode(bytes(data)))
         return len(data)
 
 
@@ -105,7 +121,6 @@ class Runner:
     """One session's interpreter state. Made in the zygote as far as it is the same for all sessions."""
 
     def __init__(self) -> None:
-        import cv2
         import numpy
         import PIL
         import PIL.Image
@@ -117,8 +132,11 @@ class Runner:
         self._recursion_limit = sys.getrecursionlimit()
         warnings.simplefilter('ignore')
         close_doors()
+        self._shows = Shows()
+        self._shows.install(self.namespace, SHOW_VALUE)
         self._layer = Layer()
         self._layer.install(self.namespace)
+        self._turn, self._work = 0, ''
         self.namespace.update(
             __builtins__=builtins,
             cv2=cv2,
@@ -138,7 +156,6 @@ class Runner:
         sympy_random = sys.modules.get('sympy.core.random')
         self._reseeders = [numpy.random.seed, cv2.setRNGSeed, *([sympy_random.seed] if sympy_random else [])]
         self._builtins = dict(vars(builtins))
-        self._output_cap = 0
         self.output = Output(0)
 
     def begin(self, request: dict[str, Any]) -> None:
@@ -147,15 +164,19 @@ class Runner:
         Args:
             request: `work` (the session's directory), `inputs` (real and prompt paths), `limits`, `repairs`.
         """
-        paths = [entry['path'] for entry in request['inputs']]
+        paths = [entry.get('prompt_path') or entry['path'] for entry in request['inputs']]
         self.namespace['image_path'] = paths[0] if paths else None
         self.namespace['image_paths'] = paths
-        self.namespace['temp_output_dir'] = request['work']
-        self._layer.begin(request['repairs'], request['inputs'], request['work'])
-        self._output_cap = request['limits']['output_bytes'] + 1
-        self.output = Output(self._output_cap)
+        self.namespace['temp_output_dir'] = self._work = request['work']
+        self._layer.begin(request, self.namespace)
+        self._shows.begin(self._work)
+        self._output_bytes = request['limits']['output_bytes']
+        self.output = Output(self._output_bytes + 1)
         sys.argv = ['']
-        sys.stdout = sys.stderr = self.output
+        sys.path.append(self._work)
+        tempfile.tempdir = self._work
+        sys.dont_write_bytecode = True
+        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = self.output  # type: ignore[misc,assignment]
         random.seed(int.from_bytes(os.urandom(16), 'little'))
         for reseed in self._reseeders:
             reseed(int.from_bytes(os.urandom(4), 'little') >> 1)
@@ -166,20 +187,29 @@ class Runner:
 
         Returns:
             Status, text, number of characters dropped from the text, repairs made, repairs only seen; then one field
-            for every path held by a new variable whose name contains `processed_path`.
+            for every path held by a new variable whose name contains `processed_path`, and for every picture shown.
         """
         returned = self._returned(code)
-        renew(self.output, self._output_cap)
+        renew(self.output, self._output_bytes + 1)
+        self._turn += 1
+        file_name = SNIPPET.format(self._turn)
+        linecache.cache[file_name] = len(code), None, code.splitlines(keepends=True), file_name
+        sys.path_importer_cache.pop(self._work, None)  # it may hold a new module
+        self._shows.paths = []
         status, text = OK, ''
         try:
-            exec(self._layer.compile(code, SNIPPET, self.namespace), self.namespace)
+            exec(self._layer.compile(code, file_name, self.namespace), self.namespace)
         except BaseException as error:  # noqa: BLE001 (the sandbox boundary: whatever a snippet raises is data)
-            status, text = describe(error)
+            status, text = describe(error, file_name, self._layer.paths)
         finally:
             self._settle(code)
-        names = self._new_paths(returned) if status is OK else []
-        printed = self.output.text() + text if status is OK else text
-        fields = [status, _encode(printed), b'%d' % self.output.dropped]
+        names, printed, dropped = [], self.output.text(), self.output.dropped
+        if status is OK:
+            names, printed = self._new_paths(returned) + self._shows.paths, printed + text
+            self._layer.returned(printed, names)
+        else:
+            printed, dropped = with_error(printed, text, self._output_bytes, cut=dropped > 0), 0
+        fields = [status, _encode(printed), b'%d' % dropped]
         fields += [_encode(' '.join(names)) for names in (self._layer.log.made, self._layer.log.seen)]
         return fields + [_encode(name) for name in names]
 
@@ -198,7 +228,7 @@ class Runner:
 
     def _settle(self, code: str) -> None:
         """Takes back what a snippet may have changed of the interpreter and would disturb the next one."""
-        sys.setrecursionlimit(self._recursion_limit)
+        sys.setrecursionlimit(max(self._recursion_limit, sys.getrecursionlimit()))
         sys.settrace(None)
         sys.setprofile(None)
         threading.settrace(None)
@@ -225,12 +255,18 @@ def renew(output: Output, cap: int) -> None:
     Output.__init__(output, cap)
 
 
-def describe(error: BaseException) -> tuple[bytes, str]:
-    """Status and text of an exception that ended a snippet: `Type: message (line N)`, no host path, no traceback."""
+def describe(error: BaseException, file_name: str, paths: Paths) -> tuple[bytes, str]:
+    """Status and text of an exception that ended a snippet: `Type: message (line N)`, and what may help.
+
+    Args:
+        error: the exception.
+        file_name: under which the snippet was compiled.
+        paths: of the session; they know what was missing and what is there.
+    """
     try:
         if isinstance(error, SystemExit):
             return OK, '' if error.code is None or isinstance(error.code, int) else f'{error.code}\n'
-        return _status(error), _wording(error)
+        return _status(error), _wording(error, file_name) + _help(error, paths)
     except BaseException:  # noqa: BLE001 (the exception is the snippet's, and so is all that it says of itself)
         return ERROR, f'{_name(error)}: (it cannot be described)'
 
@@ -243,19 +279,32 @@ def _status(error: BaseException) -> bytes:
     return ERROR
 
 
-def _wording(error: BaseException) -> str:
+def _wording(error: BaseException, file_name: str) -> str:
     message = str(error.msg if isinstance(error, SyntaxError) else error)
-    line = error.lineno if isinstance(error, SyntaxError) and error.filename == SNIPPET else _line(error)
+    of_snippet = isinstance(error, SyntaxError) and error.filename == file_name
+    line = error.lineno if isinstance(error, SyntaxError) and of_snippet else _line(error, file_name)
     where = f' (line {line})' if line else ''
     return f'{_name(error)}: {message[:_MESSAGE_CHARS]}{where}' if message else f'{_name(error)}{where}'
+
+
+def _help(error: BaseException, paths: Paths) -> str:
+    """A line on what is missing; empty where nothing is known of it."""
+    if isinstance(error, PermissionError) and error.filename is None and not isinstance(error, Refusal):
+        return '\nOther processes, programs and devices are not available in the sandbox.'
+    absent = isinstance(error, FileNotFoundError)
+    if not absent and not (paths.missing and isinstance(error, _AFTER_NO_PICTURE)):
+        return ''
+    what = '' if absent else f'There is no file {paths.missing[:_PATH_CHARS]!r}. '
+    files = ', '.join(repr(name) for name in paths.files())
+    return f'\n{what}Files that are there: {files or "none"}'
 
 
 def _name(error: BaseException) -> str:
     return str(_NAME_OF_TYPE(type(error)))
 
 
-def _line(error: BaseException) -> int | None:
-    lines = [number for frame, number in walk_tb(error.__traceback__) if frame.f_code.co_filename == SNIPPET]
+def _line(error: BaseException, file_name: str) -> int | None:
+    lines = [number for frame, number in walk_tb(error.__traceback__) if frame.f_code.co_filename == file_name]
     return lines[-1] if lines else None
 
 

@@ -16,6 +16,7 @@ _ESCAPES = re.compile(
 _UNSEEN = re.compile(
     '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]'
 )
+_ADDRESS = re.compile(r' at 0x[0-9a-fA-F]{6,16}(?=[>, ])')
 _LINE_ENDS = re.compile(r'\r\n?')
 
 
@@ -29,19 +30,37 @@ def clean(text: str, cap_bytes: int, special_tokens: Iterable[str] = (), *, drop
         dropped: the text was already cut by whoever collected it.
 
     Returns:
-        The text without protocol tags, special tokens, terminal escapes, control and invisible characters; ending in
-        `… truncated` when something was cut.
+        The text without protocol tags, special tokens, terminal escapes, control and invisible characters, addresses
+        of objects; ending in `… truncated` when something was cut.
     """
     dropped = dropped or len(text) > 4 * cap_bytes
     text = text[: 4 * cap_bytes]
     text = _UNSEEN.sub('', _ESCAPES.sub('', _LINE_ENDS.sub('\n', text)))
-    text = neutralize(text, special_tokens)
+    text = neutralize(_ADDRESS.sub('', text), special_tokens)
     raw = text.encode('utf-8', 'replace')
     if not dropped and len(raw) <= cap_bytes:
         return text
     note = ('\n' + TRUNCATED).encode()
     room = max(cap_bytes - len(note), 0)
     return raw[:room].decode('utf-8', 'ignore') + note.decode()
+
+
+def with_error(printed: str, error: str, cap_bytes: int, *, cut: bool) -> str:
+    """What a snippet printed before an error, then the error, which is never what is cut.
+
+    Args:
+        printed: what it printed.
+        error: the error's text.
+        cap_bytes: most UTF-8 bytes to return.
+        cut: something of what it printed was already dropped.
+    """
+    if not printed:
+        return error
+    room = max(cap_bytes - len(error.encode('utf-8', 'replace')) - len(TRUNCATED.encode()) - 2, 0)
+    raw = printed.encode('utf-8', 'replace')
+    kept = raw[:room].decode('utf-8', 'ignore')
+    cut = cut or len(raw) > room
+    return f'{kept.rstrip()}\n{TRUNCATED}\n{error}' if cut else kept.removesuffix('\n') + '\n' + error
 
 
 def hide_paths(text: str, replacements: Mapping[str, str]) -> str:

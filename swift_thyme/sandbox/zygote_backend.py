@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import io
 import os
+import re
 import tempfile
 import threading
 import weakref
@@ -22,19 +23,43 @@ from typing import Any
 
 from ..config import SandboxSettings
 from ..errors import DataError, SessionDead
+from ..fences import strip_fence
 from ..types import Outcome, SandboxImage, SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
 from .ledger import Ledger
+from .notes import with_note
 from .probe import choose_base_dir, probe
 from .repair import resolve
+
+IMPORT_TIMEOUT_S = 60.0
+"""Wall clock of the import of a slow library, besides the snippet's own."""
+SLOW_TO_IMPORT = frozenset(
+    (
+        'torch',
+        'torchvision',
+        'transformers',
+        'tensorflow',
+        'easyocr',
+        'paddleocr',
+        'ultralytics',
+        'keras',
+        'jax',
+        'timm',
+    )
+)
+_IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
 
 
 class ZygoteSession(Session):
     """See `Session`. `directory` is where its snippets work."""
 
-    def __init__(self, client: Client, ledger: Ledger, ident: str, directory: str, inputs: list[str]) -> None:
+    def __init__(
+        self, client: Client, ledger: Ledger, ident: str, directory: str, inputs: list[str], settings: SandboxSettings
+    ) -> None:
         self._client, self._ledger, self._ident, self._inputs = client, ledger, ident, inputs
+        self._settings = settings
+        self._imported: set[str] = set()
         self.directory = directory
         self._closing: Future[Any] | None = None
         self._finalizer = weakref.finalize(self, _release, client, ident, inputs)
@@ -50,8 +75,14 @@ class ZygoteSession(Session):
         if self._closing is not None:
             done.set_exception(SessionDead(f'session {self._ident} is closed'))
             return done
+        code = strip_fence(code)
+        slow = slow_imports(code) - self._imported
+        if slow:  # as a snippet of its own before it, so that the time goes to the import and not to the code
+            self._imported |= slow
+            first = '\n'.join(f'__import__({name!r})' for name in sorted(slow)) + ';'
+            self._client.request('run', session=self._ident, code=first, timeout_s=IMPORT_TIMEOUT_S)
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        reply.add_done_callback(lambda reply: _pass_on(reply, done, self._ledger))
+        reply.add_done_callback(lambda reply: _pass_on(reply, done, self._ledger, self._settings))
         return done
 
     async def close(self) -> None:
@@ -83,7 +114,13 @@ def _remove_files(paths: list[str]) -> None:
             os.unlink(path)
 
 
-def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger) -> None:
+def slow_imports(code: str) -> frozenset[str]:
+    """The libraries that a snippet imports and that take seconds to load."""
+    named = {name for line in _IMPORT.findall(code) for name in re.findall(r'\w+', line)}
+    return frozenset(named & SLOW_TO_IMPORT)
+
+
+def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, settings: SandboxSettings) -> None:
     error = reply.exception()
     if error is not None:
         done.set_exception(error)
@@ -100,7 +137,7 @@ def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger) ->
         raw_outcome=Outcome(raw) if raw else None,
     )
     ledger.add(result)
-    done.set_result(result)
+    done.set_result(with_note(result, rollback=settings.rollback) if settings.notes else result)
 
 
 class ZygoteSandbox(Sandbox):
@@ -172,12 +209,12 @@ class ZygoteSandbox(Sandbox):
             inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
-                os.makedirs(directory, exist_ok=True)
+                _make(directory)
             reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
         except BaseException:
             _remove_files(made)
             raise
-        return ZygoteSession(client, self.ledger, reply['session'], reply['dir'], made)
+        return ZygoteSession(client, self.ledger, reply['session'], reply['dir'], made, self._settings)
 
     def connect(self) -> Client:
         """The connection to the supervisor, started when there is none that lives.
@@ -237,6 +274,13 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
     sandbox = reference()
     if sandbox is not None:
         sandbox.close()
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise DataError(f'output_dir {directory} cannot be made: {error}; give a directory to write to') from error
 
 
 def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, made: list[str]) -> dict[str, Any]:

@@ -24,11 +24,11 @@ def test_settings_come_from_the_environment():
     env = {
         'THYME_EXEC_TIMEOUT_S': '2.5',
         'THYME_SANDBOX_ROLLBACK': 'off',
-        'THYME_REPAIRS': 'clamp=off, temp_dir=report',
+        'THYME_REPAIRS': 'clamp=off, min_crop=report',
     }
     settings = SandboxSettings.from_env(env)
     assert (settings.timeout_s, settings.rollback) == (2.5, False)
-    assert settings.repairs == {'clamp': 'off', 'temp_dir': 'report'}
+    assert settings.repairs == {'clamp': 'off', 'min_crop': 'report'}
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_modes_are_complete_after_resolving():
 
 
 def test_raw_outcome_is_given_only_where_it_is_known():
-    assert outcome_without(['indentation'], Outcome.OK) is Outcome.CODE_ERROR
-    assert outcome_without(['temp_dir'], Outcome.OK) is Outcome.BAD_IMAGE
-    assert outcome_without(['clamp'], Outcome.OK) is None
-    assert outcome_without(['indentation'], Outcome.CODE_ERROR) is None
+    assert outcome_without(['indentation'], Outcome.OK, {}) is Outcome.CODE_ERROR
+    assert outcome_without(['clamp'], Outcome.OK, {'clamp': 'on'}) is Outcome.BAD_IMAGE
+    assert outcome_without(['clamp'], Outcome.OK, {'clamp': 'paper'}) is None
+    assert outcome_without(['indentation'], Outcome.CODE_ERROR, {}) is None
 
 
 def command(monkeypatch, capsys, lines, *args):

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...errors import ConfigError, SandboxError, SandboxUnavailable
 from ...sandbox.base import Sandbox
+from ...types import Outcome
 from ..certify import certify_row
 from ..explain import VERDICT_TEXT
 from ..paths import resolve
@@ -36,6 +37,8 @@ class Certificate:
     rows: int = 0
     blocks: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
+    ran: Counter[str] = field(default_factory=Counter)
+    """Code blocks that ran `as_written`, ran `repaired`, or `failed`."""
     repairs: Counter[str] = field(default_factory=Counter)
     """Rows per repair that changed one of their blocks."""
     failures: Counter[str] = field(default_factory=Counter)
@@ -48,6 +51,7 @@ class Certificate:
         self.rows += 1
         self.blocks += len(report['blocks'])
         self.verdicts[report['verdict']] += 1
+        self.ran.update(_how_it_ran(block) for block in report['blocks'])
         self.repairs.update({name for block in report['blocks'] for name in block['repairs']})
         if report['verdict'] == Verdict.FAILED.value:
             last = report['blocks'][-1]
@@ -60,6 +64,7 @@ class Certificate:
         self.sandbox_failures += other.sandbox_failures
         for mine, its in (
             (self.verdicts, other.verdicts),
+            (self.ran, other.ran),
             (self.repairs, other.repairs),
             (self.failures, other.failures),
         ):
@@ -71,6 +76,7 @@ class Certificate:
             'rows': self.rows,
             'blocks': self.blocks,
             'verdicts': dict(self.verdicts.most_common()),
+            'ran': dict(self.ran.most_common()),
             'repairs': dict(self.repairs.most_common()),
             'failures': dict(self.failures.most_common()),
             'sandbox_failures': self.sandbox_failures,
@@ -80,8 +86,14 @@ class Certificate:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Certificate:
         """The inverse of `as_json`."""
-        counters = {name: Counter(value[name]) for name in ('verdicts', 'repairs', 'failures')}
+        counters = {name: Counter(value.get(name, ())) for name in ('verdicts', 'ran', 'repairs', 'failures')}
         return cls(value['rows'], value['blocks'], sandbox_failures=value['sandbox_failures'], **counters)
+
+
+def _how_it_ran(block: dict[str, Any]) -> str:
+    if block['outcome'] != Outcome.OK.value:
+        return 'failed'
+    return 'repaired' if block['repairs'] else 'as_written'
 
 
 def certify_set(

@@ -165,7 +165,8 @@ def _say(options: Options, done: Prepared) -> None:
 
 
 def _say_certificate(certificate: Certificate) -> None:
-    print(f'certified: {certificate.rows:,} rows, {certificate.blocks:,} code blocks')
+    shares = ', '.join(f'{name} {n / max(certificate.blocks, 1):.1%}' for name, n in certificate.ran.most_common())
+    print(f'certified: {certificate.rows:,} rows, {certificate.blocks:,} code blocks ({shares or "none"})')
     for title, counts in (
         ('', certificate.verdicts),
         ('repairs that changed a block, by rows:', certificate.repairs),

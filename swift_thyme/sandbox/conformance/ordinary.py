@@ -357,10 +357,25 @@ SCRIPT = (
     Case('NUL in the source', 'x = 1\0', outcome=_ERROR),
     Case('unicode', "naïve = 'äß漢字🙂'\nprint('v', naïve)", outcome=_OK, shows='v äß漢字🙂'),
     Case('input()', "x = input('?')", outcome=Outcome.REFUSED, shows='input()'),
-    Case('imshow', "cv2.imshow('w', np.zeros((9, 9)))", outcome=Outcome.REFUSED, shows='imshow'),
-    Case('Image.show', 'Image.open(image_path).show()', outcome=Outcome.REFUSED, shows='show'),
+    Case('imshow', "cv2.imshow('w', np.zeros((99, 99), 'u1')); cv2.waitKey(0)", outcome=_OK, images=1),
+    Case('Image.show', 'Image.open(image_path).show()', outcome=_OK, images=1),
+    Case('plt.show', 'import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()', outcome=_OK, images=1),
+    Case('value on the last line', 'x = 6\nx * 7', outcome=_OK, shows='42', images=0),
+    Case('picture on the last line', 'Image.open(image_path).crop((0, 0, 99, 99))', outcome=_OK, images=1),
+    Case('text before an error', "print('kept')\n1/0", shows='kept\nZeroDivisionError: division by zero (line 2)'),
     Case(
-        'plt.show', 'import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()', outcome=Outcome.REFUSED, shows='show'
+        'saved below the root of the machine',
+        "p = '/data/new/a.png'\nImage.new('RGB', (99, 99)).save(p)\nprint(Image.open(p).size, p)",
+        outcome=_OK,
+        images=1,
+    ),
+    Case(
+        'written and read by every other call',
+        "import glob, os, pathlib, shutil\nos.makedirs('/data/d')\npathlib.Path('/data/d/a.txt').write_text('x')\n"
+        "shutil.copy('/data/d/a.txt', '/tmp/b.txt')\nos.rename('/tmp/b.txt', '/data/d/c.txt')\n"
+        "print('v', sorted(os.listdir('/data/d')), glob.glob('/data/d/*.txt') != [], os.path.getsize('/data/d/c.txt'))",
+        outcome=_OK,
+        shows="v ['a.txt', 'c.txt'] True 1",
     ),
 )
 

@@ -34,24 +34,17 @@ MADE = (
         repairs=('image_path',),
     ),
     Case(
-        'unknown path read directly',
-        "img = Image.open('/nowhere/b.png')\nprint('v', img.size)",
+        'name of the input under another folder',
+        "img = Image.open('/nowhere/input picture.jpg')\nprint('v', img.size)",
         outcome=_OK,
         shows='v (640, 480)',
         repairs=('image_path',),
     ),
     Case(
-        'unknown path computed',
-        ("import os\nimg = cv2.imread(os.path.join('/data', 'x' + '.jpg'))\nprint('v', img.shape)"),
+        'name of the input, computed, looked for first',
+        "import os\np = '/data/' + 'input picture.jpg'\nprint('v', os.path.exists(p), cv2.imread(p).shape)",
         outcome=_OK,
-        shows='v (480, 640, 3)',
-        repairs=('image_path',),
-    ),
-    Case(
-        'unknown path opened',
-        "d = open('/nowhere/b.jpg', 'rb').read()\nprint('v', len(d) > 99)",
-        outcome=_OK,
-        shows='v True',
+        shows='v True (480, 640, 3)',
         repairs=('image_path',),
     ),
     Case(
@@ -76,11 +69,18 @@ MADE = (
         repairs=('clamp',),
     ),
     Case(
-        'box over the edge, in a variable',
-        _OPEN + ("box = (600, 400, 700, 500)\nc = img.crop(box)\nprint('v', box, c.size)"),
+        'tiny crop returned',
+        _OPEN + "img.crop((5, 5, 9, 300)).save('a.png')\nprint('a.png', img.crop((5, 5, 9, 300)).size)",
         outcome=_OK,
-        shows='v (600, 400, 640, 480)',
-        repairs=('clamp', 'min_crop'),
+        images=1,
+        repairs=('min_crop',),
+    ),
+    Case(
+        'tiny crop of an array returned',
+        _READ + "processed_path = 'a.png'\ncv2.imwrite(processed_path, img[470:480, 630:640])",
+        outcome=_OK,
+        images=1,
+        repairs=('min_crop',),
     ),
     Case(
         'box over the edge, computed',
@@ -88,6 +88,88 @@ MADE = (
         outcome=_OK,
         shows='v (610, 420)',
         repairs=('clamp',),
+    ),
+    Case(
+        'cv for cv2',
+        "img = cv.imread(image_path)\nprint('v', img.shape)",
+        outcome=_OK,
+        shows='v (480',
+        repairs=('cv_alias',),
+    ),
+    Case(
+        'import cv3',
+        "import cv3\nimg = cv3.imread(image_path)\nprint('v', img.shape)",
+        outcome=_OK,
+        shows='v (480',
+        repairs=('cv_alias',),
+    ),
+    Case(
+        'saving directory of released data',
+        _READ
+        + ("cv2.imwrite('/mnt/data/temp_processed_images/c.jpg', img)\nprint('/mnt/data/temp_processed_images/c.jpg')"),
+        outcome=_OK,
+        images=1,
+        repairs=(),
+    ),
+    Case(
+        'saving directory made first',
+        _OPEN
+        + (
+            "d = '/mnt/data/temp_processed_images'\n"
+            'os.makedirs(d, exist_ok=True)\n'
+            "processed_path = f'{d}/c_{1}.png'\n"
+            'img.save(processed_path)\n'
+            'print(processed_path)'
+        ),
+        outcome=_OK,
+        images=1,
+        repairs=(),
+    ),
+    Case(
+        'saving directory in an f-string',
+        _OPEN + ("n = 3\np = f'/mnt/data/temp_processed_images/c_{n}.png'\nimg.save(p)\nprint(p)"),
+        outcome=_OK,
+        images=1,
+        repairs=(),
+    ),
+    Case(
+        'saved and read again under the released name',
+        ("img = cv2.imread('/mnt/data/' + 'temp_processed_images/c.jpg')\nprint('v', img.shape)"),
+        before=_READ + ("cv2.imwrite('/mnt/data/temp_processed_images/c.jpg', img[:100, :200])"),
+        outcome=_OK,
+        shows='v (100, 200, 3)',
+        repairs=(),
+    ),
+)
+
+PAPER = (
+    Case(
+        'unknown path read directly',
+        "img = Image.open('/nowhere/b.png')\nprint('v', img.size)",
+        outcome=_OK,
+        shows='v (640, 480)',
+        repairs=('image_path',),
+    ),
+    Case(
+        'unknown path computed',
+        ("import os\nimg = cv2.imread(os.path.join('/data', 'x' + '.jpg'))\nprint('v', img.shape)"),
+        outcome=_OK,
+        shows='v (480, 640, 3)',
+        repairs=('image_path',),
+    ),
+    Case(
+        'unknown path opened',
+        "d = open('/nowhere/b.jpg', 'rb').read()\nprint('v', len(d) > 99)",
+        outcome=_OK,
+        shows='v True',
+        repairs=('image_path',),
+    ),
+    Case(
+        'box over the edge, in a variable',
+        _OPEN + ("box = (600, 400, 700, 500)\nc = img.crop(box)\nprint('v', box, c.size)"),
+        outcome=_OK,
+        shows='v (600, 400, 640, 480)',
+        repairs=('clamp', 'min_crop'),
     ),
     Case(
         'tiny crop of an array',
@@ -111,57 +193,14 @@ MADE = (
         repairs=('min_crop',),
     ),
     Case(
-        'cv for cv2',
-        "img = cv.imread(image_path)\nprint('v', img.shape)",
+        'padding',
+        _OPEN + "print('v', img.crop((-20, -20, 660, 500)).size)",
         outcome=_OK,
-        shows='v (480',
-        repairs=('cv_alias',),
-    ),
-    Case(
-        'import cv3',
-        "import cv3\nimg = cv3.imread(image_path)\nprint('v', img.shape)",
-        outcome=_OK,
-        shows='v (480',
-        repairs=('cv_alias',),
-    ),
-    Case(
-        'saving directory of released data',
-        _READ
-        + ("cv2.imwrite('/mnt/data/temp_processed_images/c.jpg', img)\nprint('/mnt/data/temp_processed_images/c.jpg')"),
-        outcome=_OK,
-        images=1,
-        repairs=('temp_dir',),
-    ),
-    Case(
-        'saving directory made first',
-        _OPEN
-        + (
-            "d = '/mnt/data/temp_processed_images'\n"
-            'os.makedirs(d, exist_ok=True)\n'
-            "processed_path = f'{d}/c_{1}.png'\n"
-            'img.save(processed_path)\n'
-            'print(processed_path)'
-        ),
-        outcome=_OK,
-        images=1,
-        repairs=('temp_dir',),
-    ),
-    Case(
-        'saving directory in an f-string',
-        _OPEN + ("n = 3\np = f'/mnt/data/temp_processed_images/c_{n}.png'\nimg.save(p)\nprint(p)"),
-        outcome=_OK,
-        images=1,
-        repairs=('temp_dir',),
-    ),
-    Case(
-        'saved and read again under the released name',
-        ("img = cv2.imread('/mnt/data/' + 'temp_processed_images/c.jpg')\nprint('v', img.shape)"),
-        before=_READ + ("cv2.imwrite('/mnt/data/temp_processed_images/c.jpg', img[:100, :200])"),
-        outcome=_OK,
-        shows='v (100, 200, 3)',
-        repairs=('temp_dir',),
+        shows='v (640, 480)',
+        repairs=('clamp',),
     ),
 )
+"""What `THYME_REPAIRS=paper` repairs, and the default leaves alone."""
 
 NOT_NEEDED = tuple(
     Case(f'no repair: {name}', code, outcome=_OK, shows=shows, repairs=())
@@ -185,6 +224,19 @@ NOT_NEEDED = tuple(
         ('own file read again', _READ + "cv2.imwrite('a.jpg', img)\nprint('v', cv2.imread('a.jpg').shape)", 'v (480'),
         ('box in fractions', "box = (0.1, 0.2, 0.5, 0.9)\nprint('v', box)", 'v (0.1, 0.2, 0.5, 0.9)'),
         ('file that is missing and no picture', "print('v', os.path.exists('/nowhere/a.jpg'))", 'v False'),
+        ('box in a variable', "box = (600, 400, 700, 500)\nprint('v', box)", 'v (600, 400, 700, 500)'),
+        ('numbers called coords', "coords = (1200, 3400, 5600, 7800)\nprint('v', sum(coords))", 'v 18000'),
+        ('padding', _OPEN + "print('v', img.crop((-20, -20, 660, 500)).size)", 'v (680, 520)'),
+        ('tiny crop', _READ + "crop = img[100:110, 200:220]\nprint('v', crop.shape)", 'v (10, 20, 3)'),
+        (
+            'tiny file read again',
+            _OPEN + "img.crop((0, 0, 9, 9)).save('t.png')\nprint('v', Image.open('t.png').size)",
+            'v (9, 9)',
+        ),
+        ('one pixel', _OPEN + "print('v', img.crop((9, 9, 10, 10)).size)", 'v (1, 1)'),
+        ('last rows', _READ + "print('v', img[-20:9000, :].shape)", 'v (20, 640, 3)'),
+        ('picture that is missing', "print('v', cv2.imread('no.png') is None)", 'v True'),
+        ('path of the input in another variable', "p = '/nowhere/x.jpg'\nprint('v', cv2.imread(p) is None)", 'v True'),
         ('number format', "print(f'v {3.14159:.2f}')", 'v 3.14'),
     )
 )

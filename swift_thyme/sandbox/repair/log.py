@@ -37,7 +37,11 @@ class Log:
     def wants(self, repair: Repair) -> bool:
         """Notes that a repair applies; True when it is to be made."""
         mode = self._modes[repair]
-        noted = self.made if mode is Mode.ON else self.seen
+        noted = self.seen if mode is Mode.REPORT else self.made
         if mode is not Mode.OFF and repair.value not in noted:
             noted.append(repair.value)
-        return mode is Mode.ON
+        return mode in (Mode.ON, Mode.PAPER)
+
+    def as_paper(self, repair: Repair) -> bool:
+        """Whether it is made wherever the paper makes it, not only where a snippet would fail."""
+        return self._modes[repair] is Mode.PAPER

@@ -10,20 +10,30 @@ from ...types import Outcome
 
 
 class Repair(str, Enum):
-    """Every repair by the name under which results report it."""
+    """Every repair by the name under which results report it.
+
+    By default a repair touches only what would fail or give a picture that is of no use; the mode `paper` does more.
+    """
 
     INDENTATION = 'indentation'
     """A snippet that does not parse for its indentation is re-indented."""
     IMAGE_PATH = 'image_path'
-    """A picture path that does not exist becomes the input picture."""
+    """A path to nothing becomes the input picture: where it has that picture's file name, or `image_path` is set to it.
+
+    `paper`: any picture path that cannot be read.
+    """
     CLAMP = 'clamp'
-    """Boxes and slices that reach over the picture's edge end at it."""
+    """A crop of which most lies outside of the picture, or whose negative start leaves nothing, ends at the edge.
+
+    `paper`: every crop over the edge, and four numbers in a variable named like a box or coordinates.
+    """
     MIN_CROP = 'min_crop'
-    """A crop with a side under 64 px is widened around its centre."""
+    """A crop too small to be returned is widened to 64 px around its centre in the file that is returned.
+
+    `paper`: every crop under 64 px a side, when it is cut.
+    """
     CV_ALIAS = 'cv_alias'
     """`cv`, `cv3`, `cv4` become `cv2` where nothing else has that name."""
-    TEMP_DIR = 'temp_dir'
-    """The directory that released data saves to becomes the session's."""
     FLOAT_FORMAT = 'float_format'
     """`:.Nf` becomes `:.8f`. Release only."""
 
@@ -35,17 +45,22 @@ class Mode(str, Enum):
     REPORT = 'report'
     """The result says that it would have applied; the snippet runs as written."""
     ON = 'on'
+    PAPER = 'paper'
+    """As the paper does it, also where the code is right as it is."""
 
 
 DEFAULT_MODES: Mapping[Repair, Mode] = {
     repair: Mode.OFF if repair is Repair.FLOAT_FORMAT else Mode.ON for repair in Repair
 }
+LIKE_PAPER = (Repair.IMAGE_PATH, Repair.CLAMP, Repair.MIN_CROP)
+"""Repairs that have the mode `paper`; `THYME_REPAIRS=paper` puts them all into it."""
 
 _WITHOUT = {
     Repair.INDENTATION: Outcome.CODE_ERROR,
     Repair.IMAGE_PATH: Outcome.CODE_ERROR,
     Repair.CV_ALIAS: Outcome.CODE_ERROR,
-    Repair.TEMP_DIR: Outcome.BAD_IMAGE,
+    Repair.CLAMP: Outcome.BAD_IMAGE,
+    Repair.MIN_CROP: Outcome.BAD_IMAGE,
 }
 
 
@@ -60,10 +75,11 @@ def resolve(modes: Mapping[str, str]) -> dict[str, str]:
     """
     result = {repair.value: mode.value for repair, mode in DEFAULT_MODES.items()}
     for name, mode in modes.items():
-        if name not in result or mode not in [m.value for m in Mode]:
+        known = name in result and mode in [m.value for m in Mode]
+        if not known or (mode == Mode.PAPER.value and Repair(name) not in LIKE_PAPER):
             raise ConfigError(
-                f'repair {name}={mode} is not known; expected one of {", ".join(result)} with off, report or on; '
-                'set THYME_REPAIRS'
+                f'repair {name}={mode} is not known; expected one of {", ".join(result)} with off, report or on '
+                f'(or paper, for {", ".join(repair.value for repair in LIKE_PAPER)}); set THYME_REPAIRS'
             )
         result[name] = mode
     return result
@@ -75,9 +91,16 @@ def known_repairs(names: str) -> list[str]:
     return [name for name in dict.fromkeys(names.split()[:64]) if name in known]
 
 
-def outcome_without(repairs: Iterable[str], outcome: Outcome) -> Outcome | None:
-    """What a snippet would have come to without its repairs, where that is known to differ from `outcome`."""
+def outcome_without(repairs: Iterable[str], outcome: Outcome, modes: Mapping[str, str]) -> Outcome | None:
+    """What a snippet would have come to without its repairs, where that is known to differ from `outcome`.
+
+    Args:
+        repairs: that were made.
+        outcome: with them.
+        modes: repair → mode; of one made as the paper makes it, it is not known whether it was needed.
+    """
     if outcome is not Outcome.OK:
         return None
-    without = [_WITHOUT[Repair(name)] for name in repairs if Repair(name) in _WITHOUT]
+    needed = [Repair(name) for name in repairs if modes.get(name) != Mode.PAPER.value]
+    without = [_WITHOUT[repair] for repair in needed if repair in _WITHOUT]
     return Outcome.CODE_ERROR if Outcome.CODE_ERROR in without else without[0] if without else None

@@ -1,19 +1,28 @@
-"""Which file a path in a snippet means: the input picture under the prompt's name, or the session's directory."""
+"""Which file a path in a snippet means: an input picture by the prompt's name, or a place in the session's directory.
+
+A path is resolved when it is used, never in the source: what the snippet prints stays as it wrote it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from os import close
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from os import close, lstat, mkdir, scandir, sendfile, stat
 from os import open as open_file
+from posixpath import basename, dirname
+from stat import S_ISDIR
 from typing import Any
 
-from ..naming import SAVING
+from ..naming import place_of
 from .log import Log
 from .modes import Repair
 
 PICTURE = re.compile(r'\.(?:jpe?g|png|bmp|gif|webp|tiff?)$', re.IGNORECASE)
-_FLAGS = os.O_RDONLY | os.O_NONBLOCK
+_MOST_LISTED = 20
+_EVERYWHERE = ('/tmp', '/mnt/data')
+"""Folders that code takes for granted."""
 
 
 class Paths:
@@ -24,69 +33,168 @@ class Paths:
         Args:
             log: where repairs are noted.
         """
-        self._work, self._log = '', log
-        self._real: list[str] = []
-        self._alias: dict[str, str] = {}
+        self._work, self._directory, self._log = '', '', log
+        self._real: dict[str, str] = {}
+        """Place of an input picture in the session's directory, where no file need be → the picture."""
+        self._prompted: dict[str, str] = {}
+        """The same places → as the prompt writes them."""
+        self._listed: dict[str, str] = {}
+        """Those of them that a listing of their folder shows: the prompt's, never the machine's."""
+        self._namespace: Mapping[str, Any] = {}
+        self.missing = ''
+        """The last picture that a snippet wanted to read and that is not there."""
 
-    def begin(self, inputs: list[dict[str, Any]], work: str) -> None:
+    def begin(self, inputs: list[dict[str, Any]], work: str, namespace: Mapping[str, Any]) -> None:
         """Makes it one session's.
 
         Args:
             inputs: the pictures: `path`, and `prompt_path` or None.
             work: the session's directory.
+            namespace: of the snippets; only `image_path` is looked at.
         """
-        self._work = work
-        self._real = [entry['path'] for entry in inputs]
-        self._alias = {e['prompt_path']: e['path'] for e in inputs if e.get('prompt_path')}
-        self._alias.update({path: path for path in self._real})
+        self._work = self._directory = work
+        self._namespace = namespace
+        for entry in inputs:
+            for name in (entry.get('prompt_path'), entry['path']):
+                if name:
+                    self._real.setdefault(place_of(work, name), entry['path'])
+                    self._prompted.setdefault(place_of(work, name), entry.get('prompt_path') or name)
+            if entry.get('prompt_path'):
+                self._listed.setdefault(place_of(work, entry['prompt_path']), entry['path'])
 
-    def alias(self, text: str) -> str | None:
-        """The real picture that the prompt calls `text`; None when the prompt does not."""
-        return self._alias.get(text)
-
-    def saving_literal(self, text: str) -> str:
-        """As `saving`, for text in the source; a directory that also holds an input is left for run time to tell."""
-        inside = text.rstrip('/') + '/'
-        return text if any(known.startswith(inside) for known in self._alias) else self.saving(text)
-
-    def saving(self, text: str) -> str:
-        """A path or beginning of one; one beneath the released saving directory is moved to the session's."""
-        if text.startswith('/') and text not in self._alias:
-            match = SAVING.match(text)
-            if match and not text.startswith(self._work) and self._log.wants(Repair.TEMP_DIR):
-                return self._work + text[match.end() :]
-        return text
+    def begin_snippet(self) -> None:
+        """Forgets what the snippet before missed and where it went."""
+        self.missing, self._directory = '', self._work
 
     def reading(self, text: str) -> str:
-        """A path that is about to be read: the prompt's name, a saved file, or a guess that must mean the input."""
-        known = self._alias.get(text)
-        if known is not None:
-            return known
-        if not self._log.enabled(Repair.IMAGE_PATH) and not self._log.enabled(Repair.TEMP_DIR):
-            return text
-        if _readable(text):
-            return text
-        match = SAVING.match(text)
-        if match:
-            moved = self._work + text[match.end() :]
-            if _readable(moved):
-                return moved if self._log.wants(Repair.TEMP_DIR) else text
-        return self.input_instead(text)
+        """A path that is about to be read: a prompt's picture, a file of the session, or what the machine has there."""
+        return self._found(text, reads=True)
 
-    def input_instead(self, text: str) -> str:
-        """The input picture in place of a picture path that cannot be read; the text itself where it can."""
-        if not self._real or not PICTURE.search(text) or _readable(text):
+    def finding(self, text: str) -> str:
+        """A path that is about to be looked for, changed or removed."""
+        return self._found(text, reads=False)
+
+    def listing(self, text: str) -> str:
+        """A directory that is about to be listed or entered: where prompt pictures lie, copies of them appear."""
+        place = self._place(text)
+        for picture, real in self._listed.items():
+            if dirname(picture) == place and place.startswith(self._work):
+                self._copy(real, picture)
+            elif picture.startswith(place + '/') and place.startswith(self._work + '/'):
+                self._make_folders(dirname(picture))
+        return self._found(text, reads=False)
+
+    def entering(self, text: str) -> str:
+        """As `listing`, for the directory that relative paths are relative to from then on."""
+        found, place = self.listing(text), self._place(text)
+        if _is_directory(found):
+            self._directory = place
+        return found
+
+    def saving(self, text: str) -> str:
+        """A path that is about to be written; a folder that is not there is made."""
+        place = self._place(text)
+        if not place:
             return text
-        if not self._log.wants(Repair.IMAGE_PATH):
+        if place in self._real:
+            return self._real[place]
+        if not place.startswith(self._work + '/') or (not _there(place) and _there(text) and not _is_directory(text)):
+            return text  # nothing outside of the session is ever overwritten: the kernel refuses
+        if '/' in text:
+            self._make_folders(dirname(place))
+        return place if text.startswith('/') else text
+
+    def files(self) -> list[str]:
+        """What a snippet may read, for a sentence: the prompt's pictures, then files of the session."""
+        found = list(dict.fromkeys(self._prompted.values()))
+        for path in self._walk(self._work) if self._work else ():
+            if self._work + '/' + path not in self._real:
+                found.append(path)
+            if len(found) >= _MOST_LISTED:
+                break
+        return found
+
+    # -- the parts ----------------------------------------------------------------------------------------------
+
+    def _place(self, text: str) -> str:
+        """Where a path lies in the session's directory; empty before there is a session."""
+        return place_of(self._work, text, self._directory) if self._work else ''
+
+    def _found(self, text: str, *, reads: bool) -> str:
+        place = self._place(text)
+        if not place:
             return text
-        name = os.path.basename(text)
-        same = [real for alias, real in self._alias.items() if os.path.basename(alias) == name]
-        return same[0] if same else self._real[0]
+        real = self._real.get(place)
+        if real is not None:
+            other = text.startswith('/') and not self._prompted[place].startswith('/')
+            return real if not other or self._log.wants(Repair.IMAGE_PATH) else text
+        if not text.startswith('/') and _there(text):
+            return text
+        if _there(place):
+            return place
+        expected = (*self._listed, *(self._work + name + '/' for name in _EVERYWHERE))
+        if any(one.startswith(place + '/') for one in expected) and place.startswith(self._work):
+            self._make_folders(place)
+            return place
+        return text if _there(text) else self._instead(text, reads=reads)
+
+    def _instead(self, text: str, *, reads: bool) -> str:
+        """The input picture that a path to nothing must mean; the text itself where there is none."""
+        named = {real for place, real in self._real.items() if basename(place) == basename(text)}
+        inputs = list(self._real.values())
+        if len(named) == 1 and basename(text):
+            chosen = named.pop()
+        elif inputs and (
+            self._namespace.get('image_path') == text
+            or (reads and self._log.as_paper(Repair.IMAGE_PATH) and PICTURE.search(text))
+        ):
+            chosen = inputs[0]
+        else:
+            self.missing = text if reads else self.missing
+            return text
+        return chosen if self._log.wants(Repair.IMAGE_PATH) else text
+
+    def _make_folders(self, place: str) -> None:
+        if not _there(place) and place.startswith(self._work + '/'):
+            self._make_folders(dirname(place))
+            with suppress(OSError):
+                mkdir(place)
+
+    def _copy(self, real: str, place: str) -> None:
+        if _there(place):
+            return
+        self._make_folders(dirname(place))
+        with suppress(OSError):
+            source = open_file(real, os.O_RDONLY)
+            try:
+                target = open_file(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                while sendfile(target, source, None, 1 << 26):  # type: ignore[arg-type]
+                    pass
+                close(target)
+            finally:
+                close(source)
+
+    def _walk(self, directory: str) -> Iterator[str]:
+        with suppress(OSError), scandir(directory) as entries:
+            for entry in sorted(entries, key=lambda one: one.name):
+                if entry.name.startswith('.'):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._walk(entry.path)
+                else:
+                    yield entry.path[len(self._work) + 1 :]
 
 
-def _readable(path: str) -> bool:
+def _there(path: str) -> bool:
     try:
-        close(open_file(path, _FLAGS))
+        lstat(path)
     except (OSError, ValueError):
         return False
     return True
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return S_ISDIR(stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

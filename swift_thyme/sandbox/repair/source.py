@@ -1,4 +1,7 @@
-"""Mends source text whose indentation does not parse. Leaves everything that parses alone."""
+"""Mends source text whose indentation does not parse, and says what of a notebook cannot run here.
+
+Leaves everything that parses alone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,16 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+_FOREIGN = (
+    (
+        re.compile(r'^[ \t]*%', re.MULTILINE),
+        'magic commands of a notebook (%…) do not exist here, this is plain Python; leave the line out',
+    ),
+    (
+        re.compile(r'^[ \t]*!', re.MULTILINE),
+        'shell commands (!…) are not available in the sandbox, nothing can be installed; leave the line out',
+    ),
+)
 _OPENS_BLOCK = re.compile(r':\s*(?:#.*)?$')
 
 
@@ -23,6 +36,12 @@ def reindent(code: str) -> str | None:
             continue
         return candidate
     return None
+
+
+def foreign_line(code: str) -> tuple[int, str]:
+    """Number of the first line of a notebook that is not Python, and a sentence about it; 0 where there is none."""
+    found = [(code.count('\n', 0, m.end()) + 1, why) for pattern, why in _FOREIGN if (m := pattern.search(code))]
+    return min(found, default=(0, ''))
 
 
 def _candidates(code: str) -> Iterator[str]:

@@ -8,45 +8,37 @@ from collections.abc import Container
 
 from .log import Log
 from .modes import Repair
-from .paths import PICTURE, Paths
 
 CUT_ARRAY, CUT_PICTURE, BOX_VARIABLE = '__thyme_cut_array__', '__thyme_cut_picture__', '__thyme_box__'
 """Names of the run-time helpers in a snippet's namespace."""
+SHOW_VALUE = '__thyme_show__'
+"""Name of what is called with the value on a snippet's last line."""
 
 _CV_NAMES = ('cv', 'cv3', 'cv4')
 _CROP_NAME = re.compile(r'crop|roi|region|patch|zoom|cut', re.IGNORECASE)
 _CROP_USERS = ('imwrite', 'resize', 'fromarray', 'rotate', 'cvtColor')
 _BOX_NAME = re.compile(r'box|coord', re.IGNORECASE)
-_INPUT_NAME = re.compile(r'^(?:image|img|input)_?(?:image_?|img_?)?(?:path|file)$', re.IGNORECASE)
 _FLOAT_SPEC = re.compile(r'^(.*)\.\d+f$')
 
 
 class Transformer(ast.NodeTransformer):
     """One pass over one snippet."""
 
-    def __init__(
-        self, log: Log, paths: Paths, bound: Container[str], namespace: Container[str], *, resizes: bool
-    ) -> None:
+    visit = ast.NodeTransformer.visit  # a snippet may replace them where they come from
+    generic_visit = ast.NodeTransformer.generic_visit
+
+    def __init__(self, log: Log, bound: Container[str], namespace: Container[str], *, resizes: bool) -> None:
         """
         Args:
             log: where repairs are noted.
-            paths: resolves path literals.
             bound: names that the snippet assigns or imports.
             namespace: names that its session has.
             resizes: the snippet changes sizes, so that boxes may refer to another size than the input's.
         """
-        self._log, self._paths, self._resizes = log, paths, resizes
+        self._log, self._resizes = log, resizes
         self._bound, self._namespace = bound, namespace
         self._crops = log.enabled(Repair.CLAMP) or log.enabled(Repair.MIN_CROP)
         self._is_crop = False
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        """Path literals: the prompt's name of the input, and the released saving directory."""
-        if isinstance(node.value, str):
-            text = self._paths.alias(node.value) or self._paths.saving_literal(node.value)
-            if text != node.value:
-                return ast.copy_location(ast.Constant(text), node)
-        return node
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
         """`import cv` and the like."""
@@ -64,18 +56,14 @@ class Transformer(ast.NodeTransformer):
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        """Input paths, boxes and crops by the name they are given."""
+        """Boxes and crops by the name they are given. Paper."""
         name = node.targets[0].id if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name) else ''
         outer, self._is_crop = self._is_crop, bool(_CROP_NAME.search(name))
         self.generic_visit(node)
         self._is_crop = outer
         value = node.value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str) and _INPUT_NAME.match(name):
-            if PICTURE.search(value.value):
-                node.value = ast.copy_location(ast.Constant(self._paths.input_instead(value.value)), value)
-            return node
         is_box = _BOX_NAME.search(name) and isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == 4
-        if is_box and self._log.enabled(Repair.CLAMP) and not self._resizes:
+        if is_box and self._log.as_paper(Repair.CLAMP) and not self._resizes:
             node.value = _call(BOX_VARIABLE, [value], value)
         return node
 
@@ -112,6 +100,13 @@ class Transformer(ast.NodeTransformer):
                 if match and match.group() != f'{match.group(1)}.8f' and self._log.wants(Repair.FLOAT_FORMAT):
                     part.value = f'{match.group(1)}.8f'  # type: ignore[attr-defined]
         return node
+
+
+def show_last_value(tree: ast.Module) -> None:
+    """Has the value of an expression on the last line shown, as a notebook does; text on its own is a comment."""
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr) and not (isinstance(last.value, ast.Constant) and isinstance(last.value.value, str)):
+        last.value = _call(SHOW_VALUE, [last.value], last.value)
 
 
 def _called(node: ast.Call) -> str:

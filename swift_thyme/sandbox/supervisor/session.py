@@ -15,7 +15,7 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
-from ..naming import Mention, Namer
+from ..naming import RELEASED, Mention, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .decoders import Decoders
@@ -252,14 +252,17 @@ class Session:
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
-        text = texts.hide_paths(text, self._as_prompted)
-        if outcome is not Outcome.OK:
-            text = texts.hide_paths(text, {self._place.work: '.', self._place.root: '', **policy.hidden})
+        own = {
+            self._place.work: RELEASED,
+            self._place.root: '/mnt/data',
+            os.path.dirname(self._place.root): '/mnt/data',
+        }
+        text = texts.hide_paths(text, {**self._as_prompted, **own, **policy.hidden})
         cut = dropped.strip('0') != ''
         result = make_result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
         result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
-        raw = outcome_without(result['repairs'], outcome)
+        raw = outcome_without(result['repairs'], outcome, self._request['repairs'])
         result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
 

@@ -1,0 +1,46 @@
+"""The one line that tells the model what the sandbox did beyond running its code, in error and text results only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..types import Outcome, SandboxResult
+from .repair.modes import Repair
+
+_UNDONE = 'variables and files are as they were before this code'
+_NOTHING = 'the code ran and printed nothing; print a result or the path of a picture'
+_MADE = {
+    Repair.INDENTATION: 'the indentation was corrected',
+    Repair.IMAGE_PATH: 'a path to no file was read as the input picture',
+    Repair.CLAMP: "a crop beyond the picture's edge was ended there",
+    Repair.MIN_CROP: 'a crop too small to be returned was widened',
+    Repair.CV_ALIAS: 'cv was read as cv2',
+    Repair.FLOAT_FORMAT: 'numbers were written with 8 places',
+}
+
+
+def with_note(result: SandboxResult, *, rollback: bool) -> SandboxResult:
+    """The result with its note at the end of the text; as it is where there is nothing to tell, or pictures to see.
+
+    Args:
+        result: of one snippet.
+        rollback: a snippet that failed has left nothing behind.
+    """
+    if result.images:
+        return result
+    told = _told(result.outcome, result.repairs, bool(result.text.strip()), rollback)
+    if not told:
+        return result
+    break_ = '\n' if result.text and not result.text.endswith('\n') else ''
+    note = f'{break_}[sandbox: {"; ".join(told)}]'
+    return replace(result, text=result.text + note, note=note)
+
+
+def _told(outcome: Outcome, repairs: Collection[str], says_something: bool, rollback: bool) -> list[str]:
+    told = [_MADE[Repair(name)] for name in repairs]
+    if outcome is not Outcome.OK and rollback:
+        told.append(_UNDONE)
+    if outcome is Outcome.OK and not says_something:
+        told.append(_NOTHING)
+    return told
