@@ -78,3 +78,19 @@ def test_hostile_text_takes_no_time(text):
     begin = time.process_time()
     paths(text, {'a.png'})
     assert time.process_time() - begin < 0.5
+
+
+def test_a_text_cannot_make_the_search_for_names_long():
+    """It once took half a second of the only event loop for 20 kB of text."""
+    line = ''
+    while len(line) < 19_900:
+        line += '=' * 60 + 'q/xxx1.png '
+    begin = time.thread_time()
+    Namer('/dev/shm/run/one/work', []).mentions(line, [], [f'd/xxx{n}.png' for n in range(500)])
+    assert time.thread_time() - begin < 0.2
+
+
+def test_two_hundred_names_on_lines_of_their_own_are_all_found():
+    files = [f'{n}.png' for n in range(200)]
+    text = '\n'.join(f'the crop was saved to {name}' for name in files)
+    assert [m.path for m in Namer('/dev/shm/run/one/work', []).mentions(text, [], files)][:150] == files[:150]
