@@ -124,9 +124,9 @@ class Process:
 
     async def settle(self, timeout_s: float) -> bool:
         """Waits until a process that was dismissed has ended; False when it does not."""
-        deadline = self._loop.time() + timeout_s
+        watch = Stopwatch(self._leaving)
         while self.owns(self._leaving) and not has_ended(self._leaving):
-            if self._loop.time() > deadline:
+            if watch.elapsed_s() > timeout_s:
                 return False
             await asyncio.sleep(0.0005)
         self._leaving = 0

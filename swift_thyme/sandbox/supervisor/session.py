@@ -18,6 +18,7 @@ from ..base import Limits
 from ..naming import Mention, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
+from .clock import Stopwatch
 from .decoders import Decoders
 from .held import unseen_bytes
 from .pictures import Gallery
@@ -325,13 +326,12 @@ class Session:
         if not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        watch = Stopwatch(process.pid)
         while process.owns(process.pid) and not has_ended(process.pid):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or process.lost:
+            if process.lost or watch.elapsed_s() > SETTLE_TIMEOUT_S:
                 return False
-            await process.next_event(min(left_s, _POLL_S))
-        return process.owns(process.holder)
+            await process.next_event(_POLL_S)
+        return process.owns(process.holder) and not has_ended(process.holder)
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
