@@ -200,7 +200,7 @@ class Session:
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
         head = wire.command_head(nonce, process.pid)
         parts = wire.chunks(head, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
-        await process.send(parts, timeout_s)
+        await process.send(parts, SETTLE_TIMEOUT_S)
         kind, payload = await wait_for_outcome(process, timeout_s)
         if snapshot:
             kind, snapshot = await learn_of_snapshot(process, kind)
