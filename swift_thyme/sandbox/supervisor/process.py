@@ -3,7 +3,7 @@
 At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its fork, which stands
 still. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
 (`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other. All end
-with the group's lifeline (`zygote.Child`), whoever of them still lives, whatever a snippet made of the code around it.
+with the group's lifeline (`zygote.Child`), whatever a snippet made of the code around it.
 """
 
 from __future__ import annotations
@@ -124,27 +124,33 @@ class Process:
 
     async def settle(self, timeout_s: float) -> bool:
         """Waits until a process that was dismissed has ended; False when it does not."""
-        deadline = self._loop.time() + timeout_s
+        watch = Stopwatch(self._leaving)
         while self.owns(self._leaving) and not has_ended(self._leaving):
-            if self._loop.time() > deadline:
+            if watch.elapsed_s() > timeout_s:
                 return False
             await asyncio.sleep(0.0005)
         self._leaving = 0
         return True
 
     async def send(self, parts: list[bytes], timeout_s: float) -> None:
-        """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
+        """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time.
+
+        Each is tried at least once, however late this process is, and only then the receiver's time begins.
+        """
         deadline = self._loop.time() + timeout_s
         self.signal(self.pid, signal.SIGCONT)
         for part in parts:
-            while not self.lost and self._loop.time() < deadline:
+            while not self.lost:
                 try:
                     self._channel.send(part)
                     break
                 except BlockingIOError:
+                    if self._loop.time() > deadline:
+                        return
                     await asyncio.sleep(0.001)
                 except OSError:
                     self._end()
+        self.watch = Stopwatch(self.pid)
 
     async def next_event(self, timeout_s: float) -> Event | None:
         """The next thing that happens in this turn; None when nothing does in time."""
@@ -363,9 +369,7 @@ class Process:
     @property
     def has_no_fork(self) -> bool:
         """Whether this turn's fork certainly does not exist, as long as the running process is at rest."""
-        if not self._forker:
-            return True
-        made = children(self._forker)
+        made = children(self._forker) if self._forker else set()
         return made is not None and made <= {*self._dismissed}
 
     def _listen_again(self) -> None:

@@ -18,6 +18,7 @@ from ..base import Limits
 from ..naming import RELEASED, Mention, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
+from .clock import Stopwatch
 from .decoders import Decoders
 from .held import unseen_bytes
 from .pictures import Gallery
@@ -199,7 +200,7 @@ class Session:
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
         head = wire.command_head(nonce, process.pid)
         parts = wire.chunks(head, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
-        await process.send(parts, timeout_s)
+        await process.send(parts, SETTLE_TIMEOUT_S)
         kind, payload = await wait_for_outcome(process, timeout_s)
         if snapshot:
             kind, snapshot = await learn_of_snapshot(process, kind)
@@ -328,13 +329,12 @@ class Session:
         if not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        watch = Stopwatch(process.pid)
         while process.owns(process.pid) and not has_ended(process.pid):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or process.lost:
+            if process.lost or watch.elapsed_s() > SETTLE_TIMEOUT_S:
                 return False
-            await process.next_event(min(left_s, _POLL_S))
-        return process.owns(process.holder)
+            await process.next_event(_POLL_S)
+        return process.owns(process.holder) and not has_ended(process.holder)
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
