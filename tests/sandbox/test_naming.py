@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swift_thyme.sandbox.naming import Namer
+from swift_thyme.sandbox.naming import Namer, place_of
 
 ROOT = '/dev/shm/x/7/work'
 LETTERS = 'abzABZ019_'
@@ -80,17 +80,43 @@ def test_hostile_text_takes_no_time(text):
     assert time.process_time() - begin < 0.5
 
 
-def test_a_text_cannot_make_the_search_for_names_long():
-    """It once took half a second of the only event loop for 20 kB of text."""
-    line = ''
-    while len(line) < 19_900:
-        line += '=' * 60 + 'q/xxx1.png '
-    begin = time.thread_time()
-    Namer('/dev/shm/run/one/work', []).mentions(line, [], [f'd/xxx{n}.png' for n in range(500)])
-    assert time.thread_time() - begin < 0.2
+@pytest.mark.parametrize(
+    ('written', 'place'),
+    [
+        ('a.png', '/a.png'),
+        ('/tmp/a.png', '/tmp/a.png'),
+        ('//tmp/../a.png', '/a.png'),
+        ('/mnt/data/temp_processed_images/d/a.png', '/d/a.png'),
+        (ROOT + '/d/a.png', '/d/a.png'),
+        ('/', ''),
+    ],
+)
+def test_every_path_has_a_place_in_the_session(written, place):
+    assert place_of(ROOT, written) == ROOT + place
 
 
-def test_two_hundred_names_on_lines_of_their_own_are_all_found():
-    files = [f'{n}.png' for n in range(200)]
-    text = '\n'.join(f'the crop was saved to {name}' for name in files)
-    assert [m.path for m in Namer('/dev/shm/run/one/work', []).mentions(text, [], files)][:150] == files[:150]
+@pytest.mark.parametrize(
+    'written', ['../a.png', ROOT + '/../a.png', posixpath.dirname(posixpath.dirname(ROOT)) + '/8/a']
+)
+def test_what_is_around_the_session_is_never_within_it(written):
+    assert not place_of(ROOT, written).startswith(ROOT + '/')
+
+
+def test_a_path_from_the_root_of_the_machine_names_the_file_saved_under_it():
+    assert paths('/tmp/a.png', {'tmp/a.png', 'a.png'}) == ['tmp/a.png']
+
+
+def test_a_name_within_a_folder_is_found_where_there_is_only_one():
+    assert paths('z.png', {'crops/z.png'}) == ['crops/z.png']
+    assert paths('z.png', {'crops/z.png', 'more/z.png'}) == []
+
+
+@pytest.mark.parametrize('text', ['https://example.org/logo.png', '/usr/share/a.png', 'not found: /data/b.jpg'])
+def test_foreign_addresses_and_paths_are_text(text):
+    assert paths(text, {'logo.png'}) == []
+
+
+def test_a_picture_shown_counts_only_where_none_is_named():
+    files = {'.shown/1.png', 'a.png'}
+    assert paths('', files, [ROOT + '/.shown/1.png']) == ['.shown/1.png']
+    assert paths('a.png', files, [ROOT + '/.shown/1.png']) == ['a.png']

@@ -119,3 +119,25 @@ def test_doctor_names_the_tier_and_why(capsys):
     assert cli.main(['doctor', '--verbose']) == 0
     out = capsys.readouterr().out
     assert 'tier' in out and 'landlock' in out and 'seccomp' in out
+
+
+def test_the_command_ends_with_a_sentence_where_a_directory_cannot_be_made(monkeypatch, capsys, tmp_path):
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr('sys.stdin', io.StringIO('{"code": "1"}\n'))
+    assert cli.main(['sandbox', '--output-dir', str(tmp_path / 'file' / 'below')]) == 2
+    assert 'cannot be made' in capsys.readouterr().err
+
+
+def test_the_command_refuses_one_name_for_two_pictures(monkeypatch, capsys, picture):
+    monkeypatch.setattr('sys.stdin', io.StringIO(''))
+    two = [*('--image', str(picture)) * 2, *('--prompt-path', '/a.jpg') * 2]
+    assert cli.main(['sandbox', *two]) == 2
+    assert '/a.jpg is given twice' in capsys.readouterr().err
+
+
+def test_the_command_reads_bytes_that_are_no_text(monkeypatch, capsys):
+    lines = b'\xff\xfe\n{"code": "print(\'\xc3\xa4\')"}\n'
+    monkeypatch.setattr('sys.stdin', io.TextIOWrapper(io.BytesIO(lines), encoding='ascii'))
+    assert cli.main(['sandbox']) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert 'error' in answers[0] and answers[1]['text'] == 'ä\n'
