@@ -281,7 +281,7 @@ class SandboxSettings:
     """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
 
     timeout_s: float = 10.0
-    """Wall clock of one snippet, seconds. `THYME_EXEC_TIMEOUT_S`. Paper: 10."""
+    """Time of one snippet, seconds; see `sandbox.Limits`. `THYME_EXEC_TIMEOUT_S`. Paper: 10."""
     memory_mib: int = 4096
     """`THYME_SANDBOX_MEMORY_MIB`."""
     images: int = 10
@@ -290,6 +290,9 @@ class SandboxSettings:
     """A snippet that fails leaves variables and files as they were. `THYME_SANDBOX_ROLLBACK`."""
     base_dir: str | None = None
     """Where session directories are made. `THYME_SANDBOX_DIR`; a memory file system with room by default."""
+    allow_tier_b: bool = False
+    """Run without Landlock, under one user a session, where the machine has no more: sessions write and read where all
+    users may. `THYME_SANDBOX_ALLOW_TIER_B`."""
     allow_tier_c: bool = False
     """Run without confinement of paths where the machine has none. `THYME_SANDBOX_ALLOW_TIER_C`. Unsafe."""
     repairs: Mapping[str, str] = field(default_factory=dict)
@@ -311,6 +314,7 @@ class SandboxSettings:
             images=read_env('THYME_SANDBOX_IMAGES', int, default.images, env),
             rollback=read_env('THYME_SANDBOX_ROLLBACK', parse_bool, default.rollback, env),
             base_dir=read_env('THYME_SANDBOX_DIR', str, '', env) or None,
+            allow_tier_b=read_env('THYME_SANDBOX_ALLOW_TIER_B', parse_bool, default.allow_tier_b, env),
             allow_tier_c=read_env('THYME_SANDBOX_ALLOW_TIER_C', parse_bool, default.allow_tier_c, env),
             repairs=read_env('THYME_REPAIRS', _parse_repairs, {}, env),
             notes=read_env('THYME_SANDBOX_NOTES', parse_bool, default.notes, env),

@@ -23,7 +23,7 @@ def check_sandbox() -> Finding:
     found = probe()
     tiers = {
         'A': 'Landlock and seccomp confine every session',
-        'B': 'no Landlock: each session gets a uid of its own, and may read what every user may read',
+        'B': 'no Landlock: sessions write and read wherever every user may; refused unless you allow it',
         'C': 'sessions cannot be confined',
     }
     base_dir = choose_base_dir(settings.base_dir)

@@ -25,7 +25,8 @@ class Limits:
     """What one session may use. All are enforced from outside the snippet's process."""
 
     timeout_s: float = 10.0
-    """Wall clock of one snippet, seconds. Paper: 10."""
+    """Time of one snippet, seconds: its CPU time, or the wall clock without what it waited for a processor that others
+    held. Paper: 10."""
     memory_bytes: int = 4096 * MIB
     """Everything one session holds at a time, shared mappings and memfds included."""
     output_bytes: int = 20_000
@@ -37,7 +38,7 @@ class Limits:
     files: int = 512
     """Number of files and directories in the session."""
     open_files: int = 256
-    processes: int = 64
+    processes: int = 16
     """Threads of one snippet; a snippet can never start another program."""
     images: int = 10
     """Pictures accepted over the whole session. Release: 10."""
@@ -71,7 +72,7 @@ class Session(ABC):
 
         Args:
             code: Python source, no fence.
-            timeout_s: wall clock for this snippet; `Limits.timeout_s` by default.
+            timeout_s: time for this snippet; `Limits.timeout_s` by default.
 
         Raises:
             SessionDead: the session is closed or lost. It stays dead; the result is not known.

@@ -3,7 +3,8 @@
 Called once in the forked child of a session or decoder, before it meets anything a model wrote. The three tiers:
 
     A  Landlock + seccomp: ordinary users and default containers on kernels from 5.13 on
-    B  no Landlock, but the right to change uid: one uid a session + seccomp
+    B  no Landlock, but the right to change uid: one uid a session + seccomp; refused, unless
+       `THYME_SANDBOX_ALLOW_TIER_B` says otherwise
     C  neither: refused, unless `THYME_SANDBOX_ALLOW_TIER_C` says otherwise
 """
 
@@ -16,6 +17,7 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,6 +35,7 @@ class Tier(str, Enum):
 _READ = 1 << 2 | 1 << 3
 _READ_FILE = 1 << 2
 _WRITE_FILE, _REMOVE, _MAKE, _REFER, _TRUNCATE = 1 << 1, 1 << 4 | 1 << 5, 1 << 7 | 1 << 8, 1 << 13, 1 << 14
+_NICE = 5
 _PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 _DEVICES = ('/dev/null', '/dev/zero', '/dev/urandom', '/dev/random')
 _SYSTEM = (
@@ -147,6 +150,19 @@ def limit_resources(limits: Resources) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(kind, (value, value))
+
+
+def stand_back() -> None:
+    """Lets the trainer go first, for good: at the processor, and as the kernel's choice when memory is short."""
+    os.nice(_NICE)
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with suppress(OSError):
+        fd = os.open('/proc/self/oom_score_adj', os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, b'1000')
+        finally:
+            os.close(fd)
 
 
 def give_up_privileges(uid: int | None) -> None:

@@ -20,34 +20,42 @@ FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')
 _PLAIN = {('JPEG', 'RGB'), ('JPEG', 'L'), ('PNG', 'RGB'), ('PNG', 'L'), ('WEBP', 'RGB')}
 _SUFFIXES = {'JPEG': '.jpg', 'PNG': '.png', 'WEBP': '.webp'}
 _MEMORY_BYTES = 3 << 30
-_MOST_SCANS = 64
+_MOST_SCANS, _MOST_SCANNED_PIXELS = 64, 12 * 50_000_000
+"""An honest progressive picture has ten or so; every scan costs time for all of its pixels."""
 _EXIF_ORIENTATION = 0x0112
 
 
-def main(channel_fd: int, program: bytes) -> None:
-    """Confines the calling process and serves requests until the supervisor closes the channel."""
-    os.dup2(channel_fd, 3)
+def main(fds: tuple[int, int], program: bytes) -> None:
+    """Confines the calling process and serves requests until the supervisor closes the channel.
+
+    Args:
+        fds: the channel, a datagram socket to the supervisor, and the lifeline.
+        program: the seccomp filter.
+    """
+    lifeline = os.dup(fds[1])  # wherever it lies: 3 and 4 are free for the two then
+    os.dup2(fds[0], 3)
+    os.dup2(lifeline, 4)
     channel = socket.socket(fileno=3)
     null = os.open('/dev/null', os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    os.closerange(4, 1 << 16)
+    os.closerange(5, 1 << 16)
     confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
     confine.give_up_privileges(None)
     if linux.landlock_abi():
         confine.restrict(confine.Paths(()).ruleset())
     linux.install_seccomp(program, listener=False)
     while True:
-        data, fds, _, _ = socket.recv_fds(channel, 65536, 2)
+        data, handed, _, _ = socket.recv_fds(channel, 65536, 2)
         if not data:
             os._exit(0)
         request: dict[str, Any] = json.loads(data)
-        os.lseek(fds[0], 0, os.SEEK_SET)
+        os.lseek(handed[0], 0, os.SEEK_SET)
         try:
-            reply = examine(fds[0], fds[1], request)
+            reply = examine(handed[0], handed[1], request)
         except Exception as error:  # noqa: BLE001 (a decoder raises anything on hostile bytes; the verdict is 'no')
             reply = {'error': f'cannot be decoded: {type(error).__name__}: {str(error)[:200]}'}
-        for fd in fds:
+        for fd in handed:
             os.close(fd)
         channel.sendmsg([json.dumps(reply).encode()])
 
@@ -58,7 +66,7 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
     Args:
         source_fd: the picture's bytes, readable.
         target_fd: an empty file; a plain copy is written there when the picture needs one.
-        limits: `pixels`, `min_side_px`, `aspect_ratio`.
+        limits: `pixels`, `min_side_px`, `aspect_ratio`, `most_bytes` (of a copy).
 
     Returns:
         `{'width', 'height', 'suffix', 'copied'}`, or `{'error': reason}`.
@@ -68,9 +76,9 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
     with open(source_fd, 'rb', closefd=False) as file:
         data = file.read()
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        kind = image.format or ''
+        kind = 'JPEG' if image.format == 'MPO' else image.format or ''  # several JPEGs in one file; the first counts
         width, height = image.size
-        reason = size_error(width, height, limits) or _container_error(kind, data)
+        reason = size_error(width, height, limits) or _container_error(kind, data, width * height)
         if reason:
             return {'error': reason}
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if kind in ('JPEG', 'WEBP', 'TIFF') else 1
@@ -84,9 +92,19 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
         image.seek(0)
         image.load()
         copy = _flatten(ImageOps.exif_transpose(image) if orientation != 1 else image)
+    return {'width': copy.width, 'height': copy.height, 'suffix': _write(copy, target_fd, limits), 'copied': True}
+
+
+def _write(copy: Any, target_fd: int, limits: dict[str, Any]) -> str:
+    """Writes a plain copy, as JPEG only where a PNG would be too long a file; returns the suffix."""
     with open(target_fd, 'wb', closefd=False) as file:
         copy.save(file, 'PNG', compress_level=1)
-    return {'width': copy.width, 'height': copy.height, 'suffix': '.png', 'copied': True}
+        if file.tell() <= limits['most_bytes']:
+            return '.png'
+        file.seek(0)
+        file.truncate()
+        copy.save(file, 'JPEG', quality=95)
+        return '.jpg'
 
 
 def size_error(width: int, height: int, limits: dict[str, Any]) -> str | None:
@@ -100,11 +118,13 @@ def size_error(width: int, height: int, limits: dict[str, Any]) -> str | None:
     return None
 
 
-def _container_error(kind: str, data: bytes) -> str | None:
+def _container_error(kind: str, data: bytes, pixels: int) -> str | None:
     if kind == 'PNG':
         return _png_error(data)
-    if kind == 'JPEG' and _scans(data) > _MOST_SCANS:
-        return f'its JPEG data has more than {_MOST_SCANS} scans'
+    if kind == 'JPEG':
+        scans = _scans(data)
+        if scans > _MOST_SCANS or scans * pixels > max(_MOST_SCANNED_PIXELS, pixels):
+            return f'its JPEG data has {scans} scans, too many for {pixels} pixels'
     return None
 
 

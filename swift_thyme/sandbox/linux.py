@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
+import select
 import signal
 import struct
 import sys
@@ -21,29 +23,16 @@ from .syscalls import numbers
 _libc = ctypes.CDLL(None, use_errno=True)
 _NR = numbers()
 
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 4, 22, 38, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER = 1, 4, 22, 38, 36
 PR_SET_THP_DISABLE = 41
 _VIRTIO_BALLOON, _BALLOON_REPORTS = 5, 5
 """Device and feature bit (virtio specification, section 5.5)."""
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 LANDLOCK_CREATE_RULESET_VERSION = 1
-MADV_DONTNEED, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLLAPSE = 4, 18, 19, 25
-_MOST_PIECES = 100_000
-_PIECE_BYTES, _MOST_HELD = (1 << 23, 1 << 20), 32
-_BORDER_BYTES = 64
-"""More than the C library notes at each border of a piece."""
-_TOP_KEPT_BYTES = 1 << 18
-"""Of the heap's free end: more than is allocated there until the fork."""
-_ROOM_BYTES = 1 << 21
-"""For the objects of a session before its first large array, and the buffer of its first message."""
-_SIZE_AT = ctypes.sizeof(ctypes.c_size_t)
-"""Where a piece's size is noted, in bytes from its begin; the three lowest bits are flags."""
-_PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
+MADV_COLLAPSE = 25
 
 _quick = ctypes.PyDLL(None)
-_raw_fork, _malloc, _free, _sbrk, _madvise = _quick.fork, _quick.malloc, _quick.free, _quick.sbrk, _quick.madvise
-_malloc.restype = _sbrk.restype = ctypes.c_void_p
-_malloc.argtypes, _free.argtypes, _sbrk.argtypes = [ctypes.c_size_t], [ctypes.c_void_p], [ctypes.c_ssize_t]
+_raw_fork, _trim, _madvise = _quick.fork, _quick.malloc_trim, _quick.madvise
 _madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
@@ -85,6 +74,35 @@ def prctl(option: int, value: int) -> None:
     if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, f'prctl({option}): {os.strerror(code)}')
+
+
+def end_with_peer(fd: int) -> None:
+    """Has the kernel kill the calling process's group as soon as the other end of a socket is closed, however.
+
+    It holds for every later fork in the group, needs nobody who lives, and no handler can catch it. The descriptor
+    must stay open; nothing may ever be sent on it.
+
+    Args:
+        fd: one end of a connected pair.
+    """
+    fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpgid(0))
+    fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    end_without_peer(fd)
+
+
+def end_with_parent(fd: int) -> None:
+    """Has the kernel kill the calling process when its parent ends, which holds the other end of a socket."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_without_peer(fd)
+
+
+def end_without_peer(fd: int) -> None:
+    """Ends the calling process where the other end of a socket is closed already."""
+    asked = select.poll()
+    asked.register(fd, 0)
+    if asked.poll(0):
+        os._exit(0)
 
 
 def small_pages(only: bool) -> None:
@@ -177,78 +195,9 @@ def watch_children(handler_fd: int) -> None:
         _libc.sigaction(signal.SIGCHLD, ctypes.byref(action), None)
 
 
-def use_up_free_memory() -> None:
-    """Takes every free piece of the C library's heap, for good, so that later ones come from the heap's end."""
-    _libc.malloc_trim(0)
-    end = _sbrk(0) or 0
-    for size in (*(1 << bits for bits in range(16, 11, -1)), *range(2032, 8, -16)):
-        for _ in range(_MOST_PIECES):
-            piece = _malloc(size)
-            if not piece or piece >= end - size:
-                _free(piece)
-                break
-
-
-def renew_heap_end() -> None:
-    """Uses up the heap's free end, for good, but for one piece of pages that nobody has touched.
-
-    A fork's small objects then come into fresh pages, where it would have copied touched ones, and its first large
-    array begins where a huge page may.
-    """
-    if _heap_state is None:
-        return
-    room = _malloc(_ROOM_BYTES)
-    for size in (1 << 16, 1 << 12, 1 << 8):
-        while _heap_state().top_bytes > 2 * size:
-            _malloc(size)
-    advise(_whole_pages(room, room + _ROOM_BYTES), MADV_DONTNEED)
-    _free(room)
-
-
-def _whole_pages(begin: int, end: int) -> list[tuple[int, int]]:
-    """The pages between a piece's borders, at which the C library takes notes; empty when there are none."""
-    first = -(-(begin + _BORDER_BYTES) // _PAGE_BYTES) * _PAGE_BYTES
-    last = (end - _BORDER_BYTES) // _PAGE_BYTES * _PAGE_BYTES
-    return [(first, last)] if last > first else []
-
-
-def _heap_end() -> tuple[int, int]:
-    """Addresses between which the C library's heap is free at its end; (0, 0) where the library cannot say."""
-    if _heap_state is None:
-        return 0, 0
-    end, top_bytes = _sbrk(0) or 0, int(_heap_state().top_bytes)
-    top = end - top_bytes
-    noted = top_bytes and ctypes.c_size_t.from_address(top + _SIZE_AT).value & -8 == top_bytes
-    return (top, end) if noted else (0, 0)
-
-
-def hold_free_memory() -> tuple[list[int], list[tuple[int, int]]]:
-    """Allocates the larger free pieces of the C library's heap, so that nothing else comes to lie in them.
-
-    Returns:
-        The pieces, for `let_go`, and the ranges (begin, end) of whole pages inside them and of the heap's free end,
-        whose content means nothing to anyone. Both are empty where the library cannot say where its free end is.
-    """
-    top, end = _heap_end()
-    if not top:
-        return [], []
-    held: list[int] = []
-    spans = [(top + _TOP_KEPT_BYTES, end)]
-    for size in _PIECE_BYTES:
-        while len(held) < _MOST_HELD and (2 * size < end - top or size == _PIECE_BYTES[-1]):
-            piece = _malloc(size)
-            if not piece or piece >= top:  # no other free piece is large enough
-                _free(piece)
-                break
-            held.append(piece)
-            spans.append((piece, piece + size))
-    return held, [pages for span in spans for pages in _whole_pages(*span)]
-
-
-def let_go(pieces: Sequence[int]) -> None:
-    """Frees what `hold_free_memory` allocated."""
-    for piece in pieces:
-        _free(piece)
+def trim_heap() -> None:
+    """Gives free memory of the C library back to the kernel."""
+    _trim(0)
 
 
 def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:
@@ -260,7 +209,7 @@ def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:
 class _HeapState(ctypes.Structure):
     """`struct mallinfo2`: ten sizes, the ninth of which is that of free memory."""
 
-    _fields_ = (('others', ctypes.c_size_t * 8), ('free_bytes', ctypes.c_size_t), ('top_bytes', ctypes.c_size_t))
+    _fields_ = (('others', ctypes.c_size_t * 8), ('free_bytes', ctypes.c_size_t), ('last', ctypes.c_size_t))
 
 
 def free_heap_bytes() -> int:

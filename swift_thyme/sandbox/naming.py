@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ SHOWN = '.shown'
 
 _BOUNDARY = re.compile(r'(?:^|(?<=[\s\'"`(\[{<=:,;|>]))(?=\S)')
 _MOST_MENTIONS, _MOST_STARTS, _LONGEST = 200, 24, 4096
+_MOST_LOOKS = 1000
+"""Beginnings of names that are looked up in one text: a bound on what a text can cost, far above what one names."""
 
 
 def place_of(root: str, written: str, directory: str = '') -> str:
@@ -62,7 +65,8 @@ class Named:
     """The session's regular files, by relative path and by name."""
 
     def __init__(self, files: Collection[str]) -> None:
-        self.all = files
+        self.all = frozenset(files)
+        self.looks_left = _MOST_LOOKS
         self.by_name: dict[str, list[str]] = {}
         for path in files:
             self.by_name.setdefault(posixpath.basename(path), []).append(path)
@@ -107,22 +111,25 @@ class Namer:
         count = 0
         ends = tuple(self._names.union(files.by_name))
         for line in text.splitlines():
-            begin = 0
+            begin, boundaries = 0, [m.start() for m in _BOUNDARY.finditer(line)] if _EXTENSION.search(line) else []
             for match in _EXTENSION.finditer(line):
                 count += 1
                 if count > _MOST_MENTIONS:
                     return
-                mention = self._ending_at(line, begin, match.end(), files, ends)
+                least = max(begin, match.end() - _LONGEST)
+                starts = boundaries[bisect_left(boundaries, least) : bisect_left(boundaries, match.end())]
+                mention = self._ending_at(line, starts, match.end(), files, ends)
                 if mention is not None:
                     begin = match.end()
                     yield mention
 
-    def _ending_at(self, line: str, begin: int, end: int, files: Named, ends: tuple[str, ...]) -> Mention | None:
+    def _ending_at(self, line: str, starts: list[int], end: int, files: Named, ends: tuple[str, ...]) -> Mention | None:
         """The longest name that ends here and is a file of the session; else one that claims to be, a mistake."""
-        begin = max(begin, end - _LONGEST)
-        starts = [m.start() for m in _BOUNDARY.finditer(line, begin, end)]
         tried = starts[:_MOST_STARTS] + starts[_MOST_STARTS:][-_MOST_STARTS:]
-        for start in tried if line.endswith(ends, begin, end) else ():
+        for start in tried if tried and line.endswith(ends, tried[0], end) else ():
+            if files.looks_left <= 0:
+                return None
+            files.looks_left -= 1
             written = line[start:end]
             path = self._resolve(written, files)
             if path is not None:

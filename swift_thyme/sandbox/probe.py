@@ -24,13 +24,19 @@ class Finding:
     tier: Tier
     reasons: tuple[str, ...]
 
-    def require(self, allow_tier_c: bool) -> Tier:
+    def require(self, *, allow_b: bool, allow_c: bool) -> Tier:
         """The tier, where sessions may be opened.
 
         Raises:
-            SandboxUnavailable: tier C, and it was not allowed.
+            SandboxUnavailable: tier B or C, and it was not allowed.
         """
-        if self.tier is Tier.C and not allow_tier_c:
+        if self.tier is Tier.B and not (allow_b or allow_c):
+            raise SandboxUnavailable(
+                'without Landlock, model-written code can write and read wherever every user of this machine may, '
+                f'without a quota, and meet the files of other sessions there: {"; ".join(self.reasons)}; use a kernel '
+                'with Landlock (5.13 or newer, switched on), or set THYME_SANDBOX_ALLOW_TIER_B=1 if that does no harm'
+            )
+        if self.tier is Tier.C and not allow_c:
             raise SandboxUnavailable(
                 f'model-written code cannot be confined here: {"; ".join(self.reasons)}; use a kernel with Landlock '
                 '(5.13 or newer), or set THYME_SANDBOX_ALLOW_TIER_C=1 on a machine that holds nothing of value'

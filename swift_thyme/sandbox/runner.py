@@ -153,7 +153,8 @@ class Runner:
             image_paths=[],
             temp_output_dir='',
         )
-        self._reseed = numpy.random.seed
+        sympy_random = sys.modules.get('sympy.core.random')
+        self._reseeders = [numpy.random.seed, cv2.setRNGSeed, *([sympy_random.seed] if sympy_random else [])]
         self._builtins = dict(vars(builtins))
         self.output = Output(0)
 
@@ -177,7 +178,8 @@ class Runner:
         sys.dont_write_bytecode = True
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = self.output  # type: ignore[misc,assignment]
         random.seed(int.from_bytes(os.urandom(16), 'little'))
-        self._reseed(int.from_bytes(os.urandom(4), 'little'))
+        for reseed in self._reseeders:
+            reseed(int.from_bytes(os.urandom(4), 'little') >> 1)
         sys.addaudithook(refuse_event)
 
     def run(self, code: str) -> list[bytes]:
@@ -188,7 +190,7 @@ class Runner:
             for every path held by a new variable whose name contains `processed_path`, and for every picture shown.
         """
         returned = self._returned(code)
-        self.output.begin()
+        renew(self.output, self._output_bytes + 1)
         self._turn += 1
         file_name = SNIPPET.format(self._turn)
         linecache.cache[file_name] = len(code), None, code.splitlines(keepends=True), file_name
@@ -244,6 +246,13 @@ class Runner:
             setitimer(timer, 0)
         sys.stdout = sys.stderr = self.output
         sys.modules['__main__'] = self._main
+
+
+def renew(output: Output, cap: int) -> None:
+    """Makes an output what it was when it was made; it stays the same object, which loggers of earlier turns hold."""
+    object.__setattr__(output, '__class__', Output)
+    object.__getattribute__(output, '__dict__').clear()
+    Output.__init__(output, cap)
 
 
 def describe(error: BaseException, file_name: str, paths: Paths) -> tuple[bytes, str]:

@@ -4,8 +4,8 @@ One filter covers a whole session: the snippet runs under the same rules as the 
 privileged thread to reach. Calls that need a judgement (starting a thread, the one fork before a snippet, creating
 a file, mapping one shared) are handed to the supervisor through a listener and answered there (`supervisor.notify`).
 
-The control channel has one fixed descriptor number; every call on it but `sendmsg` and `recvmsg` fails as if it
-were not open, so a snippet that reads, writes or closes descriptors at random never meets it.
+The control channel and the lifeline have fixed descriptor numbers; every call on them but `sendmsg` and `recvmsg` on
+the channel fails as if they were not open, so a snippet that reads, writes or closes descriptors never meets them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from .syscalls import AUDIT_ARCH, numbers
 
-CHANNEL_FD = 1000
-"""Number of the control channel in a session's process; above every limit on open files."""
+CHANNEL_FD, LIFELINE_FD = 1000, 1001
+"""Numbers of the control channel and of the lifeline (`linux.end_with_peer`) in a session's process; above every limit
+on open files."""
 
 ALLOW, NOTIFY, KILL = 0x7FFF0000, 0x7FC00000, 0x80000000
 
@@ -43,8 +44,8 @@ class Check:
 
 _PLAIN = """
 lseek stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir
-fchdir rmdir unlink unlinkat rename renameat renameat2 ftruncate fallocate fsync fdatasync sync_file_range
-flock pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
+fchdir rmdir unlink unlinkat rename renameat ftruncate fallocate fsync fdatasync sync_file_range
+pipe pipe2 poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2
 munmap mprotect mremap madvise brk membarrier msync rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend
 sigaltstack rt_sigtimedwait futex set_robust_list get_robust_list set_tid_address rseq getpid gettid getppid getuid
 geteuid getgid getegid getpgrp getpgid getsid getgroups getresuid getresgid getrlimit getrusage sysinfo uname times
@@ -56,9 +57,10 @@ getpeername alarm getitimer setitimer get_mempolicy
 _ON_DESCRIPTOR = 'read write readv writev pread64 pwrite64 preadv pwritev close dup recvfrom shutdown getsockopt'
 _PRETENDED = """
 chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat sched_setaffinity
-setpriority mbind set_mempolicy
+setpriority mbind set_mempolicy flock
 """
-"""Answered with success without doing anything: metadata that libraries set after saving a file."""
+"""Answered with success without doing anything: metadata that libraries set after saving a file, and locks, which
+sessions with the same input picture could signal to each other by."""
 _UNSUPPORTED = """
 setxattr lsetxattr fsetxattr getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr removexattr lremovexattr
 fremovexattr
@@ -70,10 +72,12 @@ _O_ACCMODE, _O_CREAT, _O_TRUNC, _O_TMPFILE = 0o3, 0o100, 0o1000, 0o20000000
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _REFUSE = error(errno.EPERM)
 _NOT_OPEN = error(errno.EBADF)
+_BOTH_FDS = 0xFFFFFFFE
+"""Compared under this mask, a descriptor's number is that of channel or lifeline."""
 
 
 def _session_rules() -> dict[str, tuple[list[Check], int]]:
-    channel = Check(0, CHANNEL_FD, _NOT_OPEN)
+    channel, onto_channel, to_channel = (Check(at, CHANNEL_FD, _NOT_OPEN, mask=_BOTH_FDS) for at in (0, 1, 2))
     only_channel = Check(0, CHANNEL_FD, _REFUSE, negate=True)
     nameless = Check(2, _O_TMPFILE, error(errno.EOPNOTSUPP), mask=_O_TMPFILE)
     emptying = Check(2, _O_TRUNC, _REFUSE, mask=_O_TRUNC | _O_ACCMODE)
@@ -81,6 +85,7 @@ def _session_rules() -> dict[str, tuple[list[Check], int]]:
     to_nobody = [Check(4, 0, _REFUSE, negate=True, high=high) for high in (False, True)]
     only_reading = [Check(2, 0, _REFUSE, negate=True, high=high) for high in (False, True)]
     fcntl = [channel] + [Check(1, command, _REFUSE) for command in (8, 10, 15, 1024, 1026, 1031, 1033)]
+    fcntl += [Check(1, command, error(0)) for command in (6, 7, 37, 38)]  # locks, as above
     fcntl += [Check(1, 4, ALLOW, negate=True), Check(2, 0x2000, _REFUSE, mask=0x2000)]
     shared_anonymous = _MAP_SHARED | _MAP_ANONYMOUS
     rules: dict[str, tuple[list[Check], int]] = {name: ([], ALLOW) for name in _PLAIN.split()}
@@ -93,10 +98,11 @@ def _session_rules() -> dict[str, tuple[list[Check], int]]:
             'recvmsg': ([only_channel], ALLOW),
             'sendto': ([channel, *to_nobody], ALLOW),
             'socketpair': ([Check(0, 1, _REFUSE, negate=True), Check(1, 1, _REFUSE, mask=0xFF, negate=True)], ALLOW),
-            'dup2': ([channel, Check(1, CHANNEL_FD, _NOT_OPEN)], ALLOW),
-            'dup3': ([channel, Check(1, CHANNEL_FD, _NOT_OPEN)], ALLOW),
-            'sendfile': ([channel, Check(1, CHANNEL_FD, _NOT_OPEN)], ALLOW),
-            'copy_file_range': ([channel, Check(2, CHANNEL_FD, _NOT_OPEN)], ALLOW),
+            'dup2': ([channel, onto_channel], ALLOW),
+            'dup3': ([channel, onto_channel], ALLOW),
+            'sendfile': ([channel, onto_channel], ALLOW),
+            'copy_file_range': ([channel, to_channel], ALLOW),
+            'renameat2': ([Check(4, flag, ALLOW) for flag in (0, 1, 2)], error(errno.EINVAL)),
             'fcntl': (fcntl, ALLOW),
             'ioctl': ([channel] + [Check(1, c, ALLOW) for c in (0x5401, 0x541B, 0x5421, 0x5451)], error(errno.ENOTTY)),
             'open': ([Check(c.index - 1, c.value, c.action, c.mask) for c in opening], ALLOW),

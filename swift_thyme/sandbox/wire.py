@@ -26,9 +26,9 @@ sent each."""
 
 ZYGOTE = struct.Struct('<cIi')
 """Begins every message between supervisor and zygote: kind, number, value."""
-ZYGOTE_SPARE, ZYGOTE_DECODER, ZYGOTE_FORGET = b's', b'd', b'g'
-"""To the zygote: fork a process for a session or for decoding (number of the request; a descriptor comes with it); a
-process group (number) is gone."""
+ZYGOTE_SPARE, ZYGOTE_DECODER = b's', b'd'
+"""To the zygote: fork a process for a session or for decoding (number of the request; two descriptors come with it:
+its channel and its lifeline)."""
 ZYGOTE_READY, ZYGOTE_FORKED, ZYGOTE_ENDED = b'r', b'p', b'e'
 """From it: ready; forked (number of the request, pid); a process ended (pid, wait status)."""
 

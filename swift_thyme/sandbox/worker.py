@@ -32,31 +32,27 @@ from .runner import Runner
 
 _raw_fork = ctypes.PyDLL(None).fork
 """fork() without Python's own hooks: safe because the process has one thread, and a snippet cannot hook into it."""
-_trim = ctypes.PyDLL(None).malloc_trim
 _NONCE_END = 1 + wire.NONCE_BYTES
 _HEAD_END = _NONCE_END + wire.PID_BYTES
-_NO_FORK = 71
 _NO_RULESET = 2
 """In place of a ruleset's descriptor where there is none: one of those that become /dev/null."""
 _MOST_REQUEST_BYTES = 1 << 20
-_FREE_BYTES_SHARED = 1 << 20
-"""Free memory of which a process and its snapshot may both hold a copy."""
 _FREE_BYTES_KEPT = 64 << 20
 """Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
-def main(channel_fd: int, runner: Runner, program: bytes, paths: confine.Paths, *, huge_pages: bool) -> None:
+def main(fds: tuple[int, int], runner: Runner, program: bytes, paths: confine.Paths, *, huge_pages: bool) -> None:
     """Waits to become a session's, confines the calling process and serves; returns only when the session is over.
 
     Args:
-        channel_fd: a datagram socket to the supervisor.
+        fds: the channel, a datagram socket to the supervisor, and the lifeline.
         runner: as the zygote made it.
         program: the seccomp filter.
         paths: what every snippet may read.
         huge_pages: whether large arrays get them, from the first snippet on.
     """
     ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
-    channel = _claim_descriptors(channel_fd, ruleset)
+    channel = _claim_descriptors(fds, ruleset)
     linux.ignore_ended_children()  # snapshots, that is
     data = channel.recv(_MOST_REQUEST_BYTES)
     if not data:
@@ -76,6 +72,8 @@ def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> Non
     limits = request['limits']
     if request['tier'] == 'A':
         paths.allow(ruleset, request['readable'], [request['work']])
+    else:
+        os.umask(0o077)  # what a session leaves where all may write is no other's to read
     chdir(request['work'])
     confine.limit_resources(
         confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
@@ -87,18 +85,19 @@ def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> Non
         os.close(ruleset)
 
 
-def _claim_descriptors(channel_fd: int, kept: int) -> socket.socket:
-    """Moves the channel to its fixed number and closes all but it and `kept`; 0, 1 and 2 become /dev/null."""
+def _claim_descriptors(fds: tuple[int, int], kept: int) -> socket.socket:
+    """Moves channel and lifeline to their fixed numbers and closes all but `kept`; 0, 1 and 2 become /dev/null."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= soft <= seccomp.CHANNEL_FD:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.CHANNEL_FD + 1, hard), hard))
-    os.dup2(channel_fd, seccomp.CHANNEL_FD)
+    if 0 <= soft <= seccomp.LIFELINE_FD:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.LIFELINE_FD + 1, hard), hard))
+    os.dup2(fds[0], seccomp.CHANNEL_FD)
+    os.dup2(fds[1], seccomp.LIFELINE_FD)
     null = os.open('/dev/null', os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.closerange(3, kept)
     os.closerange(kept + 1, seccomp.CHANNEL_FD)
-    os.closerange(seccomp.CHANNEL_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
+    os.closerange(seccomp.LIFELINE_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
     return socket.socket(fileno=seccomp.CHANNEL_FD)
 
 
@@ -117,8 +116,6 @@ class _Loop:
         self._code = bytearray()
         self._positions: list[tuple[int, int]] = []
         """In a snapshot: positions in open files, to be set again when it becomes the session."""
-        self._held: list[int] = []
-        """In a snapshot: free memory of which it got no copy, to be given back then."""
 
     def serve(self) -> None:
         """Until the supervisor is gone."""
@@ -129,8 +126,7 @@ class _Loop:
             for fd, position in self._positions:
                 with suppress(OSError):
                     lseek(fd, position, SEEK_SET)
-            linux.let_go(self._held)
-            self._positions, self._held = [], []
+            self._positions = []
             kind, nonce, payload = data[:1], data[1:_NONCE_END], data[_HEAD_END:]
             if data[1:_HEAD_END] != wire.command_head(nonce, getpid()):
                 continue
@@ -146,22 +142,15 @@ class _Loop:
             self._run(nonce, code)
 
     def _leave_snapshot(self, nonce: bytes) -> bool:
-        """Forks: True here, where the snippet is to run; False in the snapshot. Ends the process if it cannot.
-
-        The snapshot gets no copy of free memory: the snippet then writes there without a fault.
+        """Forks: True here, where the snippet is to run, be it without a snapshot; False in the snapshot.
+        The snapshot gives its copy of free memory back: the snippet then writes there without copying.
         """
         positions = self._offsets()
-        held, unused = linux.hold_free_memory() if linux.free_heap_bytes() > _FREE_BYTES_SHARED else ([], [])
-        linux.advise(unused, linux.MADV_WIPEONFORK)
         pid = _raw_fork()
-        linux.advise(unused, linux.MADV_KEEPONFORK)
-        if pid < 0:
-            _exit(_NO_FORK)
         if pid == 0:
-            self._positions, self._held = positions, held
+            linux.trim_heap()
+            self._positions = positions
             self._sendmsg([wire.FORKED + nonce])
-        else:
-            linux.let_go(held)
         return bool(pid)
 
     def _offsets(self) -> list[tuple[int, int]]:
@@ -179,7 +168,7 @@ class _Loop:
         chdir(self._work)
         fields = self._runner.run(code.decode('utf-8', 'replace'))
         if linux.free_heap_bytes() > _FREE_BYTES_KEPT:
-            _trim(0)
+            linux.trim_heap()
         for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
             self._sendmsg([part])
 

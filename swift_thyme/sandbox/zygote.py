@@ -13,11 +13,12 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 
 from . import confine, linux, seccomp, wire
 
-_ONE_DESCRIPTOR = socket.CMSG_SPACE(4)
+_TWO_DESCRIPTORS = socket.CMSG_SPACE(8)
 _WARM = (
     'numpy',
     'numpy.random',
@@ -107,14 +108,10 @@ def _warm_plotting() -> None:
 
 
 def pack_memory() -> None:
-    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little.
-
-    New objects of a fork come one beside another at the end of the heap, not from holes all over it: a page is copied
-    when the first object on it is written.
-    """
+    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
     gc.collect()
     gc.freeze()
-    linux.use_up_free_memory()
+    linux.trim_heap()
     huge = 2 << 20
     ranges = []
     with open('/proc/self/maps') as maps:
@@ -125,7 +122,6 @@ def pack_memory() -> None:
             if rights == 'rw-p' and end > start and (len(rest) < 4 or rest[3] == '[heap]'):
                 ranges.append((start, end))
     linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
-    linux.renew_heap_end()
 
 
 class Zygote:
@@ -141,7 +137,6 @@ class Zygote:
         self._control = control
         self._runner = Runner()
         self._session, self._decoder = worker.main, decoder.main
-        self._groups: set[int] = set()
         self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         linux.watch_children(write_fd)
@@ -150,7 +145,7 @@ class Zygote:
         self._huge_pages = not linux.reports_free_memory()
 
     def serve(self) -> None:
-        """Answers requests until the supervisor is gone; then ends every process it made."""
+        """Answers requests until the supervisor is gone, which ends every process made here (`linux.end_with_peer`)."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._read_fd, select.POLLIN)
@@ -162,9 +157,6 @@ class Zygote:
                     self._reap()
                 else:
                     serving = self._answer()
-        for group in self._groups:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
 
     def _tell(self, kind: bytes, number: int, value: int) -> None:
         with contextlib.suppress(OSError):
@@ -182,34 +174,34 @@ class Zygote:
 
     def _answer(self) -> bool:
         try:
-            data, ancillary, _, _ = self._control.recvmsg(wire.ZYGOTE.size, _ONE_DESCRIPTOR)
+            data, ancillary, _, _ = self._control.recvmsg(wire.ZYGOTE.size, _TWO_DESCRIPTORS)
         except OSError:
             return False
         if not data:
             return False
         kind, number, _ = wire.ZYGOTE.unpack(data)
-        if kind == wire.ZYGOTE_FORGET:
-            self._groups.discard(number)
-            return True
-        channel = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        channel, lifeline = struct.unpack('ii', ancillary[0][2][:8])
         pid = linux.fork()
         if pid == 0:
-            self._become(kind, channel)
+            self._become(kind, channel, lifeline)
         os.close(channel)
-        self._groups.add(pid)
+        os.close(lifeline)
         self._tell(wire.ZYGOTE_FORKED, number, pid)
         return True
 
-    def _become(self, kind: bytes, channel: int) -> None:
+    def _become(self, kind: bytes, channel: int, lifeline: int) -> None:
         """The child's whole life; never returns."""
         try:
             signal.set_wakeup_fd(-1)
             os.setpgid(0, 0)
+            linux.end_with_peer(lifeline)
+            confine.stand_back()
             linux.small_pages(True)
+            fds = channel, lifeline
             if kind == wire.ZYGOTE_DECODER:
-                self._decoder(channel, self._decoder_filter)
+                self._decoder(fds, self._decoder_filter)
             else:
-                self._session(channel, self._runner, self._session_filter, self._paths, huge_pages=self._huge_pages)
+                self._session(fds, self._runner, self._session_filter, self._paths, huge_pages=self._huge_pages)
         finally:
             os._exit(70)
 
@@ -227,8 +219,8 @@ def main() -> None:
 
     Imports this package once more after all others, so that what every fork writes to lies on few pages.
     """
+    linux.end_with_parent(int(sys.argv[1]))
     warm_up()
-    linux.use_up_free_memory()
     package = __package__.partition('.')[0]
     for name in [name for name in sys.modules if name.partition('.')[0] == package]:
         del sys.modules[name]

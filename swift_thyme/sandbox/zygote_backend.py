@@ -227,7 +227,7 @@ class ZygoteSandbox(Sandbox):
                 settings = self._settings
                 setup = {
                     'base_dir': choose_base_dir(settings.base_dir),
-                    'tier': probe().require(settings.allow_tier_c).value,
+                    'tier': probe().require(allow_b=settings.allow_tier_b, allow_c=settings.allow_tier_c).value,
                     'rollback': settings.rollback,
                     'repairs': resolve(settings.repairs),
                     'font_cache': os.path.expanduser('~/.cache/matplotlib'),

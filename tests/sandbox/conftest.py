@@ -15,7 +15,7 @@ settings.load_profile('sandbox')
 
 @pytest.fixture(scope='session')
 def sandbox():
-    made = ZygoteSandbox(SandboxSettings())
+    made = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
     yield made
     made.close()
 

@@ -335,3 +335,40 @@ def wait_for(condition, timeout_s: float = 10.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < end:
         time.sleep(0.005)
+
+
+def test_random_numbers_differ_between_sessions(sandbox):
+    code = (
+        'import sympy, random\nprint(random.random(), np.random.rand(), cv2.randu(np.zeros(4, "f4"), 0, 1).ravel(), '
+        'sympy.core.random.rng.random(), sep=";")'
+    )
+
+    async def draw():
+        async with await sandbox.open() as session:
+            return (await session.run(code)).text.strip().split(';')
+
+    async def all_of_them():
+        return await asyncio.gather(*(draw() for _ in range(3)))
+
+    for values in zip(*asyncio.run(all_of_them()), strict=True):
+        assert len(set(values)) == 3, values
+
+
+def test_what_a_snippet_sets_in_its_output_does_not_last(sandbox):
+    async def turns():
+        async with await sandbox.open() as session:
+            await session.run('import sys, logging\nlogging.basicConfig(stream=sys.stdout, format="%(message)s")')
+            for spoil in ("setattr(sys.stdout, '_cap', -10**12)", 'vars(sys.stdout).clear()', 'sys.stdout.write = len'):
+                await session.run(spoil)
+            return (await session.run("print('heard'); logging.error('too')")).text
+
+    assert asyncio.run(turns()) == 'heard\ntoo\n'
+
+
+def test_the_name_of_a_session_directory_cannot_be_guessed(sandbox):
+    async def names():
+        async with await sandbox.open() as one, await sandbox.open() as other:
+            return [Path(session.directory).parent.name for session in (one, other)]
+
+    one, other = asyncio.run(names())
+    assert one != other and len(one) == len(other) == 16

@@ -56,6 +56,8 @@ NEED_A_LOOK_INSIDE = {
     'deleted files that stay open',
     'deleted files that stay mapped',
     'deleted files that stay mapped without a descriptor',
+    'deleted files that stay mapped below a folder with the name of a device',
+    'deleted files of which one page stays mapped',
 }
 """What another user's process holds is seen only with rights that a default container has not; the rest is timing."""
 

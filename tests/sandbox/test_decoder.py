@@ -13,7 +13,7 @@ from PIL import Image
 
 from swift_thyme.sandbox.decoder import examine, size_error
 
-LIMITS = {'pixels': 50_000_000, 'min_side_px': 28, 'aspect_ratio': 200.0}
+LIMITS = {'pixels': 50_000_000, 'min_side_px': 28, 'aspect_ratio': 200.0, 'most_bytes': 32 << 20}
 
 
 def check(data, tmp_path):

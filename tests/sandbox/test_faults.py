@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -26,7 +27,7 @@ from .test_backend import alive, wait_for
 @pytest.fixture(scope='module')
 def own():
     """A sandbox that may be damaged: what is killed of it must come back for the next test."""
-    made = ZygoteSandbox(SandboxSettings())
+    made = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
     yield made
     made.close()
 
@@ -162,7 +163,7 @@ TRAINER = """
 import asyncio, json, sys
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
-sandbox = ZygoteSandbox(SandboxSettings())
+sandbox = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
 async def main():
     sessions = [await sandbox.open() for _ in range(3)]
     await asyncio.gather(*(s.run('x = 1') for s in sessions))
@@ -197,6 +198,86 @@ def test_nothing_outlives_a_killed_trainer(also):
         janitor.sweep(os.path.dirname(stats['run_dir']))
     wait_for(lambda: not os.path.exists(stats['run_dir']))
     assert not os.path.exists(stats['run_dir'])
+
+
+SABOTAGED_TRAINER = """
+import asyncio, json
+from swift_thyme.config import SandboxSettings
+from swift_thyme.sandbox import ZygoteSandbox
+sandbox = ZygoteSandbox(SandboxSettings(allow_tier_b=True))
+SABOTAGE = '''
+import sys, os, ctypes
+f = sys._getframe()
+while f and not hasattr(f.f_locals.get('self'), '_leave_snapshot'): f = f.f_back
+def bad(self, nonce):
+    if ctypes.PyDLL(None).fork() == 0:
+        x = bytearray(50 << 20)
+        while True: pass
+    os._exit(0)
+type(f.f_locals['self'])._leave_snapshot = bad
+'''
+DEAF = "import signal\\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\\n"
+async def main():
+    sessions = [await sandbox.open() for _ in range(4)]
+    firsts = 'x = 1', 'x = 1', SABOTAGE, None
+    await asyncio.gather(*(s.run(code) for s, code in zip(sessions, firsts) if code))
+    stats = await asyncio.to_thread(sandbox.stats)
+    spin = DEAF + "open('f', 'w').write('x' * 9999)\\nwhile True: pass"
+    loops = spin, 'while True: pass', 'print(1)', spin
+    work = [asyncio.ensure_future(s.run(code, timeout_s=600)) for s, code in zip(sessions, loops)]
+    await asyncio.sleep(1)
+    later = await asyncio.to_thread(sandbox.stats)
+    print(json.dumps([stats, later]), flush=True)
+    await asyncio.gather(*work)
+asyncio.run(main())
+"""
+
+
+def in_groups(groups):
+    """Processes of these groups that can run, with their groups."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/stat') as file:
+                state, _, group, *_ = file.read().rpartition(')')[2].split()
+        except OSError:
+            continue
+        if int(group) in groups and state not in 'ZX':
+            found[int(name)] = int(group)
+    return found
+
+
+@pytest.mark.parametrize('seed', [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 40))])
+def test_whoever_is_killed_in_whatever_order_nothing_is_left_a_second_later(seed):
+    """Spinning snippets that ignore signals, a sabotaged snapshot whose maker is gone, and every guardian killed."""
+    import json
+
+    rng = random.Random(seed)
+    trainer = subprocess.Popen(
+        [sys.executable, '-c', SABOTAGED_TRAINER], stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    before, stats = json.loads(trainer.stdout.readline())
+    groups = {os.getpgid(pids[0]) for pids in stats['sessions'].values() if pids[0] > 0 and alive(pids[0])}
+    groups |= {pids[0] for pids in before['sessions'].values()} | {*stats['spares']}
+    sessions = [*in_groups(groups)]
+    assert len(sessions) >= 6  # four that loop, two of them with a snapshot, and spares
+    guardians = [trainer.pid, stats['pid'], stats['zygote_pid']]
+    members = guardians + rng.sample(sessions, rng.randrange(4))
+    rng.shuffle(members)
+    for pid in members:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(rng.choice([0, 0, 0.002, 0.05]))
+    trainer.wait()
+    trainer.stdout.close()
+    begin = time.monotonic()
+    wait_for(lambda: not in_groups(groups) and not os.path.exists(stats['run_dir']))
+    left, took_s = in_groups(groups), time.monotonic() - begin
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+    assert not os.path.exists(stats['run_dir'])
+    assert took_s < 1 or os.getloadavg()[0] > os.cpu_count()
 
 
 def test_the_janitor_removes_only_abandoned_directories(tmp_path):

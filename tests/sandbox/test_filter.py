@@ -38,6 +38,7 @@ def answer(machine, name, *args, program=None, arch=None, number=None):
 @pytest.mark.parametrize('name', ['read', 'write', 'close', 'dup', 'recvfrom', 'sendto', 'fcntl', 'ioctl', 'shutdown'])
 def test_the_channel_is_not_open_for_ordinary_calls(machine, name):
     assert answer(machine, name, C) == seccomp.error(errno.EBADF)
+    assert answer(machine, name, seccomp.LIFELINE_FD) == seccomp.error(errno.EBADF)
     assert answer(machine, name, 5) != seccomp.error(errno.EBADF)
 
 
@@ -45,11 +46,13 @@ def test_the_channel_is_not_open_for_ordinary_calls(machine, name):
 @pytest.mark.parametrize('name', ['sendmsg', 'recvmsg'])
 def test_messages_go_through_the_channel_only(machine, name):
     assert answer(machine, name, C) == seccomp.ALLOW
+    assert answer(machine, name, seccomp.LIFELINE_FD) == seccomp.error(errno.EPERM)
     assert answer(machine, name, 5) == seccomp.error(errno.EPERM)
 
 
 @pytest.mark.parametrize('machine', MACHINES)
 def test_nothing_can_be_put_in_the_channels_place(machine):
+    assert answer(machine, 'dup3', 5, seccomp.LIFELINE_FD) == seccomp.error(errno.EBADF)
     assert answer(machine, 'dup3', 5, C) == seccomp.error(errno.EBADF)
     assert answer(machine, 'sendfile', 5, C) == seccomp.error(errno.EBADF)
 
@@ -130,3 +133,12 @@ def test_another_architecture_and_the_x32_table_do_not_get_through():
 def test_the_decoder_can_open_and_make_nothing(name):
     if name in numbers():
         assert answer('x86_64', name, program=seccomp.decoder_filter()) == seccomp.error(errno.EPERM)
+
+
+@pytest.mark.parametrize('machine', MACHINES)
+def test_a_rename_leaves_no_device_behind_and_locks_reach_nobody(machine):
+    assert [answer(machine, 'renameat2', 0, 0, 0, 0, flag) == seccomp.ALLOW for flag in range(6)] == [True] * 3 + [
+        False
+    ] * 3
+    assert answer(machine, 'flock', 5, 2) == seccomp.error(0)
+    assert {answer(machine, 'fcntl', 5, command) for command in (6, 7, 37, 38)} == {seccomp.error(0)}

@@ -57,8 +57,16 @@ def test_the_tier_follows_from_what_the_machine_has(seccomp, landlock, uid, tier
 def test_tier_c_is_refused_unless_allowed():
     found = probe.Finding(Tier.C, ('landlock: no: old kernel',))
     with pytest.raises(SandboxUnavailable, match='THYME_SANDBOX_ALLOW_TIER_C'):
-        found.require(False)
-    assert found.require(True) is Tier.C
+        found.require(allow_b=True, allow_c=False)
+    assert found.require(allow_b=False, allow_c=True) is Tier.C
+
+
+def test_tier_b_is_refused_unless_allowed_and_the_refusal_says_what_it_does_not_keep():
+    found = probe.Finding(Tier.B, ('landlock: no: old kernel',))
+    with pytest.raises(SandboxUnavailable, match=r'wherever every user .* quota.* THYME_SANDBOX_ALLOW_TIER_B'):
+        found.require(allow_b=False, allow_c=False)
+    assert found.require(allow_b=True, allow_c=False) is Tier.B
+    assert probe.Finding(Tier.A, ()).require(allow_b=False, allow_c=False) is Tier.A
 
 
 def test_a_missing_base_directory_is_a_config_error(tmp_path):

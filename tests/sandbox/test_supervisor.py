@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import time
 
 import pytest
+from PIL import Image
 
-from swift_thyme.sandbox import wire
+from swift_thyme.sandbox import linux, wire
 from swift_thyme.sandbox.base import Limits
 from swift_thyme.sandbox.naming import Mention
-from swift_thyme.sandbox.supervisor import pictures
+from swift_thyme.sandbox.supervisor import decoders, pictures
+from swift_thyme.sandbox.supervisor.clock import Stopwatch
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
-from swift_thyme.sandbox.supervisor.zygote import ZygoteProcess
+from swift_thyme.sandbox.supervisor.zygote import Child, ZygoteProcess
 
 from .test_backend import alive
 
@@ -55,20 +62,23 @@ def from_forks(count, messages):
     """Events of a process in whose place `count` forks sent `messages[i]` each; forks are in a group of their own."""
 
     async def turn():
-        ours, theirs = wire.socket_pair()
+        (ours, theirs), (held, lifeline) = wire.socket_pair(), socket.socketpair()
+        ours.setblocking(False)
         ready, go = os.pipe()
         pids = []
         for number in range(count):
             pid = os.fork()
             if pid == 0:
                 os.setpgid(0, pids[0] if pids else 0)
+                held.close()
+                linux.end_with_peer(lifeline.fileno())
                 os.read(ready, 1)
                 for data in messages[number]:
                     theirs.send(data)
                 signal.pause()
             os.setpgid(pid, pids[0] if pids else pid)
             pids.append(pid)
-        process = Process(ours, pids[0], Exits(), 8, 100_000)
+        process = Process(Child(ours, held, pids[0]), Exits(), 8, 100_000)
         process.begin(NONCE, may_fork=True)
         for _ in pids:
             os.write(go, b'.')
@@ -81,6 +91,7 @@ def from_forks(count, messages):
         for end in (ready, go):
             os.close(end)
         theirs.close()
+        lifeline.close()
         return events, {pid: number for number, pid in enumerate(pids)}.get(holder)
 
     return asyncio.run(turn())
@@ -109,7 +120,9 @@ def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monke
     class Slow:
         async def examine(self, picture, limits, timeout_s):
             asked.append(timeout_s)
-            return {'error': 'no'}, 0.3
+            reason = decoders.Refused('no')
+            reason.taken_s = 0.3
+            raise reason
 
     live = tmp_path / 'live'
     live.mkdir()
@@ -132,9 +145,9 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
             await zygote.start()
             os.kill(zygote.pid, signal.SIGKILL)
             os.waitpid(zygote.pid, 0)
-            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
-            lives = alive(pid)
-            channel.close()
+            child = await zygote.fork(wire.ZYGOTE_SPARE)
+            lives = alive(child.pid)
+            child.end()
             return lives
         finally:
             zygote.stop()
@@ -157,11 +170,11 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     async def fork():
         zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
         try:
-            channel, pid = await zygote.fork(wire.ZYGOTE_SPARE)
+            child = await zygote.fork(wire.ZYGOTE_SPARE)
             await asyncio.sleep(1)
-            lives = [alive(told[0]), alive(pid)]
-            channel.close()
-            return lives, pid
+            lives = [alive(told[0]), alive(child.pid)]
+            child.end()
+            return lives, child.pid
         finally:
             zygote.stop()
 
@@ -169,3 +182,77 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     lives, pid = asyncio.run(fork())
     assert pid != told[0]
     assert lives == [False, True]
+
+
+BOUNDS = decoders.Bounds(50_000_000, 28, 200.0, 1 << 20)
+SOUND = {'width': 90, 'height': 60, 'suffix': '.png', 'copied': True}
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'suffix': '/../../x.png'},
+        {'suffix': ''},
+        {'suffix': ['.png']},
+        {'width': 0},
+        {'width': True},
+        {'width': '90'},
+        {'height': 10**9},
+        {'height': 5},
+        {'copied': 1},
+    ],
+)
+def test_a_decoder_that_says_what_none_would_say_is_not_believed(change):
+    assert decoders.read_verdict(json.dumps(SOUND).encode(), BOUNDS).width_px == 90
+    with pytest.raises(decoders.Refused):
+        decoders.read_verdict(json.dumps(SOUND | change).encode(), BOUNDS)
+
+
+@pytest.mark.parametrize('reply', [b'', b'{', b'[]', b'7', b'{"width": 90}', b'\xff', b'[' * 60_000])
+def test_a_reply_that_is_no_verdict_refuses_the_picture(reply):
+    with pytest.raises(decoders.Refused):
+        decoders.read_verdict(reply, BOUNDS)
+
+
+def test_a_copy_is_held_against_what_its_verdict_says(tmp_path):
+    def check(data, verdict=SOUND):
+        path = tmp_path / 'copy'
+        path.write_bytes(data)
+        with path.open('rb') as file:
+            decoders.check_file(file.fileno(), decoders.read_verdict(json.dumps(verdict).encode(), BOUNDS), BOUNDS)
+
+    buffer = io.BytesIO()
+    Image.new('RGB', (90, 60)).save(buffer, 'PNG')
+    png = buffer.getvalue()
+    check(png)
+    for data in (bytes(100) + png, png + bytes(1 << 20), b'', b'\xff\xd8\xff' + png):
+        with pytest.raises(decoders.Refused):
+            check(data)
+    with pytest.raises(decoders.Refused):
+        check(png, SOUND | {'width': 91})
+
+
+def test_waiting_for_a_processor_costs_a_process_no_time_but_sleeping_does():
+    def measure(code):
+        process = subprocess.Popen([sys.executable, '-S', '-c', code], stdout=subprocess.PIPE)
+        process.stdout.read(1)
+        watch = Stopwatch(process.pid)
+        time.sleep(1)
+        try:
+            return watch.elapsed_s()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    one_core = 'import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(end=".", flush=True)\n'
+    hogs = [subprocess.Popen([sys.executable, '-S', '-c', one_core + 'while True: pass']) for _ in range(4)]
+    try:
+        starved = measure(one_core + 'while True: pass')
+        asleep = measure('import time; print(end=".", flush=True)\ntime.sleep(60)')
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    assert starved < 0.6
+    assert asleep > 0.7

@@ -238,10 +238,10 @@ SPACE = (
         ),
     ),
     Case(
-        '40 threads left running',
+        '12 threads left running',
         (
             'import threading, time\n'
-            'for _ in range(40):\n'
+            'for _ in range(12):\n'
             '    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n'
             'kept = 2'
         ),

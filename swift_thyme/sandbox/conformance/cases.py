@@ -11,8 +11,9 @@ from .ordinary import ORDINARY
 from .pictures import PICTURES
 from .reach import REACH
 from .repairs import REPAIRS
+from .sabotage import SABOTAGE
 from .suite import Case
 from .tricks import TRICKS
 
-CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS, *TRICKS)
+CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS, *TRICKS, *SABOTAGE)
 """Every case, each with a name of its own."""

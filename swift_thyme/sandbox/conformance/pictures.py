@@ -7,6 +7,9 @@ from .suite import Case
 
 _OK, _BAD = Outcome.OK, Outcome.BAD_IMAGE
 _SAVE = "p = Image.new('RGB', (90, 60), 'red')\n"
+_GRADIENT = (
+    'g = Image.radial_gradient("L").resize((300, 200)); p = Image.merge("RGB", (g, g.rotate(90), g.rotate(180)))\n'
+)
 _NOISE = "d = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype='u1')\n"
 
 NAMED = (
@@ -119,6 +122,19 @@ ACCEPTED = tuple(
             _SAVE + "f = 'a.gif'; p.save(f, save_all=True, append_images=[Image.new('RGB', (90, 60))])",
         ),
         ('rotated by EXIF', _SAVE + "f = 'a.jpg'; e = p.getexif(); e[0x0112] = 6; p.save(f, exif=e)"),
+        ('MPO', _GRADIENT + "f = 'a.jpg'; p.save(f, 'MPO', save_all=True, append_images=[p.rotate(180)])"),
+        (
+            'MPO rotated by EXIF',
+            _GRADIENT
+            + "f = 'a.jpg'; e = p.getexif(); e[0x0112] = 6\n"
+            + "p.save(f, 'MPO', save_all=True, append_images=[p.rotate(180)], exif=e)",
+        ),
+        ('palette PNG with a transparent colour', _GRADIENT + "f = 'a.png'; p.quantize(9).save(f, transparency=3)"),
+        ('16-bit gray TIFF', "f = 'a.tif'; cv2.imwrite(f, np.arange(90 * 90, dtype='u2').reshape(90, 90) * 8)"),
+        ('CMYK TIFF', _GRADIENT + "f = 'a.tiff'; p.convert('CMYK').save(f)"),
+        ('RGBA WEBP', _GRADIENT + "p.putalpha(g); f = 'a.webp'; p.save(f, lossless=True)"),
+        ('APNG', _GRADIENT + "f = 'a.png'; p.save(f, save_all=True, append_images=[p.rotate(90), p.rotate(180)])"),
+        ("matplotlib's figure", "import matplotlib.pyplot as plt\nf = 'a.png'; plt.plot([1, 3, 2]); plt.savefig(f)"),
         ('PNG named as JPEG', _SAVE + "f = 'a.jpg'; p.save(f, 'PNG')"),
         ('smallest side', "f = 'a.png'; Image.new('RGB', (28, 28)).save(f)"),
     )
@@ -200,6 +216,11 @@ REFUSED = tuple(
                 'height="90"/>\')'
             ),
         ),
+        (
+            'JPEG that takes long for its size',
+            "Image.new('L', (7000, 7000), 90).save('a.jpg', progressive=True); b = open('a.jpg', 'rb').read()\n"
+            "i = b.rindex(b'\\xff\\xda'); f = 's.jpg'; open(f, 'wb').write(b[:-2] + b[i:-2] * 50 + b[-2:])",
+        ),
         ('PDF', _SAVE + "f = 'a.jpg'; p.save(f, 'PDF')"),
     )
 )
@@ -231,4 +252,17 @@ INJECTION = (
     Case('long error text', "raise ValueError('y' * 10_000_000)", outcome=Outcome.CODE_ERROR),
 )
 
-PICTURES = (*NAMED, *ACCEPTED, *REFUSED, *INJECTION)
+CONVERTED = (
+    Case(
+        'converted pictures one after another',
+        "print(*(f'{n}.png' for n in range(4)))",
+        before=_GRADIENT
+        + "for n in range(4): q = p.rotate(n * 90); q.putalpha(g); q.resize((290 - n * 40, 190)).save(f'{n}.png')\n"
+        + "p.save('before.png'); print('before.png')",
+        outcome=_OK,
+        images=4,
+    ),
+)
+"""Once, all but the first of a decoding process came back with zeros before them."""
+
+PICTURES = (*CONVERTED, *NAMED, *ACCEPTED, *REFUSED, *INJECTION)

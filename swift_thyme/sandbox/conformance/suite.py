@@ -20,6 +20,7 @@ from ...errors import SandboxError
 from ...protocol import IMAGE_TAG, SANDBOX_CLOSE
 from ...types import Outcome, SandboxResult
 from ..base import InputImage, Limits, Sandbox
+from .pixels import compare
 
 _CONTROL = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]')
 _MOST_TEXT_BYTES = 20_000
@@ -174,6 +175,8 @@ async def check(case: Case, sandbox: Sandbox, world: World, *, timeout_s: float 
                     problems.append(f'`before` ended with {first}')
             result = await session.run(world.fill(case.code), timeout_s=timeout_s)
             problems += _judge(case, result, world)
+            for image in result.images:
+                problems += await compare(session, image)
             after = await session.run(world.fill(case.then), timeout_s=timeout_s)
             if after.outcome is not Outcome.OK or case.then_shows not in after.text:
                 problems.append(f'afterwards: expected {case.then_shows!r}, got {after}')

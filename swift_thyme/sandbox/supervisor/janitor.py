@@ -1,10 +1,14 @@
-"""Directories of one supervisor: claimed with a lock that dies with it, removed by itself or by the next one."""
+"""Directories of one supervisor: claimed with a lock that dies with it, and removed by itself, by a process that does
+nothing but outlive it, or, where both were killed, by the next supervisor.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +17,7 @@ from . import tree
 
 PREFIX = 'thyme-sandbox-'
 _LOCK = 'lock'
+_TRIES, _PAUSE_S = 100, 0.02
 
 
 @dataclass
@@ -21,6 +26,31 @@ class RunDir:
 
     path: str
     lock_fd: int
+
+    def guard(self) -> int:
+        """Starts a process that removes the directory once the calling process is gone, however; returns its pid.
+
+        It holds no descriptor but the end of a pipe whose other end is the calling process's for life.
+        """
+        waiting, _ = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(waiting)
+            return pid
+        try:
+            os.dup2(waiting, 0)
+            os.closerange(1, os.sysconf('SC_OPEN_MAX'))
+            os.setsid()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_IGN)
+            os.read(0, 1)
+            for _ in range(_TRIES):  # who is being killed may make files meanwhile
+                with suppress(OSError):
+                    tree.remove(self.path)
+                    break
+                time.sleep(_PAUSE_S)
+        finally:
+            os._exit(0)
 
     def remove(self) -> None:
         """Removes it with everything in it."""

@@ -2,7 +2,8 @@
 
 At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its fork, which stands
 still. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
-(`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other.
+(`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other. All end
+with the group's lifeline (`zygote.Child`), whatever a snippet made of the code around it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from contextlib import suppress
 from .. import seccomp, wire
 from ..syscalls import numbers
 from . import notify
+from .clock import Stopwatch
 from .exits import Exits
 from .procfs import all_stand_still, children, contents, has_ended, read_state
+from .zygote import Child
 
 _CLONE_THREAD = 0x00010000
 _PLAIN_FORK = 0x01200011
@@ -40,7 +43,6 @@ _FREE_CALLS, _CALL_PAUSE_S = 2000, 0.002
 """Calls of one turn that are answered at once; further ones are slowed down, so that no session floods the rest."""
 _RECVMSG = str(numbers().get('recvmsg', -1)).encode()
 
-_NO_PRIORITY = os.sched_param(0)
 _CREDENTIALS = struct.Struct('iII')
 """`struct ucred`: pid, uid, gid of a message's sender."""
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4)
@@ -53,21 +55,17 @@ LOST, OVER, ENDED = b'eof', b'over', b'end'
 class Process:
     """The processes of one session."""
 
-    def __init__(
-        self, channel: socket.socket, pid: int, exits: Exits, most_threads: int, most_report_bytes: int
-    ) -> None:
+    def __init__(self, child: Child, exits: Exits, most_threads: int, most_report_bytes: int) -> None:
         """
         Args:
-            channel: our end; becomes non-blocking.
-            pid: of the first process, which leads the group.
+            child: the first process, which leads the group.
             exits: who tells how it ended.
             most_threads: threads a snippet may have at a time.
             most_report_bytes: text a report may carry.
         """
         self._loop = asyncio.get_running_loop()
-        self._channel = channel
-        channel.setblocking(False)
-        self.group = self.pid = pid
+        self._child, self._channel = child, child.channel
+        self.group = self.pid = child.pid
         self._exits = exits
         self.holder = 0
         """The process that stands still as snapshot, if any."""
@@ -78,6 +76,8 @@ class Process:
         self._events: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.lost = False
+        self.ended: int | None = None
+        """Wait status of the running process, once it is known to have ended."""
         self.room_for_files: Callable[[], int] = lambda: 1 << 30
         """Counts how many files and directories the session may still make; asked rarely, when it may be few."""
         self.files_made = 0
@@ -93,11 +93,15 @@ class Process:
         self._nonce = b''
         self.begun_s = 0.0
         """When the turn began, on the event loop's clock."""
+        self.watch = Stopwatch(child.pid)
+        """What the running process has had of its time in this turn."""
+        self.peak_bytes = 0
+        """The most memory that was seen in this turn."""
         self._awaits_fork = False
         self._forks_allowed = self._forker = 0
         self._report = bytearray()
-        self._loop.add_reader(channel.fileno(), self._hear)
-        exits.ask(pid, self._note_exit)
+        self._loop.add_reader(self._channel.fileno(), self._hear)
+        exits.ask(child.pid, self._note_exit)
 
     # -- turn ---------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,8 @@ class Process:
             nonce: not used before.
             may_fork: one fork is expected; it is allowed until its maker says that it is done.
         """
-        self._nonce, self.begun_s = nonce, self._loop.time()
+        self._nonce, self.begun_s, self.peak_bytes = nonce, self._loop.time(), 0
+        self.watch = Stopwatch(self.pid)
         self._awaits_fork = may_fork
         self._forks_allowed, self._forker = _FORK_TRIES if may_fork else 0, 0
         self._report.clear()
@@ -119,27 +124,33 @@ class Process:
 
     async def settle(self, timeout_s: float) -> bool:
         """Waits until a process that was dismissed has ended; False when it does not."""
-        deadline = self._loop.time() + timeout_s
+        watch = Stopwatch(self._leaving)
         while self.owns(self._leaving) and not has_ended(self._leaving):
-            if self._loop.time() > deadline:
+            if watch.elapsed_s() > timeout_s:
                 return False
             await asyncio.sleep(0.0005)
         self._leaving = 0
         return True
 
     async def send(self, parts: list[bytes], timeout_s: float) -> None:
-        """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time."""
+        """Wakes whoever waits on the channel and sends it datagrams; gives up when they are not taken in time.
+
+        Each is tried at least once, however late this process is, and only then the receiver's time begins.
+        """
         deadline = self._loop.time() + timeout_s
         self.signal(self.pid, signal.SIGCONT)
         for part in parts:
-            while not self.lost and self._loop.time() < deadline:
+            while not self.lost:
                 try:
                     self._channel.send(part)
                     break
                 except BlockingIOError:
+                    if self._loop.time() > deadline:
+                        return
                     await asyncio.sleep(0.001)
                 except OSError:
                     self._end()
+        self.watch = Stopwatch(self.pid)
 
     async def next_event(self, timeout_s: float) -> Event | None:
         """The next thing that happens in this turn; None when nothing does in time."""
@@ -162,11 +173,6 @@ class Process:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    @property
-    def tried_to_fork(self) -> bool:
-        """Whether a fork of this turn was seen to begin."""
-        return self._forker != 0
-
     def owns(self, pid: int) -> bool:
         """Whether a pid is of this session's process group (one that ended and was not yet waited for is, too)."""
         try:
@@ -185,7 +191,7 @@ class Process:
     async def is_idle(self, timeout_s: float) -> bool:
         """Whether the running process has come back to waiting on the channel (a forged report comes too early)."""
         wanted = _RECVMSG + b' ' + hex(seccomp.CHANNEL_FD).encode()
-        begun, pause_s = self._loop.time(), 0.0002
+        watch, pause_s = Stopwatch(self.pid), 0.0002
         while True:
             try:
                 if contents(f'/proc/{self.pid}/syscall').startswith(wanted):
@@ -195,7 +201,7 @@ class Process:
                     return True
             except OSError:
                 return not self.lost
-            waited_s = self._loop.time() - begun
+            waited_s = watch.elapsed_s()
             if waited_s > timeout_s:
                 return False
             if waited_s < _AT_ONCE_S:
@@ -219,13 +225,8 @@ class Process:
             self.holder = 0
 
     def _dismiss(self, pid: int) -> None:
-        """Kills a process; one that stands still never returns to the call it was stopped in, so none need wait.
-
-        Giving back its memory takes longer than an empty snippet does: it must not displace who is running.
-        """
+        """Kills a process; one that stands still never returns to the call it was stopped in, so none need wait."""
         stands_still = all_stand_still(pid)
-        with suppress(OSError):
-            os.sched_setscheduler(pid, os.SCHED_BATCH, _NO_PRIORITY)
         self.signal(pid, signal.SIGKILL)
         self._leaving = 0 if stands_still else pid
         self._dismissed.append(pid)
@@ -236,13 +237,19 @@ class Process:
         self.holder = 0
 
     def kill(self) -> None:
-        """Ends all of the session's processes and lets go of the descriptors."""
-        if self._listener >= 0 or not self.lost:
-            with suppress(OSError):
-                if self.owns(self.pid) or self.owns(self.holder) or self.owns(self.group):
-                    os.killpg(self.group, signal.SIGKILL)
+        """Ends all of the session's processes, those included that nobody here knows of."""
         self._exits.forget(self.pid)
         self._end()
+        self._child.end()
+
+    async def wait_gone(self, timeout_s: float) -> bool:
+        """Waits until no process of the group is left; False when one is."""
+        deadline = self._loop.time() + timeout_s
+        while not self._child.is_gone():
+            if self._loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.002)
+        return True
 
     # -- channel ------------------------------------------------------------------------------------------------
 
@@ -304,10 +311,11 @@ class Process:
 
     def _become(self, pid: int) -> None:
         self._exits.forget(self.pid)
-        self.pid, self.had_threads = pid, False
+        self.pid, self.had_threads, self.ended = pid, False, None
         self._exits.ask(pid, self._note_exit)
 
     def _note_exit(self, status: int) -> None:
+        self.ended = status
         self.happen((ENDED, str(status).encode()))
 
     def _add_to_report(self, kind: bytes, payload: bytes) -> None:
@@ -356,7 +364,13 @@ class Process:
         """Whether the fork of this turn is made already, though its word is still on its way here."""
         if not self._forker:
             return False
-        return not children(self._forker) <= {*self._dismissed}
+        return not (children(self._forker) or set()) <= {*self._dismissed}
+
+    @property
+    def has_no_fork(self) -> bool:
+        """Whether this turn's fork certainly does not exist, as long as the running process is at rest."""
+        made = children(self._forker) if self._forker else set()
+        return made is not None and made <= {*self._dismissed}
 
     def _listen_again(self) -> None:
         if self._listener >= 0:

@@ -42,10 +42,10 @@ def contents(path: str) -> bytes:
         os.close(fd)
 
 
-def children(tid: int) -> set[int]:
-    """Processes that a thread made and that nobody has waited for; none where the kernel does not say."""
+def children(tid: int) -> set[int] | None:
+    """Processes that a thread made and that nobody has waited for; None where the kernel does not say."""
     try:
         with open(f'/proc/{tid}/task/{tid}/children', 'rb') as file:
             return {int(pid) for pid in file.read().split()}
     except OSError:
-        return set()
+        return None

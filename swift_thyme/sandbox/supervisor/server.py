@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ from ...errors import SandboxError, SandboxUnavailable, SessionDead
 from .. import confine, linux, wire
 from ..base import Limits
 from . import janitor
-from .pictures import Decoders
+from .decoders import Decoders
 from .policy import Place, Policy
 from .session import Session
 from .spares import Spares
@@ -54,6 +55,7 @@ class Server:
         hidden.update((p, 'python') for p in (*sys.path, sys.prefix, sys.base_prefix) if p.count('/') > 2)
         self._policy = Policy(setup.tier, setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
+        self._janitor_pid = self._run_dir.guard()
         self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
         self._spares = Spares(self._zygote)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
@@ -134,7 +136,8 @@ class Server:
     async def _do_open(self, message: dict[str, Any]) -> dict[str, Any]:
         self._serial += 1
         ident = f'{os.getpid()}-{self._serial}'
-        place = Place(os.path.join(self._run_dir.path, str(self._serial)), message.get('output_dir'))
+        # its files can be seen by whoever knows their names, though not opened: no other session can guess this one
+        place = Place(os.path.join(self._run_dir.path, secrets.token_hex(8)), message.get('output_dir'))
         limits = asdict(Limits(**message['limits']))
         os.mkdir(place.root, 0o711)
         os.mkdir(place.work, 0o700)
@@ -197,6 +200,8 @@ class Server:
                 return
             if not pid:
                 return
+            if pid == self._janitor_pid:
+                self._janitor_pid = self._run_dir.guard()
             self._zygote.exits.note(pid, status)
 
 

@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Container
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ...errors import SessionDead
@@ -14,36 +15,45 @@ from ...types import Outcome
 from .. import text as texts
 from .. import wire
 from ..base import Limits
-from ..naming import RELEASED, Namer
+from ..naming import RELEASED, Mention, Namer
 from ..repair.modes import known_repairs, outcome_without
 from . import tree
+from .clock import Stopwatch
+from .decoders import Decoders
 from .held import unseen_bytes
-from .pictures import Decoders, Gallery
+from .pictures import Gallery
 from .policy import Place, Policy
-from .process import ENDED, LOST, OVER, Event, Process
+from .process import ENDED, LOST, OVER, Process
 from .procfs import has_ended, read_state
 from .spares import Spares
+from .turn import (
+    SETTLE_TIMEOUT_S,
+    Killed,
+    check_end,
+    explain,
+    learn_of_snapshot,
+    make_result,
+    wait_for,
+    wait_for_outcome,
+)
 from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
-_SETTLE_TIMEOUT_S = 5.0
 _IDLE_TIMEOUT_S = 2.0
-_EXIT_TIMEOUT_S = 5.0
+_GONE_TIMEOUT_S = 2.0
 _POLL_S = 0.05
+_LARGE_BYTES, _LONG_CHARS = 4 << 20, 2000
+"""Work on files and texts of more is done beside the event loop."""
+_BLAMED_SHARE = 0.5
+"""Of its memory limit: a snippet that held more was chosen by the kernel for that."""
 _START_TRIES = 3
 """A spare may have been killed while it waited."""
-_FINAL = (wire.REPORT, ENDED, LOST, OVER)
-"""Kinds of events that end a turn."""
 _STATUS = {
     b'ok': Outcome.OK,
     b'error': Outcome.CODE_ERROR,
     b'refused': Outcome.REFUSED,
     b'memory': Outcome.OUT_OF_MEMORY,
 }
-
-
-class Killed(Exception):
-    """The session's process was ended by someone outside the sandbox."""
 
 
 class Session:
@@ -112,11 +122,7 @@ class Session:
             if self._dead:
                 raise SessionDead(self._dead)
             begun = time.monotonic()
-            try:
-                result = await self._turn(code, timeout_s, policy)
-            except Killed as error:
-                self.kill(f'session {self.ident} was killed from outside: {error}')
-                raise SessionDead(self._dead) from error
+            result = await self._turn_or_again(code, timeout_s, policy)
             if self._dead:
                 raise SessionDead(self._dead)
             result['elapsed_s'] = time.monotonic() - begun
@@ -130,7 +136,6 @@ class Session:
             self._fresh = None
         if self._process is not None:
             self._process.kill()
-            self._zygote.forget(self._process.group)
 
     @property
     def pids(self) -> list[int]:
@@ -140,11 +145,8 @@ class Session:
 
     async def wait_gone(self) -> None:
         """Waits until the killed processes have really ended."""
-        for pid in self.pids:
-            for _ in range(1000):
-                if read_state(pid)[0] in 'XZ':
-                    break
-                await asyncio.sleep(0.002)
+        if self._process is not None:
+            await self._process.wait_gone(_GONE_TIMEOUT_S)
 
     def remove_files(self) -> None:
         """Removes the session's directories."""
@@ -152,26 +154,65 @@ class Session:
 
     # -- one turn -----------------------------------------------------------------------------------------------
 
+    async def _turn_or_again(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
+        """One turn; a second one where the first was ended by a `SIGKILL`, which no snippet can send.
+
+        What ends both may still be the snippet's doing, through the kernel's search for memory.
+        """
+        for may_repeat in (True, False):
+            try:
+                return await self._turn(code, timeout_s, policy)
+            except Killed as error:
+                held_bytes = self._process.peak_bytes if self._process is not None else 0
+                recovered = not self._dead and await self._recover()
+                if recovered and may_repeat:
+                    continue
+                if held_bytes > self.limits.memory_bytes * _BLAMED_SHARE and not self._dead:
+                    if not recovered and self._process is not None:
+                        await self._start_anew(self._process)
+                    return make_result(Outcome.OUT_OF_MEMORY, 'LimitError: memory: this machine had no more')
+                self.kill(f'session {self.ident} was killed from outside: {error}')
+                raise SessionDead(self._dead) from error
+        raise AssertionError
+
+    async def _recover(self) -> bool:
+        """Goes back to before the snippet, where something of that is left."""
+        process = self._process
+        if process is None:
+            return False
+        await learn_of_snapshot(process, ENDED)
+        if not process.lost and await self._end_runner(process):
+            process.return_to_holder()
+            await self._beside(self._memory.restore)
+            return True
+        if self._pristine:
+            await self._start_anew(process)
+        return self._pristine
+
     async def _turn(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
         process = await self._ready_process()
         snapshot = policy.rollback and not self._pristine
         if snapshot:
-            self._memory.remember(self._seen, stamps_tell=not process.maps_files)
+            await self._beside(lambda: self._memory.remember(self._seen, stamps_tell=not process.maps_files))
         self._seen = None
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=snapshot)
         kind = wire.COMMAND_SNAPSHOT_RUN if snapshot else wire.COMMAND_RUN
         head = wire.command_head(nonce, process.pid)
         parts = wire.chunks(head, wire.COMMAND_MORE, kind, code.encode('utf-8', 'replace'))
-        await process.send(parts, timeout_s)
-        kind, payload = await self._outcome(process, snapshot, timeout_s)
+        await process.send(parts, SETTLE_TIMEOUT_S)
+        kind, payload = await wait_for_outcome(process, timeout_s)
+        if snapshot:
+            kind, snapshot = await learn_of_snapshot(process, kind)
         if kind == wire.REPORT:
             result, keep = await self._judge(process, payload, policy)
         else:
-            result, keep = self._explain(kind, payload, timeout_s), False
+            result, keep = explain(kind, payload, timeout_s), False
         if keep and not await self._commit(process):
+            if process.ended is not None:
+                await check_end(process)
             text = 'ProcessDied: a thread that the code left running ended the Python process'
-            result, keep, kind = _result(Outcome.DIED, text), False, ENDED
+            result, keep, kind = make_result(Outcome.DIED, text), False, ENDED
         if not keep and (policy.rollback or kind != wire.REPORT):
             await self._roll_back(process, snapshot)
         return result
@@ -183,47 +224,17 @@ class Session:
         if process is None or process.lost:
             raise Killed('its process is gone')
         process.release_holder()
-        if not await process.settle(_SETTLE_TIMEOUT_S):
+        process.peak_bytes = 0
+        if not await process.settle(SETTLE_TIMEOUT_S):
             raise Killed('its last snapshot does not end')
         return process
-
-    async def _outcome(self, process: Process, snapshot: bool, timeout_s: float) -> Event:
-        """Waits for what ends the turn: a report, an end, or the time limit."""
-        event = await _wait_for(process, _FINAL, timeout_s) or (b'timeout', b'')
-        if snapshot and not process.holder and event[0] != LOST:
-            # who is to be killed, and who is to go on, must be known
-            late = await _wait_for(process, (wire.FORKED, LOST), _SETTLE_TIMEOUT_S)
-            if not process.holder and process.tried_to_fork:
-                raise Killed('no snapshot of it could be made')
-            event = late if late is not None and late[0] == LOST else event
-        if event[0] in (ENDED, LOST):
-            if event[0] == LOST:
-                ended = await _wait_for(process, (ENDED,), _EXIT_TIMEOUT_S)
-                if ended is None:
-                    raise Killed('how it ended is not known')
-                event = ended
-            status = int(event[1])
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-                raise Killed('SIGKILL')
-        return event
-
-    def _explain(self, kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
-        if kind == b'timeout':
-            return _result(Outcome.TIMEOUT, f'TimeoutError: the code did not finish within {timeout_s:g} s')
-        if kind == OVER:
-            outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
-            return _result(outcome, f'LimitError: {payload.decode()}')
-        status = int(payload)
-        how = 'exited'
-        if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            how = f'was ended by {signal.Signals(number).name if number in signal.valid_signals() else number}'
-        return _result(Outcome.DIED, f'ProcessDied: the Python process {how}')
 
     async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
         """Turns a report into a result; says whether its effects are kept."""
         idle = await process.is_idle(_IDLE_TIMEOUT_S)
         alive = await process.freeze()
+        if not alive and has_ended(process.pid):
+            await check_end(process)
         try:
             if not (idle and alive):
                 raise ValueError('the report came before the end')
@@ -232,13 +243,13 @@ class Session:
             )
             outcome = _STATUS[status.encode()]
         except (ValueError, KeyError):
-            return _result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
+            return make_result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
         images: list[dict[str, Any]] = []
         if outcome is Outcome.OK:
             over, files = self._usage(process)
             if over:
-                return _result(Outcome.REFUSED, f'LimitError: {over}'), False
-            accepted = await self._gallery.accept(self._namer.mentions(text, names[:64], files))
+                return make_result(Outcome.REFUSED, f'LimitError: {over}'), False
+            accepted = await self._gallery.accept(await self._mentions(text, names[:64], files))
             images = accepted.images
             if accepted.problems and not images:
                 outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
@@ -249,12 +260,28 @@ class Session:
         }
         text = texts.hide_paths(text, {**self._as_prompted, **own, **policy.hidden})
         cut = dropped.strip('0') != ''
-        result = _result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
+        result = make_result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
         result['images'] = images
         result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
         raw = outcome_without(result['repairs'], outcome, self._request['repairs'])
         result['raw_outcome'] = raw.value if raw else None
         return result, outcome is Outcome.OK
+
+    async def _mentions(self, text: str, names: list[str], files: list[str]) -> list[Mention]:
+        """The pictures named; long texts are searched beside the event loop."""
+        if len(text) < _LONG_CHARS:
+            return self._namer.mentions(text, names, files)
+        return await asyncio.to_thread(self._namer.mentions, text, names, files)
+
+    async def _beside(self, work: Callable[[], None]) -> None:
+        """Does work on the session's files; beside the event loop where they are large."""
+        large = True
+        with suppress(tree.TooManyFiles):
+            large = tree.measure(self._place.work, self.limits.files)[1] > _LARGE_BYTES
+        if large:
+            await asyncio.to_thread(work)
+        else:
+            work()
 
     def _usage(self, process: Process) -> tuple[str, list[str]]:
         """What quota is exceeded ('' for none), and the session's regular files."""
@@ -262,7 +289,9 @@ class Session:
             self._seen = entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(process, len(entries))
+        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(
+            process, len(entries), self.limits.file_bytes
+        )
         if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]
@@ -283,15 +312,15 @@ class Session:
         """Leaves behind the threads a snippet did not end: the session goes on in a fork, which has only one."""
         nonce = os.urandom(wire.NONCE_BYTES)
         process.begin(nonce, may_fork=True)
-        await process.send([wire.COMMAND_SHED + wire.command_head(nonce, process.pid)], _SETTLE_TIMEOUT_S)
-        event = await _wait_for(process, (wire.SHED, ENDED, LOST, OVER), _SETTLE_TIMEOUT_S)
+        await process.send([wire.COMMAND_SHED + wire.command_head(nonce, process.pid)], SETTLE_TIMEOUT_S)
+        event = await wait_for(process, (wire.SHED, ENDED, LOST, OVER), SETTLE_TIMEOUT_S)
         return event is not None and event[0] == wire.SHED and await process.freeze()
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
         self._seen = None
         if snapshot and not process.lost and await self._end_runner(process):
             process.return_to_holder()
-            self._memory.restore()
+            await self._beside(self._memory.restore)
             return
         await self._start_anew(process)
 
@@ -300,19 +329,17 @@ class Session:
         if not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        watch = Stopwatch(process.pid)
         while process.owns(process.pid) and not has_ended(process.pid):
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or process.lost:
+            if process.lost or watch.elapsed_s() > SETTLE_TIMEOUT_S:
                 return False
-            await process.next_event(min(left_s, _POLL_S))
-        return process.owns(process.holder)
+            await process.next_event(_POLL_S)
+        return process.owns(process.holder) and not has_ended(process.holder)
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
         process.kill()
-        self._zygote.forget(process.group)
-        await self.wait_gone()
+        await process.wait_gone(_GONE_TIMEOUT_S)
         self._memory.forget()
         tree.remove(self._place.work, keep_root=True)
         self._pristine = True
@@ -322,15 +349,12 @@ class Session:
         for _ in range(_START_TRIES):
             spare = await self._spares.take()
             await spare.begin(self._request)
-            process = Process(
-                spare.channel, spare.pid, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4
-            )
+            process = Process(spare, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
             process.room_for_files = self._room_for_files
             event = await process.next_event(_START_TIMEOUT_S)
             if event is not None and event[0] == wire.READY:
                 return process
             process.kill()
-            self._zygote.forget(process.group)
         raise SessionDead(f'session {self.ident} did not start; run `thyme doctor`')
 
     def _room_for_files(self) -> int:
@@ -342,27 +366,7 @@ class Session:
             return 1  # it changes while it is looked at; asked again at the next file
 
 
-def _result(outcome: Outcome, text: str) -> dict[str, Any]:
-    return {
-        'outcome': outcome.value,
-        'text': text,
-        'images': [],
-        'repairs': [],
-        'repairs_seen': [],
-        'raw_outcome': None,
-    }
-
-
 def _discard(task: asyncio.Task[Process]) -> None:
     """Ends a process that came too late."""
     if not task.cancelled() and task.exception() is None:
         task.result().kill()
-
-
-async def _wait_for(process: Process, kinds: Container[bytes], timeout_s: float) -> Event | None:
-    """The first event of one of these kinds; None when none comes in time."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        event = await process.next_event(max(deadline - time.monotonic(), 0))
-        if event is None or event[0] in kinds:
-            return event

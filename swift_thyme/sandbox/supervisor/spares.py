@@ -7,41 +7,15 @@ A spare has run no snippet, holds nothing of any session, and waits for the one 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import socket
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 from ...errors import SandboxError
 from .. import wire
-from .zygote import ZygoteProcess
+from .zygote import Child, ZygoteProcess
 
 _KEPT = 2
 """How many are kept ready. More would help only where many sessions are opened at once, and there forking is the
 limit in any case."""
-_SEND_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True)
-class Spare:
-    """A process that is nobody's yet."""
-
-    channel: socket.socket
-    """Our end."""
-    pid: int
-
-    async def begin(self, request: dict[str, Any]) -> None:
-        """Makes it a session's; it answers `wire.READY` once it is confined, or its channel ends.
-
-        Args:
-            request: what `worker.main` needs.
-        """
-        with suppress(ConnectionError, asyncio.TimeoutError):
-            data = json.dumps(request).encode()
-            await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(self.channel, data), _SEND_TIMEOUT_S)
 
 
 class Spares:
@@ -49,7 +23,7 @@ class Spares:
 
     def __init__(self, zygote: ZygoteProcess) -> None:
         self._zygote = zygote
-        self._ready: list[Spare] = []
+        self._ready: list[Child] = []
         self._refilling: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -58,7 +32,7 @@ class Spares:
         """Of the processes that wait."""
         return [spare.pid for spare in self._ready]
 
-    async def take(self) -> Spare:
+    async def take(self) -> Child:
         """One that waits, or else a new one.
 
         Raises:
@@ -83,15 +57,12 @@ class Spares:
         if self._closed:
             self.kill()
 
-    async def _make(self) -> Spare:
-        return Spare(*await self._zygote.fork(wire.ZYGOTE_SPARE))
+    async def _make(self) -> Child:
+        return await self._zygote.fork(wire.ZYGOTE_SPARE)
 
     def kill(self) -> None:
         """Ends all of them; no more are made."""
         self._closed = True
         for spare in self._ready:
-            spare.channel.close()
-            with suppress(ProcessLookupError):
-                os.kill(spare.pid, signal.SIGKILL)
-            self._zygote.forget(spare.pid)
+            spare.end()
         self._ready.clear()

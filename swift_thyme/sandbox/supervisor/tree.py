@@ -270,7 +270,7 @@ class Memory:
             if entry.is_dir:
                 if seen is None:
                     self._make_dir(path)
-            elif seen is None or not seen.same_as(entry) or path in self._doubtful:
+            elif entry.regular and (seen is None or not seen.same_as(entry) or path in self._doubtful):
                 self._copy_back(path, entry)
         self._entries = scan(self._live, self._most)
         self._doubtful = set(self._entries)

@@ -49,11 +49,13 @@ def exceeded(session: Session, process: Process) -> str:
         return f'more than {limits.files} files and directories'
     except OSError:
         return ''
-    held += unseen_bytes(process, files)
+    held += unseen_bytes(process, files, limits.file_bytes)
     if held > limits.disk_bytes:
         return f'the files together have more than {limits.disk_bytes} bytes'
     pids = [pid for pid in (process.pid, process.holder) if pid]
-    if held + sum(map(anonymous_bytes, pids)) <= limits.memory_bytes:
+    used = held + sum(map(anonymous_bytes, pids))
+    process.peak_bytes = max(process.peak_bytes, used)
+    if used <= limits.memory_bytes:
         return ''
     if held + sum(map(proportional_bytes, pids)) > limits.memory_bytes:
         return f'memory: more than {limits.memory_bytes} bytes'

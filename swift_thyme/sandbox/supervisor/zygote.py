@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import glob
+import json
 import os
 import resource
 import shutil
@@ -12,6 +13,8 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from ...errors import SandboxUnavailable
 from .. import wire
@@ -20,6 +23,7 @@ from .exits import Exits
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
 _FORK_TRIES = 8
+_SEND_TIMEOUT_S = 5.0
 
 
 def clean_environment(run_dir: str) -> dict[str, str]:
@@ -47,6 +51,43 @@ def _largest_heap_piece() -> int:
     name, _, version = (os.confstr('CS_GNU_LIBC_VERSION') or '').partition(' ')
     recent = name == 'glibc' and tuple(int(part) for part in version.split('.')[:2]) >= (2, 35)
     return 1 << 30 if recent else 32 << 20
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that the zygote made, as long as the supervisor wants it."""
+
+    channel: socket.socket
+    """Our end; non-blocking."""
+    lifeline: socket.socket
+    """Our end. Once it is closed, by us or by the end of this process, the kernel kills the child's whole group."""
+    pid: int
+    """Of the first process, which leads the group."""
+
+    async def begin(self, request: dict[str, Any]) -> None:
+        """Makes a spare one session's; it answers `wire.READY` once it is confined, or its channel ends.
+
+        Args:
+            request: what `worker.main` needs.
+        """
+        with suppress(ConnectionError, asyncio.TimeoutError):
+            data = json.dumps(request).encode()
+            await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(self.channel, data), _SEND_TIMEOUT_S)
+
+    def end(self) -> None:
+        """Ends all processes of the group; any number of times."""
+        self.lifeline.close()
+        self.channel.close()
+
+    def is_gone(self) -> bool:
+        """Whether no process of the group is left, not even one that nobody has waited for."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
 
 
 class ZygoteProcess:
@@ -114,11 +155,11 @@ class ZygoteProcess:
         process.returncode = 0  # reaped by the supervisor's own SIGCHLD handler
         return process.pid
 
-    async def fork(self, kind: bytes) -> tuple[socket.socket, int]:
-        """Asks for a process; returns our end of its channel, non-blocking, and its pid.
+    async def fork(self, kind: bytes) -> Child:
+        """Asks for a process.
 
-        Every try has a channel of its own: a zygote that is killed may have made a process that nobody heard of, which
-        ends when it finds that the other end of its channel is closed.
+        Every try has a channel and a lifeline of its own: a zygote that is killed may have made a process that nobody
+        heard of, which ends when the other end of its lifeline is closed.
 
         Args:
             kind: `wire.ZYGOTE_SPARE` or `wire.ZYGOTE_DECODER`.
@@ -131,29 +172,30 @@ class ZygoteProcess:
             control = self._control
             if control is None:
                 continue
-            ours, theirs = wire.socket_pair()
+            (ours, theirs), (held, given) = wire.socket_pair(), socket.socketpair()
+            ours.setblocking(False)
             pid = 0
             try:
-                with theirs:
-                    pid = await self._ask_for_fork(control, kind, theirs.fileno())
+                with theirs, given:
+                    pid = await self._ask_for_fork(control, kind, [theirs.fileno(), given.fileno()])
             finally:
                 if not pid:
                     ours.close()
+                    held.close()
             if pid:
-                ours.setblocking(False)
-                return ours, pid
+                return Child(ours, held, pid)
         raise SandboxUnavailable(
             f'the zygote was lost {_FORK_TRIES} times while a session was opened; run `thyme doctor`'
         )
 
-    async def _ask_for_fork(self, control: socket.socket, kind: bytes, fd: int) -> int:
+    async def _ask_for_fork(self, control: socket.socket, kind: bytes, fds: list[int]) -> int:
         """The process's pid; 0 when the zygote is lost meanwhile."""
         self._serial += 1
         serial = self._serial
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting[serial] = future
         try:
-            await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fd)
+            await self._send(control, wire.ZYGOTE.pack(kind, serial, 0), fds)
             return await future
         except OSError:
             if control is self._control:
@@ -162,19 +204,13 @@ class ZygoteProcess:
         finally:
             self._waiting.pop(serial, None)
 
-    async def _send(self, control: socket.socket, data: bytes, fd: int) -> None:
+    async def _send(self, control: socket.socket, data: bytes, fds: list[int]) -> None:
         while True:
             try:
-                socket.send_fds(control, [data], [fd])
+                socket.send_fds(control, [data], fds)
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-
-    def forget(self, group: int) -> None:
-        """Tells the zygote that a process group is gone."""
-        if self._control is not None:
-            with suppress(OSError):
-                self._control.send(wire.ZYGOTE.pack(wire.ZYGOTE_FORGET, group, 0))
 
     def _hear(self, control: socket.socket) -> None:
         while True:
