@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
+
+TEMPLATES = {
+    'thyme_qwen2_vl': ('qwen2_vl',),
+    'thyme_qwen2_5_vl': ('qwen2_5_vl',),
+    'thyme_qwen3_vl': ('qwen3_vl', 'qwen3_vl_moe'),
+}
+"""O3 template type → the `model_type`s in a `config.json` that it is right for."""
+_NAMED = {'2': 'qwen2_vl', '2.5': 'qwen2_5_vl', '3': 'qwen3_vl'}
+
+
+def template_of(model_type: str) -> str | None:
+    """The O3 template type for a `model_type`; None for another family."""
+    return next((name for name, types in TEMPLATES.items() if model_type in types), None)
+
+
+def model_type_in(name: str) -> str | None:
+    """The `model_type` that the name of a published model says, such as `Qwen/Qwen2.5-VL-7B-Instruct`."""
+    found = re.search(r'qwen(2\.5|2|3)-?vl(?![a-z])', name.lower())
+    return _NAMED[found.group(1)] if found else None
 
 
 def resized(height_px: int, width_px: int, factor_px: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:

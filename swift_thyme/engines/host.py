@@ -3,19 +3,79 @@
 from __future__ import annotations
 
 import base64
+import difflib
+import inspect
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from ..checkpoint import Checkpoint
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..host.template import O3Mixin
 from .base import Conversation, FinishReason, Generation, Sampling, Usage
 
 if TYPE_CHECKING:
     from swift.infer_engine import InferRequest, RequestConfig
+
+
+def check_arguments(kwargs: Mapping[str, Any], *takers: Callable[..., Any]) -> None:
+    """Refuses arguments that no function of the host names: its own loader drops them without a word.
+
+    Raises:
+        ConfigError: with the nearest that exist.
+    """
+    known = {name for taker in takers for name in inspect.signature(taker).parameters}
+    for name in kwargs:
+        if name not in known:
+            near = ', '.join(difflib.get_close_matches(name, sorted(known), cutoff=0.5))
+            raise ConfigError(
+                f'--engine-kwargs: the engine takes no {name!r}; '
+                + (f'the nearest are {near}; ' if near else '')
+                + 'correct or remove it'
+            )
+
+
+def with_template(engine_class: type[Any], template_type: str) -> type[Any]:
+    """An engine class of the host that uses a template type for every checkpoint.
+
+    The host's own takes that of the checkpoint's `args.json`, where there is one, and drops the one it is given. All
+    else that is in `args.json` is used as the host uses it.
+    """
+
+    class WithTemplate(engine_class):  # type: ignore[misc]
+        def _get_template(self, processor: Any, **_: Any) -> Any:
+            from swift.arguments import BaseArguments
+            from swift.model import get_ckpt_dir
+            from swift.template import get_template
+
+            folder = get_ckpt_dir(processor.model_info.model_dir, self.adapters)
+            if folder is None:
+                return get_template(processor, template_type=template_type)
+            return BaseArguments.from_pretrained(folder).get_template(processor, template_type=template_type)
+
+    return WithTemplate
+
+
+def template_type_of(checkpoint: Checkpoint, given: str | None) -> str:
+    """The O3 template type to load a checkpoint with: the given one, that of its training, or that of its family.
+
+    Raises:
+        ConfigError: the given one is no O3 template, or there is none for the model.
+    """
+    from swift.template import TEMPLATE_MAPPING
+
+    from ..host.family import template_for
+
+    known = [name for name, meta in TEMPLATE_MAPPING.items() if issubclass(meta.template_cls, O3Mixin)]
+    if given is not None and given not in known:
+        raise ConfigError(f'no O3 template: got --template {given}; expected one of {", ".join(sorted(known))}')
+    trained = next((args['template'] for args in checkpoint.arguments if args.get('template') in known), None)
+    found = given or trained or template_for(checkpoint.model, ask_hub=True)
+    assert found is not None  # the hub was asked
+    return found
 
 
 def o3_template(engine: Any) -> O3Mixin:

@@ -19,9 +19,20 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from .. import protocol
+from ..checkpoint import Checkpoint
 from ..errors import ContextFull, EngineError, ThymeError
 from .base import Conversation, Engine, Generation, Sampling, on_this_loop
-from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
+from .host import (
+    TextOfIds,
+    check_arguments,
+    generation,
+    host_config,
+    host_request,
+    o3_template,
+    prompt_error,
+    template_type_of,
+    with_template,
+)
 
 if TYPE_CHECKING:
     from swift.infer_engine import TransformersEngine
@@ -64,11 +75,20 @@ class TransformersBackend(Engine):
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, model: str, template: str, *, batch_size: int = 8, **engine_kwargs: Any) -> TransformersBackend:
+    def load(
+        cls, checkpoint: Checkpoint, template: str | None, *, batch_size: int = 8, **engine_kwargs: Any
+    ) -> TransformersBackend:
         """Loads a checkpoint; `engine_kwargs` are those of the host's `TransformersEngine`."""
         from swift.infer_engine import TransformersEngine
+        from swift.model import get_model_processor
 
-        return cls(TransformersEngine(model, template_type=template, **engine_kwargs), batch_size=batch_size)
+        check_arguments(engine_kwargs, TransformersEngine, get_model_processor)
+        if checkpoint.adapter:
+            engine_kwargs = {**checkpoint.model_arguments, **engine_kwargs, 'adapters': [checkpoint.adapter]}
+        engine_class = with_template(TransformersEngine, template_type_of(checkpoint, template))
+        backend = cls(engine_class(checkpoint.model, **engine_kwargs), batch_size=batch_size)
+        backend.name = checkpoint.name if checkpoint.adapter else backend.name
+        return backend
 
     async def generate(
         self, conversation: Conversation, sampling: Sampling, on_text: OnText | None = None

@@ -8,14 +8,26 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import ContextFull, DataError, EngineError
+from ..checkpoint import Checkpoint, lora_rank, merge_line
+from ..errors import ConfigError, ContextFull, DataError, EngineError
 from ..loop import LoopThread
 from .base import Conversation, Engine, Generation, Sampling, on_this_loop
-from .host import TextOfIds, generation, host_config, host_request, o3_template, prompt_error
+from .host import (
+    TextOfIds,
+    check_arguments,
+    generation,
+    host_config,
+    host_request,
+    o3_template,
+    prompt_error,
+    template_type_of,
+    with_template,
+)
 
 if TYPE_CHECKING:
     from swift.infer_engine import VllmEngine
@@ -37,11 +49,21 @@ class VllmBackend(Engine):
         self._loop = LoopThread('thyme-vllm')
 
     @classmethod
-    def load(cls, model: str, template: str, **engine_kwargs: Any) -> VllmBackend:
-        """Loads a checkpoint; `engine_kwargs` are those of the host's `VllmEngine`."""
+    def load(cls, checkpoint: Checkpoint, template: str | None, **engine_kwargs: Any) -> VllmBackend:
+        """Loads a checkpoint; `engine_kwargs` are those of the host's `VllmEngine`.
+
+        Raises:
+            ConfigError: an argument does not exist, or vLLM cannot apply the adapter.
+        """
         from swift.infer_engine import VllmEngine
 
-        return cls(VllmEngine(model, template_type=template, use_async_engine=True, **engine_kwargs))
+        check_arguments(engine_kwargs, VllmEngine)
+        if checkpoint.adapter:
+            engine_kwargs = {**_lora(checkpoint), **engine_kwargs}
+        engine_class = with_template(VllmEngine, template_type_of(checkpoint, template))
+        backend = cls(engine_class(checkpoint.model, use_async_engine=True, **engine_kwargs))
+        backend.name = checkpoint.name if checkpoint.adapter else backend.name
+        return backend
 
     async def generate(
         self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
@@ -96,6 +118,28 @@ class VllmBackend(Engine):
             found = prompt_error(error, conversation)
             raise found or EngineError(f'the prompt cannot be encoded: {type(error).__name__}: {error}') from error
         return inputs
+
+
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Those that vLLM makes room for."""
+
+
+def _lora(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The engine's arguments for an adapter."""
+    from safetensors import safe_open
+
+    adapter, rank = Path(checkpoint.adapter), lora_rank(checkpoint.adapter)
+    room = next((most for most in _LORA_RANKS if most >= rank), None)
+    files = sorted(adapter.glob('*.safetensors'))
+    names = [name for file in files for name in safe_open(file, 'numpy').keys()]  # noqa: SIM118
+    beside = [name for name in names if '.visual.' in name or 'lora_' not in name]
+    if room is None or beside:
+        raise ConfigError(
+            f'vLLM applies LoRA to the language model only, of rank {_LORA_RANKS[-1]} at most: got rank {rank} and '
+            f'{beside[0] if beside else "no other tensor"} in {adapter}; {merge_line(checkpoint.adapter)}, '
+            'and give --model MERGED'
+        )
+    return {**checkpoint.model_arguments, 'adapters': [str(adapter)], 'max_lora_rank': room}
 
 
 def _explained(error: Exception) -> EngineError:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ..checkpoint import Checkpoint, locate
 from ..errors import ConfigError
 from .base import Engine
+
+_LOG = logging.getLogger(__name__)
+VLLM_INSTALL = "pip install 'swift-thyme[vllm]', in a clone pip install -e '.[vllm]'"
 
 
 class Backend(str, Enum):
@@ -25,6 +30,7 @@ class Backend(str, Enum):
 def load_engine(
     model: str | Path,
     *,
+    adapters: str | Path = '',
     backend: Backend = Backend.TRANSFORMERS,
     template: str | None = None,
     batch_size: int = 8,
@@ -33,49 +39,48 @@ def load_engine(
     """Loads a model, or makes a client of the server that has it.
 
     Args:
-        model: checkpoint folder or hub id; for `Backend.URL` the name the server knows it by ('' takes its first).
+        model: folder of whole weights, of a LoRA adapter or of a training run, or a hub id (`checkpoint.locate`); for
+            `Backend.URL` the name the server knows it by ('' takes its first).
+        adapters: a LoRA adapter on top of `model`, which may then be left out. Not for `Backend.URL`.
         backend: what generates.
-        template: template type; found from the checkpoint's `config.json` by default. Not for `Backend.URL`.
+        template: template type; by default the O3 template the checkpoint was trained with, else
+            that of its family. Not for `Backend.URL`.
         batch_size: sequences generated at a time by the transformers backend.
         engine_kwargs: of the host's `TransformersEngine` or `VllmEngine`, or of `UrlEngine`, which needs `base_url`.
 
     Raises:
-        ConfigError: no O3 template is right for the model, or `base_url` is missing.
+        ConfigError: there is no such model, no O3 template is right for it, an argument does not exist, or `base_url`
+            is missing.
     """
     kwargs = dict(engine_kwargs or {})
     if backend is Backend.URL:
+        if adapters:
+            raise ConfigError(f'--adapters {adapters} and --url do not go together; the server has the model')
         from .openai_url import UrlEngine
 
         if 'base_url' not in kwargs:
             raise ConfigError("backend url needs the server's address, got none; give --url http://HOST:PORT/v1")
         return UrlEngine(model=str(model), **kwargs)
+    checkpoint = locate(model, adapters)
+    if checkpoint.note:
+        _LOG.warning(checkpoint.note)
+    return _load(checkpoint, backend, template, batch_size, kwargs)
+
+
+def _load(
+    checkpoint: Checkpoint, backend: Backend, template: str | None, batch_size: int, kwargs: dict[str, Any]
+) -> Engine:
     from ..host.register import register_all
 
     register_all()
-    template = template or template_for(model)
     if backend is Backend.VLLM:
-        from .host_vllm import VllmBackend
-
-        return VllmBackend.load(str(model), template, **kwargs)
+        try:
+            from .host_vllm import VllmBackend
+        except ImportError as error:
+            raise ConfigError(
+                f'--backend vllm needs vLLM, which is not installed here: {error}; {VLLM_INSTALL}'
+            ) from error
+        return VllmBackend.load(checkpoint, template, **kwargs)
     from .host_transformers import TransformersBackend
 
-    return TransformersBackend.load(str(model), template, batch_size=batch_size, **kwargs)
-
-
-def template_for(model: str | Path) -> str:
-    """The O3 template type for a checkpoint, by the model type in its `config.json`.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    from transformers import AutoConfig
-
-    from ..host.template import TEMPLATE_CLASSES
-
-    found = AutoConfig.from_pretrained(str(model)).model_type
-    for template_type, template_cls in TEMPLATE_CLASSES.items():
-        if found in template_cls.hf_model_types:
-            return template_type
-    raise ConfigError(
-        f'no O3 template for a {found} model; expected one of {", ".join(TEMPLATE_CLASSES)}; name another'
-    )
+    return TransformersBackend.load(checkpoint, template, batch_size=batch_size, **kwargs)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..infer.options import add_model_arguments, add_sampling_arguments
+from ..infer.options import add_model_arguments, add_sampling_arguments, resolve_model
 from .options import add_asking_arguments, add_set_arguments, judge_settings, prepare, progress_bar
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def _harness(args: argparse.Namespace) -> int:
     name = args.name or (served_name(args.base_url) if args.base_url else 'thyme')
     run = HarnessRun(suite, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
     harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
+    if not args.base_url and not args.url:
+        resolve_model(args)
     version, model = harness.version(run), model_arguments(args)
     with ExitStack() as stack:
         if args.nproc and args.suite is Suite.VLMEVALKIT:

@@ -64,6 +64,7 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
     policy = describe_policy(
         args.model or thinker.engine.name,
         thinker.settings,
+        **({'adapters': args.adapters} if args.adapters else {}),
         backend=args.backend,
         url=args.url,
         template=args.template,

@@ -140,8 +140,8 @@ def describe_policy(model: str, settings: InferSettings, **more: Any) -> dict[st
         more: backend, template and the like; plain values.
     """
     shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment_settings()}
-    folder = Path(model)
-    return {**shown, 'weights_sha256': fingerprint(folder)} if model and folder.is_dir() else shown
+    names = {'weights_sha256': model, 'adapters_sha256': str(more.get('adapters', ''))}
+    return shown | {key: fingerprint(Path(name)) for key, name in names.items() if name and Path(name).is_dir()}
 
 
 def environment_settings() -> dict[str, Any]:

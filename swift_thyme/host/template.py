@@ -23,7 +23,7 @@ from .. import picture, protocol
 from ..agent import Step
 from ..config import SamplingSettings
 from ..errors import ConfigError, DataError, TrajectoryError
-from ..qwen import resized
+from ..qwen import TEMPLATES, resized
 from ..spans import token_pieces
 from ..types import CodeSwitch, TrainCode
 from .loss import SandboxGuard
@@ -335,19 +335,19 @@ def _is_sandbox_piece(context: Any) -> bool:
 class ThymeQwen2VLTemplate(O3Mixin, Qwen2VLTemplate):
     """`thyme_qwen2_vl`."""
 
-    hf_model_types = ('qwen2_vl',)
+    hf_model_types = TEMPLATES['thyme_qwen2_vl']
 
 
 class ThymeQwen2_5VLTemplate(O3Mixin, Qwen2_5VLTemplate):
     """`thyme_qwen2_5_vl`."""
 
-    hf_model_types = ('qwen2_5_vl',)
+    hf_model_types = TEMPLATES['thyme_qwen2_5_vl']
 
 
 class ThymeQwen3VLTemplate(O3Mixin, Qwen3VLTemplate):
     """`thyme_qwen3_vl`."""
 
-    hf_model_types = ('qwen3_vl', 'qwen3_vl_moe')
+    hf_model_types = TEMPLATES['thyme_qwen3_vl']
 
 
 TEMPLATE_CLASSES: dict[str, type[O3Mixin]] = {

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from typing import Any
 
 from ..agent import AgentSettings
+from ..checkpoint import locate
 from ..config import UrlSettings
 from ..engines import Backend, Sampling
 from ..errors import ConfigError
 from .thinker import InferSettings, Thinker
 
+_LOG = logging.getLogger(__name__)
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares which model answers, and on what."""
     group = parser.add_argument_group('model')
-    group.add_argument('--model', default='', help='checkpoint folder or hub id; with --url a name the server knows')
+    group.add_argument('--model', default='', help='folder of a checkpoint, a LoRA adapter or a run (its newest '
+                       'checkpoint), or a hub id; with --url a name the server knows')  # fmt: skip
+    group.add_argument('--adapters', default='', metavar='FOLDER', help='LoRA adapter on top of --model')
     group.add_argument('--backend', choices=[b.value for b in Backend], help='default transformers, with --url url')
     group.add_argument('--url', metavar='URL', help="an OpenAI-compatible server's address, up to and including /v1")
     group.add_argument(
@@ -57,21 +63,36 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
     """The model that the arguments name, with their settings.
 
     Raises:
-        ConfigError: no model is named, or arguments contradict each other.
+        ConfigError: no model is named or it is not there, or arguments contradict each other.
     """
     backend = Backend(args.backend or ('url' if args.url else 'transformers'))
     if (backend is Backend.URL) != bool(args.url):
         raise ConfigError(f'--backend {backend.value} and --url {args.url!r} do not go together; leave one out')
-    if not args.model and backend is not Backend.URL:
-        raise ConfigError('no model is named; give --model FOLDER_OR_HUB_ID, or --url of a server')
+    if backend is not Backend.URL:
+        resolve_model(args)
     return Thinker.load(
         args.model,
+        adapters=args.adapters,
         backend=backend,
         template=args.template,
         batch_size=args.batch_size,
         engine_kwargs=_engine_kwargs(args, backend),
         settings=settings_from(args),
     )
+
+
+def resolve_model(args: argparse.Namespace) -> None:
+    """Puts the checkpoint that `--model` and `--adapters` mean in their place, so that a report names what was asked.
+
+    Raises:
+        ConfigError: none is named, or it is not there.
+    """
+    if not args.model and not args.adapters:
+        raise ConfigError('no model is named; give --model FOLDER_OR_HUB_ID, --adapters FOLDER, or --url of a server')
+    found = locate(args.model, args.adapters)
+    if found.note:
+        _LOG.warning(found.note)
+    args.model, args.adapters = found.model, found.adapter
 
 
 def settings_from(args: argparse.Namespace) -> InferSettings:

@@ -101,6 +101,7 @@ class Thinker:
         cls,
         model: str | Path = '',
         *,
+        adapters: str | Path = '',
         backend: Backend | str = Backend.TRANSFORMERS,
         template: str | None = None,
         batch_size: int = 8,
@@ -111,10 +112,15 @@ class Thinker:
         """Loads a model; see `engines.load_engine` for the arguments.
 
         Raises:
-            ConfigError: no O3 template is right for the model.
+            ConfigError: there is no such model, or no O3 template is right for it.
         """
         engine = load_engine(
-            model, backend=Backend(backend), template=template, batch_size=batch_size, engine_kwargs=engine_kwargs
+            model,
+            adapters=adapters,
+            backend=Backend(backend),
+            template=template,
+            batch_size=batch_size,
+            engine_kwargs=engine_kwargs,
         )
         return cls(engine, settings=settings, sandbox=sandbox)
 

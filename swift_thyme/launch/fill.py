@@ -5,13 +5,13 @@ Differs from the release: there `--O3` switches code paths inside a fork; here i
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from pathlib import Path
 
 from ..agent import AgentSettings
 from ..env import parse_bool
 from ..errors import ConfigError
+from ..host.family import template_for
 from .host import Method
 from .legacy import packaged_plugin
 from .words import Flags
@@ -51,9 +51,10 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
     if not any(Path(plugin).name == _PLUGIN_NAME for plugin in plugins):
         out['external_plugins'] = (*plugins, str(packaged_plugin()))
     if 'template' not in out and (model := ''.join(out.get('model', ()))):
-        template, note = template_for(model)
-        out['template'] = (template,)
-        notes += [note] if note else []
+        template = template_for(model, ask_hub=False)
+        if template is None:
+            notes.append(f'no config.json to read in {model}: --template {DEFAULT_TEMPLATE} is assumed')
+        out['template'] = (template or DEFAULT_TEMPLATE,)
     if method is Method.SFT:
         out.setdefault('loss_scale', (MASKS[stage or Stage.ONE],))
     if method is Method.RLHF:
@@ -83,31 +84,3 @@ def _scheduler(method: Method, out: Flags) -> list[str]:
     out.setdefault('multi_turn_scheduler', ('thyme',))
     out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
     return []
-
-
-def template_for(model: str) -> tuple[str, str | None]:
-    """The O3 template type for a checkpoint folder or hub id, and a note where it had to be assumed.
-
-    Raises:
-        ConfigError: the model is of a family without an O3 template.
-    """
-    from swift.model import get_matched_model_meta
-
-    from ..host.template import TEMPLATE_CLASSES
-
-    config = Path(model) / 'config.json'
-    if config.is_file():
-        found = json.loads(config.read_text(encoding='utf-8')).get('model_type')
-        matches = [name for name, cls in TEMPLATE_CLASSES.items() if found in cls.hf_model_types]
-    else:
-        meta = get_matched_model_meta(model)
-        if meta is None:
-            return DEFAULT_TEMPLATE, f'no config.json to read in {model}: --template {DEFAULT_TEMPLATE} is assumed'
-        found = meta.model_type
-        matches = [name for name in TEMPLATE_CLASSES if name == f'thyme_{meta.template}']
-    if not matches:
-        raise ConfigError(
-            f'no O3 template for this model: got {found} from {model}; expected a model of '
-            f'{", ".join(sorted(TEMPLATE_CLASSES))}; use such a model or leave --O3 out'
-        )
-    return matches[0], None

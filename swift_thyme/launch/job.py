@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..checkpoint import latest_checkpoint, locate, merge_line
 from ..config import RolloutSettings
 from ..env import read_env
 from ..errors import ConfigError
@@ -21,7 +22,6 @@ from .fill import Stage, fill_in
 from .host import Method, check
 from .legacy import translate
 from .options import DryRun, Options
-from .resume import latest_checkpoint
 from .settings import LaunchSettings
 from .words import Flags, read_words, to_words, to_yaml
 
@@ -96,6 +96,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     flags, notes = translation.flags, list(translation.warnings)
     _require(method, flags)
     job = Job(method, flags, file_env, settings, options, notes)
+    _weights(job)
     if method.trains:
         _data_sets(job)
     if options.o3:
@@ -118,7 +119,8 @@ def _require(method: Method, flags: Flags) -> None:
     for name, variable in VARIABLES.items():
         values = flags.get(name)
         empty = values is not None and not any(value.strip() for value in values)
-        optional = not method.trains or name == 'output_dir' or (name == 'dataset' and 'cached_dataset' in flags)
+        stands_in = {'dataset': 'cached_dataset', 'model': 'adapters'}.get(name)
+        optional = not method.trains or name == 'output_dir' or stands_in in flags
         if empty or (values is None and not optional):
             raise ConfigError(
                 f'--{name} has no value: got {"an empty one" if empty else "none"}; expected '
@@ -131,6 +133,44 @@ _EXPECTED = {
     'dataset': 'files of rows, or a folder that `thyme prepare` wrote',
     'output_dir': 'a folder for checkpoints and logs',
 }
+
+
+def _weights(job: Job) -> None:
+    """Puts the newest checkpoint of a run in the place of its folder, and an adapter where the host takes adapters."""
+    named, adapters = (''.join(job.flags.get(flag, ())) for flag in ('model', 'adapters'))
+    if not (named or adapters) or len(job.flags.get('adapters', ())) > 1:
+        return
+    try:
+        found = locate(named, adapters)
+    except ConfigError as error:
+        if job.options.dry_run is None:
+            raise
+        job.notes.append(str(error))
+        return
+    job.notes += [found.note] if found.note else []
+    job.flags['model'] = (found.model,)
+    if found.adapter:
+        for name, value in found.model_arguments.items():
+            job.flags.setdefault(name, (value,))
+        _adapter(job, found.adapter)
+
+
+def _adapter(job: Job, adapter: str) -> None:
+    """An adapter goes on being trained; RL's penalty is measured from what it was when RL began."""
+    flags = job.flags
+    if job.method is Method.ROLLOUT:
+        flags.pop('adapters', None)
+        job.notes.append(f'the server begins without {adapter}: the trainer sends it weights with the adapter in them')
+        return
+    if job.method.trains and flags.get('tuner_type', ('lora',)) == ('full',):
+        raise ConfigError(
+            f'--tuner_type full cannot begin with a LoRA adapter, which the host would leave out: got {adapter}; '
+            f'{merge_line(adapter)}, and give --model MERGED, or use --tuner_type lora'
+        )
+    flags['adapters'] = (adapter,)
+    no_penalty = 'beta' in flags and not set(''.join(flags['beta'])) - set('0.')
+    if job.method is Method.RLHF and not no_penalty:
+        flags.setdefault('ref_adapters', (adapter,))
 
 
 def _data_sets(job: Job) -> None:
@@ -208,7 +248,7 @@ _FILES = ('.jsonl', '.json', '.csv', '.py')
 
 def _paths(job: Job) -> None:
     """Files that are named as paths must be there; for a dry run it is enough to say so."""
-    named = [*job.flags.get('dataset', ()), *job.flags.get('model', ()), *job.flags.get('external_plugins', ())]
+    named = [*job.flags.get('dataset', ()), *job.flags.get('external_plugins', ())]
     to_write = {str(part) for separation in job.separations for part in separation.parts}
     for name in named:
         path = Path(name.partition('#')[0]).expanduser()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -244,3 +245,43 @@ def test_an_engine_that_takes_too_few_pictures_is_said(job: Make, most: str, sai
     limit = '{"image": 6, "video": 0}'
     made = job('--O3', 'true', '--vllm_limit_mm_per_prompt', limit, method=Method.RLHF, env={'THYME_MAX_IMAGES': most})
     assert any('THYME_MAX_IMAGES=5' in note for note in made.notes) is said
+
+
+@pytest.fixture
+def lora(tmp_path: Path, model: Path) -> Path:
+    """A run's folder with one LoRA checkpoint of `model` in it."""
+    folder = tmp_path / 'lora' / 'checkpoint-2'
+    folder.mkdir(parents=True)
+    (folder / 'adapter_config.json').write_text(json.dumps({'base_model_name_or_path': str(model), 'r': 8}))
+    (folder / 'args.json').write_text('{"model_type": "qwen2_5_vl"}')
+    (folder / 'trainer_state.json').write_text('{}')
+    (folder / 'adapter_model.safetensors').touch()
+    return folder.parent
+
+
+@pytest.mark.parametrize('flag', ['--model', '--adapters'])
+def test_rl_goes_on_from_an_adapter_and_measures_its_penalty_from_there(
+    flag: str, lora: Path, model: Path, rows: Path
+) -> None:
+    words = [flag, str(lora), '--dataset', str(rows), '--O3', 'true']
+    flags = assemble(Method.RLHF, words, {}).flags
+    newest = (str(lora / 'checkpoint-2'),)
+    assert flags['model'] == (str(model),) and flags['adapters'] == flags['ref_adapters'] == newest
+    assert flags['model_type'] == ('qwen2_5_vl',) and flags['template'] == ('thyme_qwen2_5_vl',)
+    assert 'ref_adapters' not in assemble(Method.RLHF, [*words, '--beta', '0.0'], {}).flags
+
+
+def test_an_adapter_is_not_left_out_by_training_all_weights(lora: Path, rows: Path) -> None:
+    with pytest.raises(ConfigError, match='swift export --adapters'):
+        assemble(Method.SFT, ['--model', str(lora), '--dataset', str(rows), '--tuner_type', 'full'], {})
+
+
+def test_a_rollout_server_does_not_add_an_adapter_twice(lora: Path, model: Path) -> None:
+    flags = assemble(Method.ROLLOUT, ['--O3', 'true', '--model', str(lora)], {}).flags
+    assert flags['model'] == (str(model),) and 'adapters' not in flags
+
+
+@pytest.mark.parametrize('name', ['nope', 'out/sft1/checkpoint-N', './nope'])
+def test_a_model_that_is_not_there_is_refused_at_once(name: str, rows: Path) -> None:
+    with pytest.raises(ConfigError, match='no such file or folder'):
+        assemble(Method.SFT, ['--model', name, '--dataset', str(rows)], {})

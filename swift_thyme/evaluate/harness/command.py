@@ -24,8 +24,8 @@ from ..summary import prompt, versions
 
 PACKAGE_ROOT = Path(swift_thyme.__file__).parents[1]
 _MODEL_FLAGS = (
-    'model', 'backend', 'url', 'pictures_in', 'template', 'batch_size', 'max_tokens', 'max_rounds', 'max_images',
-    'temperature', 'top_p', 'top_k', 'repetition_penalty', 'seed', 'retries', 'retry_temperature',
+    'model', 'adapters', 'backend', 'url', 'pictures_in', 'template', 'batch_size', 'max_tokens', 'max_rounds',
+    'max_images', 'temperature', 'top_p', 'top_k', 'repetition_penalty', 'seed', 'retries', 'retry_temperature',
 )  # fmt: skip
 _LAST_LINES = 15
 
