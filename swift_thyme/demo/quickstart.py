@@ -24,6 +24,7 @@ from typing import Any
 
 from ..data.synth import Kind, SetSpec, generate
 from ..errors import ThymeError
+from ..launch.legacy import packaged_plugin
 from .host_command import HostCommand, run
 from .lessons import ask_again, call_as_asked, keep_easy_rows
 
@@ -152,7 +153,7 @@ class Quickstart:
         return {
             'model': self._folders.models / 'tiny' if start == 'tiny' else self.checkpoint(start),
             'model_type': 'qwen2_5_vl',
-            'external_plugins': self._plugin(),
+            'external_plugins': packaged_plugin(),
             'template': TEMPLATE,
             'dataset': data,
             'output_dir': self._folders.models / name,
@@ -188,15 +189,6 @@ class Quickstart:
             },
             on_progress=lambda step, steps: self.progress(name, step, steps),
         )
-
-    def _plugin(self) -> Path:
-        """The file for `--external_plugins`: the repository's, or one written here for an installed package."""
-        shipped = Path(__file__).parents[2] / 'plugins' / 'thyme_plugin.py'
-        if shipped.is_file():
-            return shipped
-        written = self.out / 'thyme_plugin.py'
-        written.write_text('from swift_thyme.register import register_all\n\nregister_all()\n', encoding='utf-8')
-        return written
 
     def checkpoint(self, name: str) -> Path:
         """The last checkpoint of a training stage.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .host import Method
 from .options import usage_lines
+from .recipes import FOLDER, about, recipe_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,4 +59,7 @@ def usage(method: Method) -> str:
     ]  # fmt: skip
     lines += usage_lines()
     lines += ['  --resume_from_checkpoint auto   go on from the last complete checkpoint below --output_dir']
+    if names := recipe_names(method):
+        lines += ['', f'Recipes, with every flag explained, are in {FOLDER}:']
+        lines += [f'  {name:<20} {about(name)}' for name in names]
     return '\n'.join(lines)

@@ -13,12 +13,11 @@ from ..env import parse_bool
 from ..errors import ConfigError
 from ..host.family import template_for
 from .host import Method
-from .legacy import packaged_plugin
+from .legacy import PLUGIN, packaged_plugin
 from .words import Flags
 
 DEFAULT_TEMPLATE = 'thyme_qwen2_5_vl'
 """Of the paper's backbone, Qwen2.5-VL; used when there is no model to look at."""
-_PLUGIN_NAME = 'thyme_plugin.py'
 
 
 class Stage(str, Enum):
@@ -48,10 +47,11 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
     """
     out, notes = dict(flags), []
     plugins = out.get('external_plugins', ())
-    if not any(Path(plugin).name == _PLUGIN_NAME for plugin in plugins):
+    if not any(Path(plugin).name == PLUGIN for plugin in plugins):
         out['external_plugins'] = (*plugins, str(packaged_plugin()))
     if 'template' not in out and (model := ''.join(out.get('model', ()))):
-        template = template_for(model, ask_hub=False)
+        unset = model.startswith('$')
+        template = DEFAULT_TEMPLATE if unset else template_for(model, ask_hub=False)
         if template is None:
             notes.append(f'no config.json to read in {model}: --template {DEFAULT_TEMPLATE} is assumed')
         out['template'] = (template or DEFAULT_TEMPLATE,)

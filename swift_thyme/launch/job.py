@@ -6,13 +6,14 @@ The order matters: old flags are translated before anything is filled in, and th
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..checkpoint import latest_checkpoint, locate, merge_line
+from ..checkpoint import latest_checkpoint, locate, looks_local, merge_line
 from ..config import RolloutSettings
 from ..env import read_env
 from ..errors import ConfigError
@@ -21,7 +22,8 @@ from .batch import derive, hostfile_processes
 from .fill import Stage, fill_in
 from .host import Method, check
 from .legacy import translate
-from .options import DryRun, Options
+from .options import HELP, DryRun, Options
+from .recipes import read_recipe
 from .settings import LaunchSettings
 from .words import Flags, read_words, to_words, to_yaml
 
@@ -89,13 +91,20 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
         DataError: a data set's file cannot be read.
     """
     given, file_env = read_words(words)
+    asked = set(given) - set(HELP) - set(VARIABLES)
+    if 'recipe' in given:
+        env = dict(os.environ) if env is None else env
+        flags, more = read_recipe(''.join(given['recipe']), method, env)
+        given, file_env = {**flags, **given}, {**more, **file_env}
     options, flags = Options.take(given)
     settings = LaunchSettings.from_env(env, file_env)
     file_env = {name: value for name, value in file_env.items() if not read_env(name, str, '', env)}
-    translation = translate(method, flags, o3=options.o3)
-    flags, notes = translation.flags, list(translation.warnings)
-    _require(method, flags)
-    job = Job(method, flags, file_env, settings, options, notes)
+    job = Job(method, flags, file_env, settings, options)
+    tested = options.recipe is not None and options.dry_run is not None and not asked
+    if not tested:
+        translation = translate(method, flags, o3=options.o3)
+        job.flags, job.notes = translation.flags, list(translation.warnings)
+    _require(job)
     _weights(job)
     if method.trains:
         _data_sets(job)
@@ -104,23 +113,30 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
         job.notes += more
     elif method.trains:
         job.notes.append(f'no --O3 true: this is plain `swift {method.value}`, nothing of Thyme is filled in')
-    check(method, job.flags)
+    if not tested:  # tests hold the recipes against the host's parser, which takes seconds to import
+        check(method, job.flags)
     if method.trains:
         _accumulation(job)
         _resume(job)
+        _place(job)
     _pictures(job)
     _paths(job)
     _machine(job)
     return job
 
 
-def _require(method: Method, flags: Flags) -> None:
+def _require(job: Job) -> None:
     """A training needs a model, rows and a place; an empty one is a variable that is not set."""
+    method, flags, recipe = job.method, job.flags, job.options.recipe
     for name, variable in VARIABLES.items():
         values = flags.get(name)
         empty = values is not None and not any(value.strip() for value in values)
         stands_in = {'dataset': 'cached_dataset', 'model': 'adapters'}.get(name)
-        optional = not method.trains or name == 'output_dir' or stands_in in flags
+        optional = not method.trains or (name == 'output_dir' and not recipe) or stands_in in flags
+        if values is None and not optional and recipe and job.options.dry_run:
+            flags[name] = (f'${variable}',)
+            job.notes.append(f'{variable} is not set: {_EXPECTED[name]}')
+            continue
         if empty or (values is None and not optional):
             raise ConfigError(
                 f'--{name} has no value: got {"an empty one" if empty else "none"}; expected '
@@ -138,7 +154,7 @@ _EXPECTED = {
 def _weights(job: Job) -> None:
     """Puts the newest checkpoint of a run in the place of its folder, and an adapter where the host takes adapters."""
     named, adapters = (''.join(job.flags.get(flag, ())) for flag in ('model', 'adapters'))
-    if not (named or adapters) or len(job.flags.get('adapters', ())) > 1:
+    if not (named or adapters) or named.startswith('$') or len(job.flags.get('adapters', ())) > 1:
         return
     try:
         found = locate(named, adapters)
@@ -228,6 +244,23 @@ def _resume(job: Job) -> None:
         job.notes.append(f'training goes on from {found}')
 
 
+def _place(job: Job) -> None:
+    """Two runs in one folder would be one in every report; with `add_version` the host makes a folder for each."""
+    folder = Path(''.join(job.flags.get('output_dir', ())))
+    in_place = job.flags.get('add_version') == ('false',) and 'resume_from_checkpoint' not in job.flags
+    if job.options.recipe is None or not in_place or job.settings.node_rank:
+        return
+    if not any(folder.glob('checkpoint-*')):
+        return
+    text = (
+        f'a run is there already: got {folder} with checkpoints in it; go on with --resume_from_checkpoint auto, or '
+        'name another folder'
+    )
+    if job.options.dry_run is None:
+        raise ConfigError(text)
+    job.notes.append(text)
+
+
 def _pictures(job: Job) -> None:
     """An engine refuses a request with more pictures than its limit, and the run with it."""
     (given,) = job.flags.get('vllm_limit_mm_per_prompt', ('',)) or ('',)
@@ -243,17 +276,14 @@ def _pictures(job: Job) -> None:
         )
 
 
-_FILES = ('.jsonl', '.json', '.csv', '.py')
-
-
 def _paths(job: Job) -> None:
     """Files that are named as paths must be there; for a dry run it is enough to say so."""
     named = [*job.flags.get('dataset', ()), *job.flags.get('external_plugins', ())]
     to_write = {str(part) for separation in job.separations for part in separation.parts}
     for name in named:
         path = Path(name.partition('#')[0]).expanduser()
-        looks_local = name.startswith(('/', './', '../', '~')) or name.count('/') > 1 or path.suffix in _FILES
-        if looks_local and name not in to_write and not path.exists():
+        local = looks_local(name) and not name.startswith('$')
+        if local and name not in to_write and not path.exists():
             if job.options.dry_run is None:
                 raise ConfigError(f'no such file or folder: got {name!r}; expected it to exist; correct the path')
             job.notes.append(f'{name} does not exist here')

@@ -50,6 +50,8 @@ REMOVED = {
     'use_lmdeploy': 'use --infer_backend',
 }
 """Old name → why nothing takes its place."""
+PLUGIN = 'thyme_plugin.py'
+"""The file that registers everything of this package with the host."""
 RELEASE_PLUGIN = 'agent_rm.py'
 """The release's reward file, whatever folder it is named in."""
 
@@ -145,5 +147,6 @@ def _reward_scale(flags: Flags) -> str | None:
 
 
 def packaged_plugin() -> Path:
-    """The file for `--external_plugins` that is installed with this package."""
-    return Path(__file__).parent / 'host_plugin' / 'thyme_plugin.py'
+    """The file for `--external_plugins`: in the package, where `setup.py` puts it, or beside it in a clone."""
+    package = Path(__file__).parents[1]
+    return next(folder for folder in (package / 'plugins', package.parent / 'plugins') if folder.is_dir()) / PLUGIN

@@ -24,6 +24,7 @@ class DryRun(str, Enum):
 
 
 HELP = {
+    'recipe': 'a packaged recipe (below): its flags, where they are not given; MODEL, DATASET, SAVE_PATH fill it',
     'O3': 'true: fill in plug-in, template, scheduler and mask (whatever of them is not given)',
     'stage': '1 or 2, of SFT: which rows of a prepared folder, which mask, and whether rows without pictures are fed '
     'from a file of their own',
@@ -39,6 +40,7 @@ HELP = {
 class Options:
     """Our flags, read."""
 
+    recipe: str | None = None
     o3: bool = False
     stage: Stage | None = None
     global_batch_size: int | None = None
@@ -57,6 +59,7 @@ class Options:
         given = {name: rest.pop(name) for name in HELP if name in rest}
         without = frozenset(name.lstrip('-').replace('-', '_') for name in given.get('without', ()))
         options = cls(
+            recipe=_one(given, 'recipe', str, None),
             o3=_one(given, 'O3', parse_bool, False, bare=True),
             stage=_one(given, 'stage', Stage, None),
             global_batch_size=_one(given, 'global_batch_size', int, None),

@@ -75,10 +75,11 @@ def read_config(path: Path) -> tuple[Flags, dict[str, str]]:
     if not isinstance(content, dict):
         raise ConfigError(f'{path} is no mapping: got {type(content).__name__}; expected `flag: value` lines')
     env = {str(name): str(value) for name, value in (content.pop('ENV', None) or {}).items()}
-    return {str(name): _values(value) for name, value in content.items()}, env
+    return {str(name): values_of(value) for name, value in content.items()}, env
 
 
-def _values(value: Any) -> tuple[str, ...]:
+def values_of(value: Any) -> tuple[str, ...]:
+    """What a configuration file says of a flag, as the words that say it on a command line."""
     if isinstance(value, list):
         return tuple(_word(item) for item in value)
     return (_word(value),)
