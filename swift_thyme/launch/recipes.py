@@ -1,8 +1,8 @@
 """The packaged recipes: YAML files in `recipes/`, one `flag: value` a line, each explained in its comment.
 
-Beside flags of the host and ours a recipe has `method` (the command it is for), `base` (a recipe that says the rest) and
-`ENV` (variables, where they are not set). `${NAME}` and `${NAME:-default}` are variables; `null` leaves out what the
-base has. Owns reading them; a flag that the user gives wins over all of this.
+Beside flags of the host and ours a recipe has `method` (the command it is for), `base` (a recipe that says the rest)
+and `ENV` (variables, where they are not set). `${NAME}` and `${NAME:-default}` are variables; `null` leaves out what
+the base has. Owns reading them; a flag that the user gives wins over all of this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scripts and examples: their flags are the host's, their two forms agree, and every flag is explained."""
+"""Recipes, and the scripts that name them: their flags are the host's, and every flag is explained."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import subprocess
+import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,9 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from swift_thyme.errors import ConfigError
 from swift_thyme.launch import job as launch
 from swift_thyme.launch.host import Method, check
-from swift_thyme.launch.words import Flags, read_config, read_words
+from swift_thyme.launch.legacy import translate
+from swift_thyme.launch.recipes import FOLDER, recipe_names
+from swift_thyme.launch.words import read_config, read_words
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ['scripts/sft_stage1.sh', 'scripts/sft_stage2.sh', 'scripts/rl.sh']
@@ -25,6 +29,8 @@ LAUNCHED = sorted(
     for path in (ROOT / 'examples').glob('*.sh')
     if path.name not in ('judge_server.sh', 'megatron_grpo.sh', 'resume.sh')
 )
+GIVEN = {'MODEL': 'Qwen/Qwen2.5-VL-7B-Instruct', 'DATASET': 'prepared', 'SAVE_PATH': 'out'}
+OURS = {'base', 'method', 'ENV'}
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -43,22 +49,84 @@ def words_of(script: str, folder: Path, *more: str, **variables: str) -> list[st
 
 def assembled(script: str, folder: Path, env: dict[str, str] | None = None, **variables: str) -> launch.Job:
     method, *words = words_of(script, folder, '--dry-run', **variables)
-    return launch.assemble(Method(method), words, env or {})
+    return launch.assemble(Method(method), words, {**variables, **(env or {})})
+
+
+@pytest.mark.parametrize('name', recipe_names())
+def test_every_flag_of_a_recipe_is_accepted_by_the_host(name: str) -> None:
+    method = next(method for method in Method if name in recipe_names(method))
+    job = launch.assemble(method, ['--recipe', name, '--dry-run'], GIVEN)
+    check(job.method, job.flags)
+    assert translate(method, job.flags, o3=True).flags == job.flags  # in today's words
 
 
 @pytest.mark.parametrize('script', [*SCRIPTS, *LAUNCHED])
-def test_every_flag_of_a_recipe_is_accepted_by_the_host(script: str, tmp_path: Path) -> None:
-    variables = {'MODEL': 'Qwen/Qwen2.5-VL-7B-Instruct', 'DATASET': 'prepared', 'SAVE_PATH': 'out'}
-    assert assembled(script, tmp_path, **(variables if script in SCRIPTS else {})).flags
+def test_a_script_is_a_recipe_by_another_name(script: str, tmp_path: Path) -> None:
+    method, option, name, *_ = words_of(script, tmp_path)
+    assert option == '--recipe' and name in recipe_names(Method(method))
 
 
-@pytest.mark.parametrize('script', LAUNCHED)
-def test_yaml_and_bash_form_agree(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    flags, env = read_config((ROOT / script).with_suffix('.yaml'))
-    job = assembled(script, tmp_path, env)
-    bash: Flags = {k: tuple(v.removeprefix(f'{ROOT}/') for v in values) for k, values in job.flags.items()}
-    assert bash == flags
+@pytest.mark.parametrize('name', recipe_names())
+def test_every_flag_of_a_recipe_is_explained(name: str) -> None:
+    explained, own = set(), set()
+    for recipe in [name, *bases(name)]:
+        for line in (FOLDER / f'{recipe}.yaml').read_text().splitlines():
+            flag, _, rest = line.strip().partition(':')
+            if not line.startswith('#') and flag not in OURS:
+                own.add(flag)
+                explained |= {flag} if '#' in rest or flag in SELF_EXPLAINED else set()
+    assert own and not own - explained
+
+
+SELF_EXPLAINED = {
+    'rlhf_type', 'lr_scheduler_type', 'top_p', 'top_k', 'padding_side', 'dataset_shuffle', 'train_dataloader_shuffle',
+    'eval_strategy', 'offload_model', 'stage',
+}  # fmt: skip
+
+
+def bases(name: str) -> list[str]:
+    base = yaml.safe_load((FOLDER / f'{name}.yaml').read_text()).get('base')
+    return [base, *bases(base)] if base else []
+
+
+def test_a_recipe_of_another_command_names_that_command() -> None:
+    with pytest.raises(ConfigError, match='thyme rlhf --recipe rl'):
+        launch.assemble(Method.SFT, ['--recipe', 'rl'], GIVEN)
+    with pytest.raises(ConfigError, match='nearest is stage1'):
+        launch.assemble(Method.SFT, ['--recipe', 'stag1'], GIVEN)
+
+
+def test_a_dry_run_of_a_recipe_imports_no_host(tmp_path: Path) -> None:
+    code = (
+        'import sys, time; from swift_thyme import cli; cli.main(["rlhf", "--recipe", "rl", "--dry-run"]); '
+        'print(sorted({"swift", "torch", "transformers"} & set(sys.modules)), time.process_time())'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    loaded, seconds = done.stdout.splitlines()[-1].rsplit(' ', 1)
+    assert loaded == '[]' and float(seconds) < 1.5
+    assert 'MODEL is not set' in done.stderr and "--model '$MODEL'" in done.stdout
+
+
+def test_flags_beside_a_recipe_are_still_checked() -> None:
+    with pytest.raises(ConfigError, match='--learning_rate'):
+        launch.assemble(Method.SFT, ['--recipe', 'stage1', '--learning_rat', '1', '--dry-run'], GIVEN)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path, model: Path, rows: Path) -> None:
+    given = {'MODEL': str(model), 'DATASET': str(rows), 'SAVE_PATH': str(tmp_path / 'out'), 'NPROC_PER_NODE': '1'}
+    words = ['--recipe', 'stage1', '--without', 'deepspeed', 'attn_impl']
+    assert launch.assemble(Method.SFT, words, given).flags
+    (tmp_path / 'out' / 'checkpoint-3').mkdir(parents=True)
+    with pytest.raises(ConfigError, match='resume_from_checkpoint auto'):
+        launch.assemble(Method.SFT, words, given)
+
+
+def test_a_dry_run_gives_the_yaml_that_the_host_reads(tmp_path: Path) -> None:
+    job = launch.assemble(Method.RLHF, ['--recipe', 'grpo_servers', '--dry-run', 'yaml'], GIVEN)
+    path = tmp_path / 'run.yaml'
+    path.write_text(str(job))
+    flags, env = read_config(path)
+    assert flags == launch._relative(job.flags) and env['NPROC_PER_NODE'] == '8'
     check(job.method, flags)
 
 
@@ -67,9 +135,10 @@ def test_a_recipe_is_short(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 60
 
 
-@pytest.mark.parametrize('script', [*LAUNCHED, 'examples/megatron_grpo.sh', 'examples/resume.sh'])
-def test_every_flag_of_a_recipe_is_explained(script: str) -> None:
+@pytest.mark.parametrize('script', ['examples/megatron_grpo.sh', 'examples/resume.sh'])
+def test_every_flag_of_a_script_of_the_hosts_own_is_explained(script: str) -> None:
     explained = set(re.findall(r'`--([A-Za-z0-9_]+)', (ROOT / 'examples' / 'README.md').read_text()))
+    explained |= set().union(*(yaml.safe_load(path.read_text()) for path in FOLDER.glob('*.yaml')))
     lines = [line for line in (ROOT / script).read_text().splitlines() if not line.startswith('#')]
     assert not {flag for line in lines for flag in re.findall(r'--([A-Za-z0-9_]+)', line)} - explained
 
@@ -77,10 +146,10 @@ def test_every_flag_of_a_recipe_is_explained(script: str) -> None:
 @pytest.mark.parametrize('script', SCRIPTS)
 @pytest.mark.parametrize('missing', ['MODEL', 'DATASET', 'SAVE_PATH'])
 def test_a_variable_that_is_not_set_is_asked_for(script: str, missing: str, tmp_path: Path) -> None:
-    given = {'MODEL': 'Qwen/Qwen2.5-VL-7B-Instruct', 'DATASET': 'prepared', 'SAVE_PATH': 'out'}
-    del given[missing]
-    with pytest.raises(launch.ConfigError, match=f'set {missing} '):
-        assembled(script, tmp_path, **given)
+    given = {name: value for name, value in GIVEN.items() if name != missing}
+    method, *words = words_of(script, tmp_path)
+    with pytest.raises(ConfigError, match=f'set {missing} '):
+        launch.assemble(Method(method), words, given)
 
 
 @pytest.mark.parametrize('processes', [1, 2, 4, 8, 16, 32])
@@ -88,8 +157,7 @@ def test_a_variable_that_is_not_set_is_asked_for(script: str, missing: str, tmp_
 def test_scripts_keep_the_papers_batch_on_any_number_of_gpus(
     script: str, batch: int, processes: int, tmp_path: Path
 ) -> None:
-    given = {'MODEL': 'Qwen/Qwen2.5-VL-7B-Instruct', 'DATASET': 'prepared', 'SAVE_PATH': 'out'}
-    job = assembled(script, tmp_path, {'NPROC_PER_NODE': str(processes)}, **given)
+    job = assembled(script, tmp_path, {'NPROC_PER_NODE': str(processes)}, **GIVEN)
     assert int(job.flags['gradient_accumulation_steps'][0]) * processes == batch
 
 
@@ -106,8 +174,7 @@ def test_scripts_keep_the_papers_batch_on_any_number_of_gpus(
     ],
 )  # fmt: skip
 def test_scripts_have_the_papers_numbers(script: str, expected: dict[str, str], tmp_path: Path) -> None:
-    given = {'MODEL': 'Qwen/Qwen2.5-VL-7B-Instruct', 'DATASET': 'prepared', 'SAVE_PATH': 'out'}
-    flags = assembled(script, tmp_path, **given).flags
+    flags = assembled(script, tmp_path, **GIVEN).flags
     assert {name: flags[name][0] for name in expected} == expected
 
 
