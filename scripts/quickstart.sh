@@ -3,5 +3,5 @@
 #   usage: bash scripts/quickstart.sh [--out DIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source scripts/setup_env.sh ''  # no extras; without an argument it would see this script's own
+source scripts/setup_env.sh all
 exec "$python" -m swift_thyme.cli quickstart "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with swift-thyme in it, if it is not there yet.
-#   usage: source scripts/setup_env.sh [EXTRAS]      sets $python; THYME_VENV names the folder (default .venv)
+#   usage: source scripts/setup_env.sh EXTRAS      sets $python; THYME_VENV names the folder (default .venv)
 # Needs Python 3.10 to 3.12; PYTHON names the interpreter.
 venv=${THYME_VENV:-.venv}
 python=$venv/bin/python

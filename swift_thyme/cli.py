@@ -6,11 +6,13 @@ A command's module has `add_arguments(parser)` and `run(args) -> int`. Only `cli
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 
-from .errors import ThymeError
+from . import __version__
+from .errors import ThymeError, pip_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
     'quickstart': ('swift_thyme.demo.quickstart_cli', 'the whole job in miniature: data, SFT, GRPO, one answer'),
@@ -37,26 +39,60 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'view': ('swift_thyme.view.cli', 'show saved trajectories as one HTML file'),
 }
 """Command → (module, one line of help)."""
+_EXTRAS = {
+    **dict.fromkeys(('starlette', 'uvicorn', 'pydantic', 'prometheus_client'), 'serve'),
+    **{'pygments': 'view', 'gradio': 'demo', 'skimage': 'synth', 'dashscope': 'quickstart'},
+}
+"""Module that only some commands need → the extra that brings it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code, 2 for an error in what the user gave."""
+    """Runs one command; returns its exit code, 2 for an error in what the user gave or in what the machine allows."""
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog='thyme', description='Think with images by writing code, on ms-swift.')
-    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    parser.add_argument('--version', action='version', version=f'swift-thyme {__version__}')
     chosen = next((word for word in argv if not word.startswith('-')), None)
+    if chosen is not None and chosen not in COMMANDS:
+        near = difflib.get_close_matches(chosen, COMMANDS, n=2, cutoff=0.5)
+        hint = f'did you mean {" or ".join(near)}?' if near else '`thyme --help` lists them'
+        print(f'thyme: no such command: got {chosen!r}; {hint}', file=sys.stderr)
+        return 2
+    try:
+        return _run(parser, chosen, argv)
+    except (ThymeError, OSError, ModuleNotFoundError) as error:
+        text = _sentence(error)
+        if text is None:
+            raise
+        print(f'thyme {chosen}: {text}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(parser: argparse.ArgumentParser, chosen: str | None, argv: Sequence[str]) -> int:
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND')
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name == chosen:
             importlib.import_module(module).add_arguments(command)
     args = parser.parse_args(argv)
-    try:
-        return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
-    except ThymeError as error:
-        print(f'thyme {args.command}: {error}', file=sys.stderr)
+    if args.command is None:
+        parser.print_help()
         return 2
-    except KeyboardInterrupt:
-        return 130
+    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to tell the user of an error that is not the program's; None for one that is."""
+    if isinstance(error, ThymeError):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        extra = _EXTRAS.get((error.name or '').partition('.')[0])
+        return f'{error.name} is not installed; {pip_line(extra)}' if extra else None
+    assert isinstance(error, OSError)
+    path = error.filename2 or error.filename
+    what = f'{path}: {error.strerror}' if path is not None else f'{type(error).__name__}: {error}'
+    return f'{what}; nothing that was finished is lost: mend that and run the same command again'
 
 
 if __name__ == '__main__':

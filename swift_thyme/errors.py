@@ -22,6 +22,11 @@ Messages follow one form: what, got, expected, do.
 from __future__ import annotations
 
 
+def pip_line(extra: str) -> str:
+    """How to install an extra of this package, from an index and in a clone."""
+    return f"pip install 'swift-thyme[{extra}]', in a clone: pip install -e '.[{extra}]'"
+
+
 class ThymeError(Exception):
     """Base of every error this package raises on purpose."""
 

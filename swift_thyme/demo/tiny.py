@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, pip_line
 
 BASE_VOCAB = 151_643
 MODEL_VOCAB = 151_936
@@ -232,7 +232,7 @@ def _ranks() -> dict[bytes, int]:
     spec = importlib.util.find_spec('dashscope')
     path = Path(spec.origin).parent / 'resources' / 'qwen.tiktoken' if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise ConfigError(f'the Qwen vocabulary was not found, expected {path}; run `pip install dashscope`')
+        raise ConfigError(f'the Qwen vocabulary was not found, expected {path}; {pip_line("quickstart")}')
     ranks = {}
     for line in path.read_bytes().splitlines():
         token, rank = line.split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -22,23 +23,18 @@ OLDEST_CAPABILITY = (8, 0)
 
 
 def check_gpu() -> Finding:
-    """GPUs as torch sees them, and the driver."""
+    """GPUs as torch sees them, and the driver. Without a driver torch, which takes seconds to import, is not asked."""
+    driver = Path('/proc/driver/nvidia/version')
+    if not driver.is_file():
+        return _no_gpu('none', _cuda_build(), 'install a driver for it')
+    number = driver.read_text().split('Module')[-1].split()[0]
     try:
         import torch
     except ImportError as error:
         return Finding('gpu', State.FAILED, f'torch cannot be imported: {error}', ('pip install torch',))
-    driver = Path('/proc/driver/nvidia/version')
-    number = driver.read_text().split('Module')[-1].split()[0] if driver.is_file() else 'none'
     count = torch.cuda.device_count()
     if not torch.cuda.is_available() or count == 0:
-        built = f'torch is built for CUDA {torch.version.cuda}' if torch.version.cuda else 'torch is a CPU build'
-        what = (
-            'install a driver for it' if number == 'none' else 'install a torch for this driver, or check the devices'
-        )
-        return Finding(
-            'gpu', State.WARNING, f'none that torch can use; driver {number}; {built}',
-            (f'only small runs are possible; for real ones {what}',),
-        )  # fmt: skip
+        return _no_gpu(number, _cuda_build(), 'install a torch for this driver, or check the devices')
     devices = [torch.cuda.get_device_properties(i) for i in range(count)]
     text = f'{count} x {devices[0].name}, {devices[0].total_memory / GIB:.0f} GiB each, driver {number}'
     old = [d.name for d in devices if (d.major, d.minor) < OLDEST_CAPABILITY]
@@ -47,6 +43,22 @@ def check_gpu() -> Finding:
             'gpu', State.WARNING, text, (f'no bf16 on {", ".join(sorted(set(old)))}: --torch_dtype float16',)
         )
     return Finding('gpu', State.OK, text)
+
+
+def _no_gpu(driver: str, cuda: str, advice: str) -> Finding:
+    built = f'torch is built for CUDA {cuda}' if cuda else 'torch is a CPU build'
+    return Finding(
+        'gpu', State.WARNING, f'none that torch can use; driver {driver}; {built}',
+        (f'only small runs are possible; for real ones {advice}',),
+    )  # fmt: skip
+
+
+def _cuda_build() -> str:
+    """The CUDA version that the installed torch was built for, from its files; empty for a CPU build, or without it."""
+    spec = importlib.util.find_spec('torch')
+    file = Path(spec.origin).with_name('version.py') if spec is not None and spec.origin else None
+    found = re.search(r"^cuda\b.*= '([\d.]+)'", file.read_text(encoding='utf-8'), re.M) if file is not None else None
+    return found.group(1) if found else ''
 
 
 def check_flash_attention() -> Finding:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from ..errors import pip_line
 from .finding import Finding, State
+
+_FILE = json.loads(Path(__file__).with_name('matrix.json').read_text(encoding='utf-8'))
+"""The one place of these numbers: `setup.py` takes its bounds from it, too."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +25,32 @@ class Tested:
 
     name: str
     at_least: str
-    below: str
-    """Empty for no upper bound."""
     run_with: tuple[str, ...]
     """Major and minor numbers that this package was run with."""
+    below: str = ''
+    """Empty for no upper bound."""
+    extra: str = ''
+    """Of this package, that installs it."""
     needed_for: str = ''
     """Empty when nothing works without it."""
 
 
-MATRIX = (
-    Tested('ms-swift', '4.6', '4.7', ('4.6',)),
-    Tested('torch', '2.6', '', ('2.11', '2.13', '2.14', '2.15')),
-    Tested('transformers', '4.57', '5.20', ('5.17', '5.19')),
-    Tested('trl', '0.26', '1.0', ('0.29',)),
-    Tested('vllm', '0.11', '', ('0.24', '0.32'), 'fast generation: pip install "swift-thyme[vllm]"'),
-    Tested('deepspeed', '0.17', '', ('0.19',), 'several GPUs: pip install "swift-thyme[deepspeed]"'),
-)
-PYTHONS = ('3.10', '3.11', '3.12')
+MATRIX = tuple(Tested(**{**entry, 'run_with': tuple(entry['run_with'])}) for entry in _FILE['packages'])
+PYTHONS = tuple(_FILE['python'])
+SAID_AT_START = ('transformers', 'trl', 'vllm')
+"""Whose newer versions change what is trained or sampled."""
+
+
+def newer_than_tested(installed: Callable[[str], str | None] | None = None) -> list[str]:
+    """One sentence for each of `SAID_AT_START` that is newer than any this package was run with."""
+    lookup, out = installed or _installed, []
+    for tested in MATRIX:
+        if tested.name in SAID_AT_START and (got := lookup(tested.name)):
+            newest = max(Version(number) for number in tested.run_with)
+            with suppress(InvalidVersion):
+                if Version(got).release[:2] > newest.release:
+                    out.append(f'{tested.name} {got} is newer than those tested ({", ".join(tested.run_with)})')
+    return out
 
 
 def check_versions(installed: Callable[[str], str | None] | None = None) -> Finding:
@@ -60,7 +76,10 @@ def _judge(tested: Tested, got: str | None) -> tuple[State, str]:
     wanted = f'>={tested.at_least}' + (f',<{tested.below}' if tested.below else '')
     if got is None:
         if tested.needed_for:
-            return State.WARNING, f'{tested.name} is not installed; it is for {tested.needed_for}'
+            return (
+                State.WARNING,
+                f'{tested.name} is not installed; it is for {tested.needed_for}: {pip_line(tested.extra)}',
+            )
         return State.FAILED, f"{tested.name} is not installed: pip install '{tested.name}{wanted}'"
     try:
         number = Version(got)

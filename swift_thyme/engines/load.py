@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Mapping
 from enum import Enum
@@ -9,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoint import Checkpoint, locate
-from ..errors import ConfigError
+from ..errors import ConfigError, pip_line
 from .base import Engine
 
 _LOG = logging.getLogger(__name__)
-VLLM_INSTALL = "pip install 'swift-thyme[vllm]', in a clone pip install -e '.[vllm]'"
 
 
 class Backend(str, Enum):
@@ -74,12 +74,10 @@ def _load(
 
     register_all()
     if backend is Backend.VLLM:
-        try:
-            from .host_vllm import VllmBackend
-        except ImportError as error:
-            raise ConfigError(
-                f'--backend vllm needs vLLM, which is not installed here: {error}; {VLLM_INSTALL}'
-            ) from error
+        if importlib.util.find_spec('vllm') is None:
+            raise ConfigError(f'--backend vllm needs vLLM, which is not installed; {pip_line("vllm")}')
+        from .host_vllm import VllmBackend
+
         return VllmBackend.load(checkpoint, template, **kwargs)
     from .host_transformers import TransformersBackend
 

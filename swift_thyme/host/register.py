@@ -5,6 +5,13 @@ Imports are inside the functions, so that the rewards can be used without the te
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
+import os
+
+_LOG = logging.getLogger(__name__)
+_said: set[str] = set()
+
 
 def register_all() -> None:
     """Registers templates, loss scales, the scheduler, the rewards and the prepared sets."""
@@ -22,6 +29,18 @@ def register_all() -> None:
     multi_turns['thyme'] = ThymeScheduler
     register_rewards()
     register_prepared_sets()
+    _say_untested()
+
+
+def _say_untested() -> None:
+    """Says once a run, not once a rank or worker, what is newer than tested."""
+    from ..doctor.versions import newer_than_tested
+
+    if multiprocessing.parent_process() is None and os.environ.get('RANK', '0') in ('0', '-1'):
+        for text in newer_than_tested():
+            if text not in _said:
+                _said.add(text)
+                _LOG.warning('%s; if something is odd, go back to a tested one', text)
 
 
 def register_rewards() -> None:

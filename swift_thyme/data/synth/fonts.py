@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from ...errors import ConfigError
+from ...errors import ConfigError, pip_line
 
 _FACES = {
     'dejavu-sans': ('matplotlib', 'mpl-data/fonts/ttf/DejaVuSans.ttf'),
@@ -48,7 +48,7 @@ def font_path(face: str) -> Path:
     path = Path(spec.origin).parent / inside if spec is not None and spec.origin else None
     if path is None or not path.exists():
         raise ConfigError(
-            f'font {face} needs the package {package.replace("_", "-")}, which is not installed; pip install it'
+            f'font {face} needs the package {package.replace("_", "-")}, which is not installed; {pip_line("synth")}'
         )
     return path
 

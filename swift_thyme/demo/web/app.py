@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ...errors import ConfigError
+from ...errors import ConfigError, pip_line
 from .desk import Desk
 from .looked import Looked
 from .transcript import Transcript, plain
@@ -44,7 +44,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
         ConfigError: the installed Gradio is neither 5 nor 6.
     """
     if _VERSION not in (5, 6):
-        raise ConfigError(f"gradio must be 5 or 6, got {gr.__version__}; pip install 'swift-thyme[demo]'")
+        raise ConfigError(f'gradio must be 5 or 6, got {gr.__version__}; {pip_line("demo")}')
     handler = _Handler(desk)
     cache = (_CACHE_S, _CACHE_S)
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=cache, **_looks(5)) as app:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import ConfigError, DataError
+from ...errors import ConfigError, DataError, pip_line
 from ...infer.options import add_model_arguments, add_sampling_arguments, thinker_from
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from .app import build_app, launch
     except ImportError as error:
-        raise ConfigError(f"the demo needs Gradio: {error}; pip install 'swift-thyme[demo]'") from error
+        raise ConfigError(f'the demo needs Gradio: {error}; {pip_line("demo")}') from error
     from .desk import Desk
 
     with tempfile.TemporaryDirectory(prefix='thyme-examples-') as folder:

@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import ConfigError, JudgeUnavailable
+from ...errors import ConfigError, JudgeUnavailable, pip_line
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def command(launch: Launch) -> list[str]:
     if launch.backend == 'vllm' and not has_vllm:
         raise ConfigError(
             'vLLM cannot be started: got no vllm command in this environment; expected one; '
-            "pip install 'swift-thyme[vllm]', or use --backend swift"
+            f'{pip_line("vllm")}; or use --backend swift'
         )
     shared = ['--host', launch.host, '--port', str(launch.port)]
     if launch.backend == 'vllm' or (launch.backend == 'auto' and has_vllm):

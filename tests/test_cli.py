@@ -1,0 +1,72 @@
+"""The entry point: what the user's and the machine's mistakes end in."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_thyme import cli
+
+
+@pytest.mark.parametrize(
+    ('word', 'meant'), [('infr', 'infer'), ('sanbox', 'sandbox'), ('evaluate', 'eval'), ('zzz', 'thyme --help')]
+)
+def test_a_command_that_does_not_exist_names_the_nearest(
+    word: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert repr(word) in line and meant in line
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2 and 'quickstart' in capsys.readouterr().out
+
+
+@pytest.fixture
+def blocked(tmp_path: Path) -> Path:
+    """A file where a folder is wanted."""
+    path = tmp_path / 'file'
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ('synth', '--n', '1', '--task', 'compute', '--out', '{blocked}/x'),
+        ('view', '{folder}', '--out', '{blocked}/page.html'),
+        ('sandbox', '--output-dir', '{blocked}/x'),
+        ('quickstart', '--out', '{blocked}/x'),
+    ],
+)
+def test_what_the_machine_does_not_allow_is_said_in_one_line(
+    words: tuple[str, ...], blocked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([word.format(blocked=blocked, folder=tmp_path) for word in words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith(f'thyme {words[0]}: ') and len(error) <= 3
+
+
+@pytest.mark.parametrize(
+    ('module', 'words', 'extra'), [('pygments', ['view', 'x'], 'view'), ('starlette', ['serve'], 'serve')]
+)
+def test_a_missing_extra_is_named_with_its_pip_line(
+    module: str, words: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real: Any = builtins.__import__
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name.partition('.')[0] == module:
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+        return real(name, *rest)
+
+    for name in [n for n in sys.modules if n.partition('.')[0] == module or n.startswith('swift_thyme.' + words[0])]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, '__import__', absent)
+    assert cli.main(words) == 2
+    assert f"pip install -e '.[{extra}]'" in capsys.readouterr().err
