@@ -92,7 +92,7 @@ def _sentence(error: Exception) -> str | None:
     assert isinstance(error, OSError)
     path = error.filename2 or error.filename
     what = f'{path}: {error.strerror}' if path is not None else f'{type(error).__name__}: {error}'
-    return f'{what}; nothing that was finished is lost: mend that and run the same command again'
+    return f'{what.splitlines()[0][:500]}; correct that, and run the command again'
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ Owns how a variable becomes a value, and the error that names it; which variable
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -76,6 +77,14 @@ def _within(kind: Callable[[str], N], low: N, high: N, what: str) -> Callable[[s
 
 
 E = TypeVar('E', bound=Enum)
+
+
+def port(text: str) -> int:
+    """A port on the command line; 0 stands for a free one."""
+    try:
+        return count(0, 65535)(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'got {text!r}: {error}') from error
 
 
 def member(kind: type[E]) -> Callable[[str], E]:

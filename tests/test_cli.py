@@ -70,3 +70,21 @@ def test_a_missing_extra_is_named_with_its_pip_line(
     monkeypatch.setattr(builtins, '__import__', absent)
     assert cli.main(words) == 2
     assert f"pip install -e '.[{extra}]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'words', [('serve', '--port', '99999'), ('judge', '--rules', '--port', '-1'), ('demo', '--port', 'x')]
+)
+def test_a_port_that_cannot_be_is_refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2 and '--port' in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    'words', [('infer', '--input', '{empty}', '--output', '{empty}.out', '--model', '{model}'), ('validate', '{empty}')]
+)
+def test_nothing_to_do_is_no_success(words: tuple[str, ...], tmp_path: Path) -> None:
+    empty = tmp_path / 'empty.jsonl'
+    empty.touch()
+    assert cli.main([word.format(empty=empty, model=tmp_path) for word in words]) != 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 
 _LOG = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -35,8 +34,9 @@ def register_all() -> None:
 def _say_untested() -> None:
     """Says once a run, not once a rank or worker, what is newer than tested."""
     from ..doctor.versions import newer_than_tested
+    from ..env import read_env
 
-    if multiprocessing.parent_process() is None and os.environ.get('RANK', '0') in ('0', '-1'):
+    if multiprocessing.parent_process() is None and read_env('RANK', str, '0') in ('0', '-1'):
         for text in newer_than_tested():
             if text not in _said:
                 _said.add(text)

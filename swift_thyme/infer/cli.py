@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from .options import add_model_arguments, add_sampling_arguments, thinker_from
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _run_batch(args: argparse.Namespace) -> int:
     if args.question is not None or args.image:
         raise ConfigError('--input has the questions; leave --question and --image out')
     rows = list(read_rows(args.input))
+    if not rows:
+        raise DataError(f'no questions: got {args.input} without a row; expected one JSON object a line')
     thinker = thinker_from(args)
 
     async def answer_all() -> Tally:

@@ -68,6 +68,7 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
     backend = Backend(args.backend or ('url' if args.url else 'transformers'))
     if (backend is Backend.URL) != bool(args.url):
         raise ConfigError(f'--backend {backend.value} and --url {args.url!r} do not go together; leave one out')
+    settings = settings_from(args)
     if backend is not Backend.URL:
         resolve_model(args)
     return Thinker.load(
@@ -77,7 +78,7 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
         template=args.template,
         batch_size=args.batch_size,
         engine_kwargs=_engine_kwargs(args, backend),
-        settings=settings_from(args),
+        settings=settings,
     )
 
 

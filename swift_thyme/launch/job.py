@@ -6,7 +6,6 @@ The order matters: old flags are translated before anything is filled in, and th
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -93,7 +92,6 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     given, file_env = read_words(words)
     asked = set(given) - set(HELP) - set(VARIABLES)
     if 'recipe' in given:
-        env = dict(os.environ) if env is None else env
         flags, more = read_recipe(''.join(given['recipe']), method, env)
         given, file_env = {**flags, **given}, {**more, **file_env}
     options, flags = Options.take(given)

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from ..env import read_env
 from ..errors import ConfigError
 from .host import Method
 from .words import Flags, values_of
@@ -37,13 +38,13 @@ def about(name: str) -> str:
     return first.removeprefix('# ').partition('. ')[0].rstrip('.')
 
 
-def read_recipe(name: str, method: Method, env: Mapping[str, str]) -> tuple[Flags, dict[str, str]]:
+def read_recipe(name: str, method: Method, env: Mapping[str, str] | None = None) -> tuple[Flags, dict[str, str]]:
     """The flags of a recipe and the variables that it sets.
 
     Args:
         name: of the recipe.
         method: the command it is used with.
-        env: the variables.
+        env: the variables; the process's by default.
 
     Raises:
         ConfigError: there is no such recipe, or it is for another command.
@@ -73,9 +74,9 @@ def _content(name: str) -> dict[str, Any]:
     return {**below, **content, 'ENV': {**below.get('ENV', {}), **content.get('ENV', {})}}
 
 
-def _filled(flag: str, value: Any, env: Mapping[str, str]) -> tuple[str, ...]:
+def _filled(flag: str, value: Any, env: Mapping[str, str] | None) -> tuple[str, ...]:
     """The values of a flag with variables in their places; none where its variable is empty."""
-    words = tuple(_VARIABLE.sub(lambda m: env.get(m[1]) or m[2] or '', word) for word in values_of(value))
+    words = tuple(_VARIABLE.sub(lambda m: read_env(m[1], str, m[2] or '', env), word) for word in values_of(value))
     if flag in _LISTS:
         return tuple(part for word in words for part in word.split())
     return () if words == ('',) else words

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ServeKeySettings
+from ..env import port
 from ..errors import ConfigError
 from ..infer.options import add_model_arguments, add_sampling_arguments, thinker_from
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     server = parser.add_argument_group('server')
     server.add_argument('--host', default='127.0.0.1', help='address to listen on (default 127.0.0.1)')
-    server.add_argument('--port', type=int, default=8000, help='0 for a free one (default 8000)')
+    server.add_argument('--port', type=port, default=8000, help='0 for a free one (default 8000)')
     server.add_argument('--served-model-name', action='append', default=[], metavar='NAME', help='repeat for several')
     server.add_argument('--api-key-file', type=Path, help='file with the key clients must send; or THYME_API_KEY')
     server.add_argument('--max-running', type=int, default=64, help='requests answered at a time (default 64)')

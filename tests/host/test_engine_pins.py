@@ -23,6 +23,7 @@ PINS = {
         'self inputs generation_config request_id adapter_request',
         'generation on vLLM',
     ),
+    ('infer_engine', 'InferEngine', '_get_template'): ('self processor template_type', '--template, which it drops'),
     ('infer_engine', 'InferEngine', 'set_default_max_tokens'): ('self request_config inputs', 'the context limit'),
 }
 

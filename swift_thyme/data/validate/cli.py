@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command; 0 when every row passes, 1 when some do not."""
+    """Runs the command; 0 when every row passes, 1 when some do not or there are none."""
     lengths = LengthChecker(LengthBudget(args.model, args.max_length, args.max_pixels)) if args.model else None
     examples: dict[Reason, list[Problem]] = defaultdict(list)
     lines = args.problems.open('w', encoding='utf-8') if args.problems else None
@@ -58,4 +58,4 @@ def run(args: argparse.Namespace) -> int:
             print(f'    {problem.source}: {problem.detail}')
     if lengths is None:
         print('over-long rows were not looked for: give --model to count tokens')
-    return 1 if failed else 0
+    return 1 if failed or not found.rows else 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...env import port
 from ...errors import ConfigError, DataError, pip_line
 from ...infer.options import add_model_arguments, add_sampling_arguments, thinker_from
 
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--api-key', default='', help='of that server')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (default %(default)s)')
-    parser.add_argument('--port', type=int, help='port (default: the first free one from 7860)')
+    parser.add_argument('--port', type=port, help='port (default: the first free one from 7860)')
     parser.add_argument(
         '--examples', type=Path, metavar='JSONL', help='rows with question and images to offer (default: drawn)'
     )

@@ -8,6 +8,7 @@ import shlex
 import signal
 
 from ...config import JudgeSettings
+from ...env import port
 from ...errors import ConfigError
 from .check import AddressReport, check_all
 from .launch import Launch, Server, free_port
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', help='serve this model (a path or hub name)')
     parser.add_argument('--host', default='127.0.0.1', help='address to listen on (default: %(default)s)')
     parser.add_argument(
-        '--port', type=int, default=8080, help='port to listen on; 0: a free one (default: %(default)s)'
+        '--port', type=port, default=8080, help='port to listen on; 0: a free one (default: %(default)s)'
     )
     parser.add_argument('--backend', choices=['auto', 'vllm', 'swift'], default='auto', help='what serves the model')
     parser.add_argument('--gpus', type=int, default=1, help='GPUs one server is spread over (default: %(default)s)')
