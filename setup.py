@@ -22,7 +22,6 @@ CORE = [
     *(BOUNDS[name] for name in ('ms-swift', 'torch', 'transformers', 'trl')),
     'torchvision>=0.26',  # the host's video processor of Qwen-VL
     'accelerate',
-    'safetensors',
     'tokenizers',
     'huggingface_hub',
     'fsspec',

@@ -92,8 +92,8 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     given, file_env = read_words(words)
     asked = set(given) - set(HELP) - set(VARIABLES)
     if 'recipe' in given:
-        flags, more = read_recipe(''.join(given['recipe']), method, env)
-        given, file_env = {**flags, **given}, {**more, **file_env}
+        flags, recipe_env = read_recipe(''.join(given['recipe']), method, env)
+        given, file_env = {**flags, **given}, {**recipe_env, **file_env}
     options, flags = Options.take(given)
     settings = LaunchSettings.from_env(env, file_env)
     file_env = {name: value for name, value in file_env.items() if not read_env(name, str, '', env)}
