@@ -83,3 +83,31 @@ def test_a_template_that_is_no_o3_template_is_refused(given: str, lora: dict[str
 def test_an_argument_that_the_engine_does_not_take_is_refused(lora: dict[str, Path]) -> None:
     with pytest.raises(ConfigError, match="no 'torch_dtyp'; the nearest are torch_dtype"):
         load_engine(lora['adapter'], engine_kwargs={'torch_dtyp': 'float32'})
+
+
+def vllm_adapter(folder: Path, rank: int, *names: str) -> Any:
+    from safetensors.torch import save_file
+
+    from swift_thyme.checkpoint import Checkpoint
+
+    save_file({name: torch.zeros(1) for name in names}, folder / 'adapter_model.safetensors')
+    (folder / 'adapter_config.json').write_text(json.dumps({'r': rank}))
+    return Checkpoint('Qwen/Qwen2.5-VL-7B-Instruct', str(folder))
+
+
+@pytest.mark.parametrize(('rank', 'room'), [(4, 8), (16, 16), (48, 64), (512, 512)])
+def test_vllm_makes_room_for_the_rank_of_the_adapter(rank: int, room: int, tmp_path: Path) -> None:
+    from swift_thyme.engines.host_vllm import _lora
+
+    found = _lora(vllm_adapter(tmp_path, rank, 'base_model.model.model.layers.0.mlp.up_proj.lora_A.weight'))
+    assert found == {'adapters': [str(tmp_path)], 'max_lora_rank': room}
+
+
+@pytest.mark.parametrize(
+    ('rank', 'name'), [(1024, 'x.lora_A.weight'), (8, 'x.visual.blocks.0.lora_A.weight'), (8, 'x.lm_head.weight')]
+)
+def test_vllm_refuses_an_adapter_of_which_it_would_leave_out_a_part(rank: int, name: str, tmp_path: Path) -> None:
+    from swift_thyme.engines.host_vllm import _lora
+
+    with pytest.raises(ConfigError, match='swift export --adapters'):
+        _lora(vllm_adapter(tmp_path, rank, name))
