@@ -115,8 +115,8 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
         check(method, job.flags)
     if method.trains:
         _accumulation(job)
-        _resume(job)
         _place(job)
+        _resume(job)
     _pictures(job)
     _paths(job)
     _machine(job)

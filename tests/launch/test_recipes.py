@@ -119,6 +119,8 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path, model: Path,
     (tmp_path / 'out' / 'checkpoint-3').mkdir(parents=True)
     with pytest.raises(ConfigError, match='resume_from_checkpoint auto'):
         launch.assemble(Method.SFT, words, given)
+    job = launch.assemble(Method.SFT, [*words, '--resume_from_checkpoint', 'auto'], given)  # that one was cut short
+    assert 'resume_from_checkpoint' not in job.flags
 
 
 def test_a_dry_run_gives_the_yaml_that_the_host_reads(tmp_path: Path) -> None:
