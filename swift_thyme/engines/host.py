@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from ..checkpoint import Checkpoint
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..host.template import O3Mixin
 from .base import Conversation, FinishReason, Generation, Sampling, Usage
+from .checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from swift.infer_engine import InferRequest, RequestConfig

@@ -19,9 +19,9 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from .. import protocol
-from ..checkpoint import Checkpoint
 from ..errors import ContextFull, EngineError, ThymeError
 from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .checkpoint import Checkpoint
 from .host import (
     TextOfIds,
     check_arguments,

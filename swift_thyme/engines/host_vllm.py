@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..checkpoint import Checkpoint, lora_rank, merge_line
 from ..errors import ConfigError, ContextFull, DataError, EngineError
 from ..loop import LoopThread
 from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .checkpoint import Checkpoint, lora_rank, merge_line
 from .host import (
     TextOfIds,
     check_arguments,

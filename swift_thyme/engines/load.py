@@ -9,9 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import Checkpoint, locate
 from ..errors import ConfigError, pip_line
 from .base import Engine
+from .checkpoint import Checkpoint, locate
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..checkpoint import model_type
+from ..engines.checkpoint import model_type
 from ..errors import ConfigError
 from ..qwen import TEMPLATES, model_type_in, template_of
 

@@ -8,9 +8,9 @@ import logging
 from typing import Any
 
 from ..agent import AgentSettings
-from ..checkpoint import locate
 from ..config import UrlSettings
 from ..engines import Backend, Sampling
+from ..engines.checkpoint import locate
 from ..errors import ConfigError
 from .thinker import InferSettings, Thinker
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..checkpoint import latest_checkpoint, locate, looks_local, merge_line
 from ..config import RolloutSettings
+from ..engines.checkpoint import latest_checkpoint, locate, looks_local, merge_line
 from ..env import read_env
 from ..errors import ConfigError
 from . import rows

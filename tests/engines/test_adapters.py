@@ -88,7 +88,7 @@ def test_an_argument_that_the_engine_does_not_take_is_refused(lora: dict[str, Pa
 def vllm_adapter(folder: Path, rank: int, *names: str) -> Any:
     from safetensors.torch import save_file
 
-    from swift_thyme.checkpoint import Checkpoint
+    from swift_thyme.engines.checkpoint import Checkpoint
 
     save_file({name: torch.zeros(1) for name in names}, folder / 'adapter_model.safetensors')
     (folder / 'adapter_config.json').write_text(json.dumps({'r': rank}))

@@ -31,8 +31,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from swift_thyme.checkpoint import latest_checkpoint  # noqa: E402
 from swift_thyme.demo.quickstart import judge  # noqa: E402
+from swift_thyme.engines.checkpoint import latest_checkpoint  # noqa: E402
 from swift_thyme.trajectories.record import FOLDER, read_trajectories  # noqa: E402
 from tests.gpu.rows import SCRIPT, write_rows  # noqa: E402
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swift_thyme.checkpoint import latest_checkpoint, locate, lora_rank
+from swift_thyme.engines.checkpoint import latest_checkpoint, locate, lora_rank
 from swift_thyme.errors import ConfigError
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 _WHOLE, _ADAPTER = 'config.json', 'adapter_config.json'
 _FILES = ('.jsonl', '.json', '.csv', '.parquet', '.py', '.yaml')
