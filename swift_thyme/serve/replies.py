@@ -14,7 +14,7 @@ from .. import protocol
 from ..agent import assistant_text
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
-from ..rewards.rules.letter import letter_of
+from ..rewards.rules.choice import letter_of
 from ..types import Outcome, StopReason, Trajectory
 
 _CUT_SHORT = (StopReason.LENGTH, StopReason.ROUND_LIMIT, StopReason.IMAGE_LIMIT, StopReason.REPETITION)

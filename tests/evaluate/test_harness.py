@@ -21,7 +21,7 @@ from swift_thyme.evaluate.harness.command import HarnessRun, execute, model_argu
 from swift_thyme.evaluate.harness.server import is_healthy, served, served_name
 from swift_thyme.infer import Reply
 from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments
-from swift_thyme.rewards.rules.letter import letter_of
+from swift_thyme.rewards.rules.choice import letter_of
 from swift_thyme.serve.replies import Replier
 from swift_thyme.types import StopReason, Turn
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ...errors import ConfigError, ThymeError
 from ...infer import Question, Reply, Thinker
 from ...infer.options import add_model_arguments, add_sampling_arguments, thinker_from
-from ...rewards.rules.letter import letter_of
+from ...rewards.rules.choice import letter_of
 
 
 class ThymeLmms(lmms):  # type: ignore[misc]

@@ -25,7 +25,7 @@ from vlmeval.smp import collect_run_benchmark_report
 from vlmeval.vlm.base import BaseModel
 
 from swift_thyme.evaluate.harness.vlmevalkit import BENCHMARKS, NO_ANSWER
-from swift_thyme.rewards.rules.letter import letter_of
+from swift_thyme.rewards.rules.choice import letter_of
 
 ADAPTER = 'thyme'
 

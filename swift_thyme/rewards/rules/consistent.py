@@ -1,32 +1,39 @@
 """Whether the end of a thinking process leads to the answer given, by rules: for the embedded judge.
 
-Owns the same three verdicts as `decide`, which it uses to compare the last conclusion with the answer. Training asks a
-real judge; this is what `thyme judge --rules` can say without one.
+Owns the same three verdicts as `decide`, which it uses to compare the last conclusion with the answer. It decides only where the
+last sentence commits to one value in one of a few closed wordings; everything else, several values or a negation among them, is
+undecided. Training asks a real judge.
 """
 
 from __future__ import annotations
 
 import re
 
-from . import words as lists
 from .decide import decide
-from .quantity import parse_quantity
-from .text import compact, is_empty, latin, normal, unwrap, words
-from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
+from .text import is_empty, normal, tokens, unwrap
+from .verdict import RuleVerdict, mismatch, undecided
+from .words import NEGATION
 
-_SENTENCE = re.compile(r'(?<=[.!?。！？])\s+|(?<=[。！？])|\n+')
+_SENTENCE = re.compile(r'(?<=[.!?])\s+|(?<=[。！？])|\n+')
 _MARKUP = re.compile(r'[<‹]/?\w+[>›]')
-_LETTER = re.compile(
-    r'\b(?:option|choice|answer(?: is|:)?|select|choose|pick|chose|so|hence|thus|therefore,?|选项?)'
-    r'\s*(?:is\s+)?[(\[]?([A-H])\b|'
-    r'\b([A-H])\b(?=\s+(?:is|fits|must be)\b)|[(\[]([A-H])[)\]]|\A\W*([A-H])\W*\Z'
+_ORDERED = re.compile(r'\b(?:output|return|reply|respond)\b.{0,30}(?:consistency|correctness|\{)', re.IGNORECASE)
+_CONCLUSIONS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r'(?:.*,\s*(?:so\s+)?)?(?P<head>[^,=<>]{1,40})=\s*(?P<said>[^=<>,]+)',
+        r'(?:.*\W)?(?:answer|option|choice|result|total|sum|value)\s+(?:is|must be|should be)\s+(?:option\s+)?(?P<said>.+)',
+        r'(?:.*\W)?(?:answer|result)\s*[:=]\s*(?P<said>.+)',
+        r'(?:.*\W)?(?:so|hence|thus|therefore),?\s+(?:it is\s+)?(?:option\s+)?(?P<said>[^\s,]+)',
+        r'(?:.*[,;]\s*)?(?:so\s+|but\s+|hence\s+)?(?:option\s+)?(?P<said>[^\s,]+) is (?:the )?(?:correct|right|best)(?: (?:one|option|answer|choice))?',
+        r'(?:.*\W)?(?:I|we)\s+(?:choose|select|pick)\s+(?:option\s+)?(?P<said>[^\s,]+)',
+        r'.*\boption\s+(?P<said>[A-H])',
+        r'(?:.*,\s*)?(?:it|the [a-z ]+?) (?:is|reads|says|shows|measures|costs) (?P<said>[^,;]+)',
+        r'(?:所以|因此)?答案(?:是|为|:)(?P<said>.+)',
+        r'[一-鿿]{1,6}是(?P<said>[一-鿿]{1,4})',
+        r'(?P<said>[-+\d.,%$]+)',
+    )
 )
-_QUANTITY = re.compile(r'[$€£¥]?-?\d[\d.,/]*(?:\s?(?:%|°[CF]?|[a-zA-Zμ]{1,3}(?:[/^]\w+)?\b))?')
-_OPEN = re.compile(
-    r"\b(?:cannot|can't|unable|not sure|unclear|impossible|hard) (?:to )?(?:tell|determine|say|see|decide|know|be)",
-    re.I,
-)
-_ORDERED = re.compile(r'\b(?:output|return|reply|respond)\b.{0,30}(?:consistency|correctness|\{)', re.I)
+_OPEN = NEGATION | frozenset('or maybe perhaps possibly probably might may could either but if unless first 或 也许 可能'.split())
 
 
 def decide_consistency(thinking: str, answer: str) -> RuleVerdict:
@@ -36,62 +43,24 @@ def decide_consistency(thinking: str, answer: str) -> RuleVerdict:
         thinking: its end (the last 500 characters in training).
         answer: what stands in the answer tags.
     """
-    given = unwrap(answer)
     thinking = _MARKUP.sub(' ', normal(thinking))
-    if is_empty(given) or is_empty(thinking):
+    if is_empty(unwrap(answer)) or is_empty(thinking):
         return mismatch('empty')
-    sentences = [s for s in _SENTENCE.split(thinking) if words(s) and not _ORDERED.search(s)]
-    if not sentences:
-        return mismatch('empty')
-    last = sentences[-1]
-    if _OPEN.search(last) and not re.search(r'\b(?:but|so|choose|guess|best)\b', last.casefold()):
-        return mismatch('no conclusion')
-    for rule in (_by_letter, _by_quantity, _by_text):
-        verdict = rule(sentences, given)
-        if verdict is not None:
-            return verdict
-    return undecided('consistency')
+    sentences = [s for s in _SENTENCE.split(thinking) if tokens(s) and not _ORDERED.search(s)]
+    said = conclusion_of(sentences[-1]) if sentences else None
+    if said is None:
+        return undecided('no plain conclusion')
+    headed = re.match(r'[(\[]?([A-H])[)\].:]+(?:\s|\Z)', unwrap(answer))
+    return decide('', said, headed.group(1) if headed else answer)
 
 
-def _by_letter(sentences: list[str], given: str) -> RuleVerdict | None:
-    head = re.match(r'[(\[]?([A-Ha-h])[)\].:]?(?:\s+(.*)|\Z)', given, re.DOTALL)
-    if not head or (head.group(2) and not re.match(r'[(\[]?[A-H][)\].:]', given)):
-        return None
-    wanted = latin(head.group(1)).upper()
-    for sentence in reversed(sentences):
-        found = [next(g for g in m.groups() if g) for m in _LETTER.finditer(sentence)]
+def conclusion_of(sentence: str) -> str | None:
+    """The one value that a sentence commits to; None when it has no such form, or doubts or denies."""
+    sentence = sentence.strip(' .!。')
+    for pattern in _CONCLUSIONS:
+        found = pattern.fullmatch(sentence)
         if found:
-            return match('letter') if found[-1] == wanted else mismatch('letter')
+            said, head = found['said'], found.groupdict().get('head') or ''
+            doubts = _OPEN.intersection(tokens(f'{head} {said}'.casefold())) or ' and ' in head or re.search(r"n't\b|\?", said)
+            return None if doubts or len(said) > 60 else said
     return None
-
-
-def _by_quantity(sentences: list[str], given: str) -> RuleVerdict | None:
-    if parse_quantity(given) is None:
-        return None
-    formulas = re.findall(r'\$([^$]+)\$', sentences[-1])
-    if not formulas and '\\' in sentences[-1]:
-        return None
-    found = formulas or [m.group().strip(' .,') for m in _QUANTITY.finditer(sentences[-1])]
-    found = [f for f in found if parse_quantity(f) is not None]
-    if not found:
-        return None
-    verdicts = [decide('', f, given).verdict for f in found]
-    if verdicts[-1] is Verdict.MATCH or (len(set(found)) == 1 and Verdict.MATCH in verdicts):
-        return match('quantity')
-    return mismatch('quantity') if all(v is Verdict.MISMATCH for v in verdicts[-1:]) else None
-
-
-def _by_text(sentences: list[str], given: str) -> RuleVerdict | None:
-    last, target = words(sentences[-1]), lists.spelled(words(given))
-    spelled = lists.spelled(last)
-    if not target or len(target) > 12:
-        return None
-    inside = any(spelled[i : i + len(target)] == target for i in range(len(spelled) - len(target) + 1))
-    inside = inside or (len(compact(given)) > 2 and compact(given) in compact(sentences[-1]))
-    negated = bool(lists.NEGATION.intersection(last)) != bool(lists.NEGATION.intersection(target))
-    if inside and not negated:
-        return match('text')
-    classes = [
-        g for g in lists.CLASSES if len(target) == 1 and target[0] in g and g.intersection(spelled) - {target[0]}
-    ]
-    return mismatch('another of its class') if classes and not inside else None

@@ -1,245 +1,230 @@
-"""Verdicts on quantities: when two numbers, ranges, times or dates are the same answer to a question.
-
-Owns the comparison; `quantity` and `moments` own the reading.
-"""
+"""When two quantities, or two series of them, are the same answer to a question. `quantity` reads them."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import gcd
 
-from . import words as lists
-from .moments import parse_date, parse_time
-from .quantity import Quantity, is_money, numbers_in, parse_quantity, parse_range, plain_latex
-from .text import normal, words
-from .units import Unit, asked_unit
-from .verdict import RuleVerdict, match, mismatch, undecided
+from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
+from .question import Question
+from .units import TEMPERATURES, Unit
+from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
-_COUNT = re.compile(r'\bhow many\b|\bnumber of\b|\bcount\b|几|多少(?:个|只|人|条|辆|张|位|本)')
-_SHARE = re.compile(
-    r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|ratio|rate)\b|%|百分|概率|比例'
-)
-_PERCENT_ASKED = re.compile(r'\bpercent\w*|\bper cent\b|%|百分')
-_MONEY_ASKED = re.compile(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
-_DATE_ASKED = re.compile(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
-_ZERO = frozenset({'none', 'no', 'zero', 'nothing', 'nobody'})
-_IDENTIFIER = re.compile(
-    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter)\b|'
-    r'号码|编号|版本'
-)
-_RATIO_ASKED = re.compile(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
-_DECIMAL = r'\d+(?:\.\d+)?'
+_NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
+_SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'}, {'torque', 'kg', 'm', 's'})
 
 
-def decide_moment(question: str, reference: str, answer: str) -> RuleVerdict | None:
-    """Times of day and dates; None when the reference is neither."""
-    when, given = parse_time(reference), parse_time(answer)
-    if when and not parse_quantity(reference):
-        if given is None:
-            return undecided('time')
-        if when.exact and given.exact:
-            return match('time') if when.minutes == given.minutes else mismatch('time')
-        if when.minutes % 720 != given.minutes % 720:
-            return mismatch('time')
-        return match('time') if when.minutes == given.minutes and when.exact == given.exact else undecided('time')
-    day, other = parse_date(reference), parse_date(answer)
-    if day and day.parts > 1:
-        if other is None or other.parts == 1:
-            return undecided('date')
-        common = [(a, b) for a, b in zip(day.fields, other.fields, strict=True) if a is not None and b is not None]
-        if any(a != b for a, b in common):
-            return undecided('date') if day.ambiguous or other.ambiguous else mismatch('date')
-        same = day.fields == other.fields and not other.ambiguous
-        return match('date') if same else undecided('date')
-    return None
-
-
-def decide_number(question: str, reference: str, answer: str) -> RuleVerdict | None:
-    """Single quantities and ranges; None when the reference is neither."""
-    asked = normal(question).casefold()
-    if _DATE_ASKED.search(asked) and re.fullmatch(r'\d{1,2} ?[/.] ?\d{1,2}', normal(reference)):
-        return _printed_date(reference, answer)
-    if _RATIO_ASKED.search(asked) and (ratio := _ratio(reference)):
-        return _against_ratio(ratio, _ratio(answer))
-    wanted_range = parse_range(reference)
-    if wanted_range:
-        return _against_range(wanted_range, answer)
+def decide_number(question: Question, reference: str, answer: str) -> RuleVerdict | None:
+    """Two quantities, two series, or one of each; None when one side is neither."""
     wanted = parse_quantity(reference)
-    if wanted is None or (wanted.nouns and lists.NEGATION.intersection(wanted.nouns)):
-        return None
-    given = parse_quantity(answer) or _zero(wanted, asked, answer)
-    if given is not None:
-        return _compare(asked, wanted, given, reference, answer)
-    if parse_range(answer):
-        return mismatch('range for a number')
-    return _several(wanted, answer)
-
-
-def _printed_date(reference: str, answer: str) -> RuleVerdict:
-    """Day and month with a slash: two numbers, not a fraction."""
-    a, b = numbers_in(reference.replace('/', ' ')), numbers_in(answer.replace('/', ' '))
-    if not re.fullmatch(r'\s*\d{1,2} ?[/.] ?\d{1,2}\s*', normal(answer)):
-        return undecided('date')
-    return match('date') if a == b else undecided('date') if sorted(a) == sorted(b) else mismatch('date')
-
-
-def _ratio(text: str) -> tuple[Fraction, Fraction] | None:
-    found = re.fullmatch(rf'({_DECIMAL})\s*(?::|to|比)\s*({_DECIMAL})', normal(text).casefold().strip(' .'))
-    return (Fraction(found[1]), Fraction(found[2])) if found else None
-
-
-def _against_ratio(wanted: tuple[Fraction, Fraction], given: tuple[Fraction, Fraction] | None) -> RuleVerdict:
-    if given is None:
-        return undecided('ratio')
-    if wanted == given:
-        return match('ratio')
-    return undecided('ratio') if wanted[0] * given[1] == wanted[1] * given[0] else mismatch('ratio')
-
-
-def _against_range(wanted: tuple[Quantity, Quantity], answer: str) -> RuleVerdict:
-    given = parse_range(answer)
-    if given is None:
-        return mismatch('number for a range') if parse_quantity(answer) else undecided('range')
-    if any(a.unit is not None and b.unit is not None and a.unit != b.unit for a, b in zip(wanted, given, strict=True)):
-        return undecided('range')
-    same = all(a.value == b.value for a, b in zip(wanted, given, strict=True))
-    return match('range') if same else mismatch('range')
-
-
-def _zero(wanted: Quantity, asked: str, answer: str) -> Quantity | None:
-    tokens = words(answer)
-    if not tokens or tokens[0] not in _ZERO or not _COUNT.search(asked):
-        return None
-    rest = [t for t in tokens[1:] if t not in lists.NUMBER_FILLER and t not in words(asked)]
-    return Quantity(Fraction(0), '0', wanted.unit) if not rest else None
-
-
-def _several(wanted: Quantity, answer: str) -> RuleVerdict | None:
-    """An answer that is no single quantity: different numbers side by side commit to none of them."""
-    text = plain_latex(normal(answer)).casefold()
-    if re.fullmatch(
-        r'(?:between |either )?[-+\d.,\s$€£¥%]*(?:(?:\b(?:or|and|to)\b|[/;|、或])[-+\d.,\s$€£¥%]*)+', text
-    ) or re.fullmatch(r'\s*[-+]?[\d.]+(?:\s*[,;]\s*[-+]?[\d.]+){2,}\s*', text):
-        values = set(numbers_in(text))
-        if len(values) > 1 and '/' not in text:
-            return mismatch('several numbers')
+    given = parse_quantity(answer)
+    if wanted is not None and given is None and _none_of_them(question, answer):
+        given = Quantity(Fraction(0), '0', unit=wanted.unit)
+    if wanted is not None and given is not None:
+        return _one_each(question, wanted, given, reference, answer)
+    left = None if wanted else parse_series(reference)
+    right = None if given else parse_series(answer)
+    if left is not None and right is not None:
+        return _series(question, left, right)
+    if wanted is not None and right is not None:
+        return _several_for_one(right)
+    if left is not None and given is not None:
+        return _one_for_several(left, given, reference, answer)
     return None
 
 
-def _compare(asked: str, wanted: Quantity, given: Quantity, reference: str, answer: str) -> RuleVerdict:
-    if given.bound is not wanted.bound:
-        return undecided('hedged number') if given.value == wanted.value else mismatch('hedged number')
-    nouns = _nouns_fit(asked, wanted, given)
+def _none_of_them(question: Question, answer: str) -> bool:
+    """Whether an answer says that there are none: "none", "no cars" for "how many cars"."""
+    said = answer.casefold().split()
+    rest = tuple(said[1:])
+    return question.asks_count and said[:1] != [] and said[0] in _NONE and (not rest or _is_counted(question, rest))
+
+
+def _several_for_one(given: Series) -> RuleVerdict:
+    if given.tight:
+        return undecided('decimal comma')
+    alike = len({(i.nouns, i.unit) for i in given.items}) == 1 and len({i.base for i in given.items}) > 1
+    return mismatch('several numbers') if alike else undecided('several numbers')
+
+
+def _one_for_several(wanted: Series, given: Quantity, reference: str, answer: str) -> RuleVerdict:
+    same_digits = re.sub(r'\D', '', reference) == re.sub(r'\D', '', answer)
+    return undecided('separators') if same_digits or wanted.tight else mismatch('one for several')
+
+
+def _series(question: Question, wanted: Series, given: Series) -> RuleVerdict:
+    if wanted.join is not given.join:
+        return undecided('series')
+    if len(wanted.items) != len(given.items):
+        return undecided('decimal comma') if wanted.tight or given.tight else mismatch('number of items')
+    pairs = list(zip(wanted.items, given.items, strict=True))
+    verdicts = {_bare(question, a, b).verdict for a, b in pairs}
+    if verdicts == {Verdict.MATCH}:
+        return match('series')
+    if sorted(i.base for i in wanted.items) == sorted(i.base for i in given.items):
+        apart = wanted.join is Join.RANGE or question.asks_order or (wanted.bracketed and given.bracketed)
+        return mismatch('order') if apart and Verdict.UNDECIDED not in verdicts else undecided('order')
+    return mismatch('series') if Verdict.MISMATCH in verdicts else undecided('series')
+
+
+def _bare(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict:
+    return _one_each(question, wanted, given, wanted.written, given.written)
+
+
+def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: str, answer: str) -> RuleVerdict:
+    if wanted.bound is not given.bound:
+        return _bounds(wanted, given)
     if wanted.percent != given.percent:
-        return _across_percent(asked, wanted, given)
-    verdict = _with_units(asked, wanted, given)
-    if verdict.verdict.value == 'match' and not nouns:
+        verdict = _across_percent(question, wanted, given)
+    else:
+        verdict = _with_units(question, wanted, given)
+    if verdict.verdict is Verdict.MATCH:
+        return _doubt(question, wanted, given) or verdict
+    if verdict.verdict is Verdict.MISMATCH and not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
-    if verdict.verdict.value == 'match' and wanted.digits != given.digits:
-        if _identifier_differs(wanted, given) or _IDENTIFIER.search(asked):
-            return undecided('printed number')
-        if lists.FORM_ASKED.search(asked):
-            return undecided('form asked for')
-    if verdict.verdict.value == 'mismatch' and _layout_ambiguous(reference, answer):
+    if verdict.verdict is Verdict.MISMATCH and _separators_unclear(reference, answer):
         return undecided('separators')
-    if verdict.verdict.value == 'mismatch' and _rounds_to(wanted, given, asked):
-        return undecided('rounding')
-    return verdict
+    return undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
 
 
-def _nouns_fit(asked: str, wanted: Quantity, given: Quantity) -> bool:
-    known = {_stem(t) for t in words(asked)} | {_stem(t) for t in wanted.nouns}
-    return all(_stem(t) in known or t in lists.NUMBER_FILLER for t in given.nouns) and not (
-        lists.NEGATION.intersection(given.nouns) - set(wanted.nouns)
-    )
+def _bounds(wanted: Quantity, given: Quantity) -> RuleVerdict:
+    opposite = {frozenset({a, b}) for a in _UPWARD for b in _DOWNWARD}
+    if frozenset({wanted.bound, given.bound}) in opposite:
+        return mismatch('bound of the other direction')
+    return undecided('bound')
+
+
+_UPWARD, _DOWNWARD = (Bound.ABOVE, Bound.AT_LEAST), (Bound.BELOW, Bound.AT_MOST)
+
+
+def _doubt(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict | None:
+    """Why two quantities of equal value may still be different answers."""
+    if not _nouns_agree(question, wanted, given):
+        return undecided('number with other words')
+    if wanted.written == given.written:
+        return None
+    if question.asks_form:
+        return undecided('form asked for')
+    if question.asks_printed or re.match(r'-?0\d', wanted.written) or re.match(r'-?0\d', given.written):
+        return undecided('printed number')
+    if Form.FRACTION in (wanted.form, given.form) and not _is_value(question, wanted, given):
+        return undecided('printed fraction')
+    return undecided('copied') if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given) else None
+
+
+def _copied(question: Question, given: Quantity) -> bool:
+    return given.written.replace(' ', '') in question.compact
+
+
+def _is_value(question: Question, wanted: Quantity, given: Quantity) -> bool:
+    """Whether `a/b` stands for its value here: in lowest terms, and against a number or in a question of shares."""
+    for side in (wanted, given):
+        if side.form is Form.FRACTION:
+            over, under = (int(n) for n in side.written.lstrip('-').split('/'))
+            if gcd(over, under) != 1 or under == 1:
+                return False
+    return wanted.form is not Form.FRACTION or question.asks_share or given.form in (Form.LATEX, Form.FRACTION)
+
+
+def _nouns_agree(question: Question, wanted: Quantity, given: Quantity) -> bool:
+    if [_stem(n) for n in wanted.nouns] == [_stem(n) for n in given.nouns]:
+        return True
+    return all(not side.nouns or _is_counted(question, side.nouns) for side in (wanted, given))
+
+
+def _is_counted(question: Question, nouns: tuple[str, ...]) -> bool:
+    """Whether words after a number are the thing that the question counts."""
+    if not nouns[0].isascii():
+        return re.search(rf'[几多][少个只人条辆张位本]*{re.escape(nouns[0])}', question.plain) is not None
+    counted = [_stem(n) for n in question.counted]
+    given = [_stem(n) for n in nouns]
+    return bool(counted) and given[-1] == counted[-1] and set(given) <= set(counted)
 
 
 def _stem(word: str) -> str:
-    return {'people': 'person', 'persons': 'person', 'men': 'man', 'women': 'woman', 'children': 'child'}.get(
-        word, re.sub(r'(?<=\w\w)(?:es|s)\Z', '', word)
-    )
+    irregular = {'people': 'person', 'persons': 'person', 'men': 'man', 'women': 'woman', 'children': 'child'}
+    return irregular.get(word, re.sub(r'(?<=\w\w)(?:es|s)\Z', '', word))
 
 
-def _across_percent(asked: str, wanted: Quantity, given: Quantity) -> RuleVerdict:
+def _across_percent(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict:
     if wanted.base == given.base:
-        exact = _SHARE.search(asked) and not _PERCENT_ASKED.search(asked)
-        return match('percent') if exact else undecided('percent')
+        return match('percent') if question.asks_share and not question.asks_percent else undecided('percent')
     if wanted.value == given.value:
-        if _PERCENT_ASKED.search(asked):
+        if question.asks_percent and not (wanted.unit or given.unit):
             return match('percent')
-        return mismatch('percent of a count') if _COUNT.search(asked) else undecided('percent')
+        return mismatch('percent of a count') if question.asks_count and not question.asks_share else undecided('percent')
     return mismatch('percent')
 
 
-def _with_units(asked: str, wanted: Quantity, given: Quantity) -> RuleVerdict:
-    implied = asked_unit(asked)
+def _with_units(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict:
     a, b = wanted.unit, given.unit
     if a == b:
         return match('number') if wanted.value == given.value else mismatch('number')
     if a is not None and b is not None:
         return _two_units(wanted, given, a, b)
     known = a or b
-    if implied is not None and known is not None and implied.dimension == known.dimension:
+    assert known is not None
+    implied = question.unit
+    if implied is not None and implied.dimension == known.dimension:
         left, right = wanted.value * (a or implied).factor, given.value * (b or implied).factor
         return match('unit asked for') if left == right else mismatch('unit asked for')
-    if wanted.value != given.value:
-        return mismatch('number')
-    money = is_money(wanted) or is_money(given)
-    if money and _MONEY_ASKED.search(asked) and b is None:
-        return match('money asked for')
-    return undecided('unit missing')
+    if wanted.value == given.value:
+        money = (wanted.is_money or given.is_money) and question.asks_money
+        return match('money asked for') if money and b is None else undecided('unit missing')
+    return mismatch('number') if _not_converted(wanted, given) else undecided('unit missing')
+
+
+def _not_converted(wanted: Quantity, given: Quantity) -> bool:
+    """Whether no change of unit explains the difference: the ratio is no power of ten nor a multiple of 12 or 60."""
+    if not wanted.value or not given.value:
+        return True
+    ratio = wanted.value / given.value
+    ratio = max(abs(ratio), 1 / abs(ratio))
+    return Fraction(1, 2) < ratio < 2 and ratio != 1
 
 
 def _two_units(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> RuleVerdict:
     if a.dimension == b.dimension:
-        return match('unit converted') if wanted.base == given.base else _nearly(wanted.base, given.base)
-    kinds = {a.dimension, b.dimension}
-    if kinds in ({'yen sign', 'JPY'}, {'yen sign', 'CNY'}):
+        return match('unit converted') if wanted.base == given.base else _converted(wanted, given)
+    bases = {base for base, _ in (*a.dimension, *b.dimension)}
+    if bases in ({'yen-sign', 'JPY'}, {'yen-sign', 'CNY'}):
         return match('money') if wanted.value == given.value else mismatch('money')
-    if kinds in ({'celsius', 'angle'}, {'fahrenheit', 'angle'}, {'mass', 'GBP'}) or 'kelvin' in kinds:
-        return undecided('unit') if wanted.value == given.value else mismatch('number')
-    if kinds == {'celsius', 'fahrenheit'}:
-        return undecided('temperature scale') if wanted.value != given.value else mismatch('unit')
+    if any(bases == shared for shared in _SHARES_A_SIGN) or wanted.unit_name.casefold() == given.unit_name.casefold():
+        return undecided('unit')
+    if bases <= TEMPERATURES:
+        return mismatch('temperature scale') if wanted.value == given.value else undecided('temperature scale')
     return mismatch('unit')
 
 
-def _nearly(left: Fraction, right: Fraction) -> RuleVerdict:
-    """Converted values that differ by less than a percent may be rounded: not for a rule to say."""
+def _converted(wanted: Quantity, given: Quantity) -> RuleVerdict:
+    """Two values in one dimension. Converted ones that differ by less than a percent may be rounded."""
+    left, right = wanted.base, given.base
+    if wanted.unit_name.casefold() == given.unit_name.casefold():
+        return undecided('case of the unit')
     close = left != 0 and abs(left - right) / abs(left) < Fraction(1, 100)
     return undecided('unit rounded') if close else mismatch('unit converted')
 
 
-def _identifier_differs(wanted: Quantity, given: Quantity) -> bool:
-    pattern = re.compile(r'\A0\d')
-    return bool(pattern.match(wanted.digits)) != bool(pattern.match(given.digits))
-
-
-def _layout_ambiguous(reference: str, answer: str) -> bool:
+def _separators_unclear(reference: str, answer: str) -> bool:
     """Whether the two are the same digits with `.` and `,` that countries read differently."""
-    a, b = (re.findall(r'-?\d[\d.,\' ]*', plain_latex(normal(t))) for t in (reference, answer))
-    if len(a) != 1 or len(b) != 1:
+    left, right = (re.sub(r'[^\d.,]', '', t).strip('.,') for t in (reference, answer))
+    if left == right or re.sub(r'\D', '', left) != re.sub(r'\D', '', right):
         return False
-    left, right = a[0].strip(" .,'"), b[0].strip(" .,'")
-    if left == right:
-        return False
-    swapped = left.replace(',', '\0').replace('.', ',').replace('\0', '.') == right
-    grouped = bool(re.fullmatch(r"\d{1,3}(?:[.,' ]\d{3})+", right) or re.fullmatch(r"\d{1,3}(?:[.,' ]\d{3})+", left))
-    return swapped or (grouped and re.sub(r'\D', '', left) == re.sub(r'\D', '', right))
+    return any(re.fullmatch(r'\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?', t) or ',' in t for t in (left, right))
 
 
-def _rounds_to(wanted: Quantity, given: Quantity, asked: str) -> bool:
+def _rounds(question: Question, wanted: Quantity, given: Quantity) -> bool:
     """Whether one of two different values is the other rounded to fewer, but at least two significant, digits."""
-    if _COUNT.search(asked) or wanted.value == given.value:
+    if question.asks_count:
         return False
-    pairs = ((wanted, given), (given, wanted))
-    return any(_is_rounding(short, long) for short, long in pairs)
+    return any(_is_rounding(short, long) for short, long in ((wanted, given), (given, wanted)))
 
 
 def _is_rounding(short: Quantity, long: Quantity) -> bool:
-    places = re.fullmatch(r'-?\d*\.(\d+)', short.digits)
-    if not places or len(re.sub(r'\D', '', short.digits).lstrip('0')) < 2:
+    places = re.fullmatch(r'-?\d*\.(\d+)', short.written)
+    if not places or len(re.sub(r'\D', '', short.written).lstrip('0')) < 2:
         return False
-    if re.fullmatch(r'-?\d*\.\d+', long.digits) and len(long.digits) <= len(short.digits):
+    if re.fullmatch(r'-?\d*\.\d+', long.written) and len(long.written) <= len(short.written):
         return False
-    step = Fraction(1, 10 ** len(places.group(1)))
-    return abs(short.base - long.base) <= step / 2
+    return abs(short.base - long.base) <= Fraction(1, 10 ** len(places.group(1))) / 2

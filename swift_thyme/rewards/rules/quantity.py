@@ -1,29 +1,43 @@
-"""Numbers as answers: values, units, percentages, money, ranges, times and dates, and their comparison.
+"""Numbers as answers: one quantity, or several of them as a range, a choice or a list.
 
-Owns the reading of one quantity from a whole text and what two quantities say of each other. Expressions with
-operators, roots and letters belong to `mathematics`.
+Owns their reading; `numeric` compares. Expressions with operators, roots and letters belong to `formula`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 
-from . import words as lists
-from .text import normal, words
-from .units import CURRENCIES, UNITS, Unit, unit_of
+from .numerals import CHINESE, ENGLISH, MEASURES_ZH, SCALES, chinese, english
+from .reading import Row, row
+from .text import normal
+from .units import CURRENCIES, Unit, unit_of
 
 
 class Bound(str, Enum):
     """What a quantity says besides its value."""
 
     EXACT = 'exact'
-    APPROXIMATE = 'approximate'
-    LIMIT = 'limit'
-    """At least, more than, up to."""
+    ABOUT = 'about'
+    ABOVE = 'above'
+    AT_LEAST = 'at least'
+    BELOW = 'below'
+    AT_MOST = 'at most'
+
+
+class Form(str, Enum):
+    """How a number is written."""
+
+    DIGITS = 'digits'
+    FRACTION = 'fraction'
+    """`a/b`: a value, or two numbers that were printed so (120/80)."""
+    LATEX = 'latex'
+    """`\\frac{a}{b}`: always a value."""
+    OTHER = 'other'
+    """Mixed, scientific, in words: always a value."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +45,11 @@ class Quantity:
     """One number as an answer gives it."""
 
     value: Fraction
-    digits: str
-    """The number as it was written, without separators: tells `007` from `7` and `0.50` from `0.5`."""
+    written: str
+    """Without separators: tells `007` from `7` and `0.50` from `0.5`."""
+    form: Form = Form.DIGITS
     unit: Unit | None = None
+    unit_name: str = ''
     percent: bool = False
     nouns: tuple[str, ...] = ()
     """Words after the number that are no unit ("3 red cars")."""
@@ -45,228 +61,243 @@ class Quantity:
         value = self.value / 100 if self.percent else self.value
         return value * self.unit.factor if self.unit else value
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a number and nothing else."""
+        return not (self.unit or self.percent or self.nouns) and self.bound is Bound.EXACT
 
-_NUMBER = (
-    r'(?P<number>[+-]?\s?(?:'
-    r'\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?(?![\d])'
-    r'|\d+ \d+ ?/ ?\d+|\d+ ?/ ?\d+'
-    r'|\d+(?:\.\d+)?|\.\d+|\d+\.(?!\d)))'
-    r'(?:\s*(?:e\s?|(?:×|x|\*|·)\s*10\s*(?:\^|\*\*)?\s*\{?\s*)(?P<exponent>[+-]?\d+)\}?)?'
+    @property
+    def is_money(self) -> bool:
+        """Whether it carries a currency."""
+        return self.unit is not None and any(base in CURRENCIES for base, _ in self.unit.dimension)
+
+
+class Join(str, Enum):
+    """How several quantities stand together."""
+
+    RANGE = 'range'
+    CHOICE = 'choice'
+    LIST = 'list'
+
+
+@dataclass(frozen=True)
+class Series:
+    """Several quantities."""
+
+    join: Join
+    items: tuple[Quantity, ...]
+    bracketed: bool = False
+    tight: bool = False
+    """Two numbers with a comma and no space: may be one number with a decimal comma."""
+
+
+Number = tuple[Fraction, str, Form]
+_INT = r'\d+'
+
+
+def _digits(match: re.Match[str]) -> Number:
+    return Fraction(_bare(match.group()) or '0'), re.sub(r'[, ]', '', match.group()), Form.DIGITS
+
+
+def _bare(text: str) -> str:
+    return re.sub(r'[, ]', '', text).rstrip('.')
+
+
+def _ratio(whole: str, over: str, under: str, form: Form, written: str) -> Number | None:
+    return (int(whole or 0) + Fraction(int(over), int(under)), written, form) if int(under) else None
+
+
+def _scientific(match: re.Match[str]) -> Number | None:
+    exponent = int(match['exponent'])
+    if abs(exponent) > 300:
+        return None
+    return Fraction(match['base']) * Fraction(10) ** exponent, f'{match["base"]}e{exponent}', Form.OTHER
+
+
+def _numeral(value: Fraction | None) -> Number | None:
+    return None if value is None else (value, str(value), Form.OTHER)
+
+
+def _decimal_zh(match: re.Match[str]) -> Number | None:
+    whole, part = chinese(match['whole']), chinese(match['part'])
+    return _numeral(None if whole is None or part is None else whole + Fraction(int(part), 10 ** len(match['part'])))
+
+
+_EXPONENT = r'(?:e|\s?(?:×|x|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)\{?(?P<exponent>[+-]?\d{1,4})\}?'
+_ZH = rf'(?:\d+|{CHINESE})'
+NUMBERS: tuple[Row[Number], ...] = (
+    row('scientific', rf'(?P<base>\d+(?:\.\d+)?){_EXPONENT}', _scientific, re.IGNORECASE),
+    row('mixed', rf'({_INT}) ({_INT}) ?/ ?({_INT})', lambda m: _ratio(m[1], m[2], m[3], Form.OTHER, m[0])),
+    row('fraction', rf'({_INT}) ?/ ?({_INT})', lambda m: _ratio('', m[1], m[2], Form.FRACTION, f'{m[1]}/{m[2]}')),
+    row('latex fraction', r'(\d*) ?\\[dt]?frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}',
+        lambda m: _ratio(m[1], m[2], m[3], Form.LATEX, f'{m[1]}{m[2]}/{m[3]}')),
+    row('packed fraction', r'\\[dt]?frac ?(\d) ?(\d)', lambda m: _ratio('', m[1], m[2], Form.LATEX, f'{m[1]}/{m[2]}')),
+    row('thousands', r'\d{1,3}(?:,\d{3})+(?:\.\d+)?', _digits),
+    row('spaced thousands', r'\d{1,3}(?: \d{3})+(?:\.\d+)?', _digits),
+    row('decimal', r'\d+\.\d+|\.\d+|\d+\.?', _digits),
+    row('english', ENGLISH, lambda m: _numeral(english(m[0])), re.IGNORECASE),
+    row('chinese decimal', rf'(?P<whole>{CHINESE})点(?P<part>{CHINESE})', _decimal_zh),
+    row('chinese fraction', rf'({_ZH})分之({_ZH})',
+        lambda m: _numeral(None if not chinese(m[1]) else (chinese(m[2]) or Fraction(0)) / chinese(m[1]))),
+    row('chinese', CHINESE, lambda m: _numeral(chinese(m[0]))),
+)  # fmt: skip
+_STARTS = {
+    Bound.ABOUT: r'about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.|~|≈|\\approx|大约|约',
+    Bound.AT_LEAST: r'at least|no less than|not less than|no fewer than|minimum(?: of)?|>=|≥|\\geq?|至少|不少于',
+    Bound.AT_MOST: r'at most|up to|no more than|not more than|maximum(?: of)?|<=|≤|\\leq?|至多|最多|不超过',
+    Bound.ABOVE: r'more than|over|above|greater than|>|\\gt|超过|大于',
+    Bound.BELOW: r'less than|fewer than|under|below|<|\\lt|不到|小于',
+}
+_ENDS = {
+    Bound.AT_LEAST: r'\+|or (?:more|above|over|older|greater)|and (?:up|above|over)|以上',
+    Bound.AT_MOST: r'or (?:less|fewer|below|under|younger)|and (?:below|under)|以下',
+    Bound.ABOUT: r'or so|左右',
+}
+_BEFORE = re.compile(
+    '|'.join(f'(?P<{bound.name}>{pattern})' for bound, pattern in _STARTS.items()), re.IGNORECASE
 )
-_QUANTITY = re.compile(
-    r'(?P<sign>[+-]?)(?P<before>us\$|[$€£¥₹₩]|usd|eur|gbp|cny|rmb)?\s*' + _NUMBER + r'\s*'
-    r'(?P<scale>thousand|million|billion|trillion|hundred|万|亿|k(?=\s|\Z)|bn(?=\s|\Z))?\s*(?P<after>.*)',
-    re.IGNORECASE | re.DOTALL,
+_AFTER = re.compile(rf'(?P<rest>.*\S) ?(?:{"|".join(f"(?P<{b.name}>{p})" for b, p in _ENDS.items())})', re.IGNORECASE)
+_LEAD = re.compile(r'(?:(?:in|the year|year|exactly|only|just|a total of|(?:there (?:are|is) )?a total of) |一?共有?|有)', re.IGNORECASE)
+_SIGN = re.compile(r'(?P<sign>[+-]|minus |negative |负)? ?(?P<money>US\$|A\$|C\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CNY|RMB) ?)? ?(?P<inner>-)?')
+_SHARE_ZH = re.compile(rf'百分之({_ZH})')
+_SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?![A-Za-z])', re.IGNORECASE)
+_SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9}
+_PERCENT = re.compile(r' ?(?:%|\\%|percent|per cent|pct|个?百分点)(?![A-Za-z])', re.IGNORECASE)
+_EXTRA = re.compile(r'in total|altogether|in all|exactly', re.IGNORECASE)
+_NOUNS = re.compile(r"[A-Za-z][A-Za-z'-]*(?: [A-Za-z][A-Za-z'-]*){0,3}")
+_NOUNS_ZH = re.compile(rf'([{MEASURES_ZH}])?([一-鿿]{{0,3}})')
+_NOT_NOUNS = re.compile(
+    r'\b(?:or|and|half|not|times|dozen|more|less|than|of|per|plus|minus|over|to|from|each|percent|bc|bce|ad|am|pm|only|hundred|thousand|'
+    r'million|billion|k|m|b|if|but|maybe|perhaps|almost|about)\b|[多余几左右上下倍成半分点年月日时号第]',
+    re.IGNORECASE,
 )
-_SCALES = {**lists.SCALES, '万': 10**4, '亿': 10**8, 'k': 1000, 'bn': 10**9}
-_APPROXIMATE = re.compile(r'\A(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.|~|≈|大约|约)\s*')
-_LIMIT = re.compile(
-    r'\A(?:at least|at most|more than|less than|fewer than|over|under|up to|no more than|no less than|not more than|'
-    r'not less than|above|below|minimum|maximum|[<>≤≥]=?|至少|至多|不到|超过)\s*'
-)
-_PREPOSITION = re.compile(
-    r'\A(?:in|on|at|by|the year|year|no\.?|number|exactly|only|just|a total of|'
-    r'共|一共|共有|有)\s+|\A(?:一共有?|共有?|有|第)'
-)
-_PARTS = frozenset(
-    {'and', 'half', 'halves', 'third', 'thirds', 'quarter', 'quarters', 'fifth', 'tenth', 'dozen', 'times', '半'}
-)
-"""Words behind a number that change its value."""
-_PERCENT = re.compile(r'\A(?:%|percent\b|per cent\b|pct\b|个?百分点)\s*')
+_GLUED = frozenset('KkMBTG')
+"""Letters that mean a thousand, a million … as well as a unit when no space stands before them."""
 
 
 def plain_latex(text: str) -> str:
-    r"""LaTeX that only dresses a number taken off: `\$`, `\%`, thin spaces, degree signs, fractions of integers."""
-    text = text.replace('\\$', '$').replace('\\%', '%').replace('{,}', ',').replace('\\!', '')
-    text = re.sub(r'\\[,;: ]|~', ' ', text)
-    text = re.sub(r'\^\s*(?:\{\s*)?\\(?:circ|degree)(?:\s*\})?|\\degree|\\degrees', '°', text)
-    text = re.sub(r'(\d?)\s*\\[dt]?frac\s*\{\s*(\d+)\s*\}\s*\{\s*(\d+)\s*\}', _fraction, text)
-    text = re.sub(r'(\d?)\s*\\[dt]?frac\s*(\d)\s*(\d)', _fraction, text)
-    text = re.sub(r'\\(?:text|mathrm|textrm|operatorname)\s*\{([^{}]*)\}', r' \1', text)
-    text = text.replace('\\times', '×').replace('\\cdot', '·').replace('\\approx', '≈')
-    return re.sub(r'\$(?=\s*\Z)|(?<=\S)\$', '', text).strip() if text.count('$') > 1 else text.strip()
+    r"""LaTeX that only dresses a number taken off: `\$`, `\%`, thin spaces, degree signs, text commands."""
+    text = text.replace('\\$', '$').replace('\\%', '%').replace('{,}', ',').replace(',\\!', ',').replace('\\!', '')
+    text = re.sub(r'\^ ?(?:\{ ?)?\\(?:circ|degree)(?: ?\})?|\\degrees?(?![a-z])', '°', text)
+    text = re.sub(r'\\(?:text|mathrm|textrm|operatorname) ?\{([^{}]*)\}', r' \1', text)
+    text = re.sub(r'\\[,;: ]', ' ', text)
+    return re.sub(r' +', ' ', text).strip()
 
 
-def _fraction(match: re.Match[str]) -> str:
-    return f'{match.group(1)} {match.group(2)}/{match.group(3)}'
-
-
+@lru_cache(maxsize=8192)
 def parse_quantity(text: str) -> Quantity | None:
-    """Reads a text that is one quantity as a whole; None when it is anything else.
-
-    A lead-in ("in", "about", "at least"), a currency, a scale word, a unit, `%`, or nouns may stand around the
-    number; anything after a bracket that opens behind it is taken for its explanation.
-    """
-    text = plain_latex(normal(text)).casefold().strip(' ;!').rstrip('.')
-    bound = Bound.EXACT
-    for pattern, found in ((_APPROXIMATE, Bound.APPROXIMATE), (_LIMIT, Bound.LIMIT)):
-        rest = pattern.sub('', text, count=1)
-        if rest != text:
-            text, bound = rest, found
-    text = _PREPOSITION.sub('', text, count=1)
-    text = re.sub(r'(?<=[\w%°]) ?\((?!.*\).*\S)[^()]*\)\Z', '', text)
-    if re.search(r'(?<=\d)\s?\+\Z|\bor (?:more|less|fewer|so)\Z', text):
-        text, bound = re.sub(r'\s?\+\Z|\s*\bor \w+\Z', '', text), Bound.LIMIT
-    match = _QUANTITY.fullmatch(_digits_for_words(text))
-    if not match:
+    """Reads a text that is one quantity as a whole; None when it is anything else."""
+    text = plain_latex(normal(text))
+    if len(text) > 80 or not text:
         return None
-    quantity = _read(match)
-    return replace(quantity, bound=bound) if quantity else None
-
-
-def _read(match: re.Match[str]) -> Quantity | None:
-    written = match['number'].replace(' ', '') if '/' not in match['number'] else match['number'].strip()
-    value = _value(written)
-    if value is None:
+    bound, text = _bounded(text)
+    if bound is None:
         return None
-    exponent = int(match['exponent'] or 0)
-    if abs(exponent) > 300:
+    lead = _LEAD.match(text)
+    text = text[lead.end() :].strip() if lead else text
+    head = _SIGN.match(text)
+    assert head is not None
+    if head['sign'] and head['inner']:
         return None
-    value *= Fraction(10) ** exponent * _SCALES.get((match['scale'] or '').lower(), 1)
-    if match['sign'] == '-' and match['before']:
-        value = -value
-    elif match['sign'] == '-':
-        value, written = -value, '-' + written
-    after = match['after'].strip()
-    if re.match(r'[a-z°μ]', after) and re.search(r'\d\Z', match['number']) and _joined_code(match, after):
+    found = _unsigned(text[head.end() :])
+    if found is None or (head['money'] and (found.unit is not None or found.percent)):
         return None
-    percent = bool(_PERCENT.match(after))
-    after = _PERCENT.sub('', after, count=1)
-    digits = re.sub(r'[, ]', '', written) + (f'e{exponent}' if exponent else '')
-    quantity = Quantity(value, digits, unit_of(match['before'] or ''), percent)
-    return _with_tail(quantity, after)
+    if head['money']:
+        found = replace(found, unit=unit_of(head['money'].strip()), unit_name=head['money'].strip())
+    if head['inner'] or (head['sign'] and head['sign'] != '+'):
+        found = replace(found, value=-found.value, written='-' + found.written)
+    return replace(found, bound=bound)
 
 
-def _joined_code(match: re.Match[str], after: str) -> bool:
-    """Whether letters stuck to the digits make a code ("3b7", "12th") rather than a number and its unit."""
-    stuck = not match.string[: match.start('after')].endswith(' ')
-    return stuck and unit_of(after) is None and unit_of(after.split(' ')[0]) is None
+def _bounded(text: str) -> tuple[Bound | None, str]:
+    before = _BEFORE.match(text)
+    if before and (not before.group()[-1].isalnum() or not text[before.end() : before.end() + 1].isalpha()):
+        rest = text[before.end() :].strip()
+        again = _BEFORE.match(rest) or _AFTER.fullmatch(rest)
+        return (None, text) if again else (Bound[str(before.lastgroup)], rest)
+    after = _AFTER.fullmatch(text)
+    if after:
+        return Bound[next(b.name for b in _ENDS if after[b.name])], after['rest']
+    return Bound.EXACT, text
 
 
-def _with_tail(quantity: Quantity, after: str) -> Quantity | None:
-    if not after:
+def _unsigned(text: str) -> Quantity | None:
+    share = _SHARE_ZH.fullmatch(text)
+    value = chinese(share.group(1)) if share else None
+    if value is not None:
+        return Quantity(value, str(value), Form.OTHER, percent=True)
+    for entry in NUMBERS:
+        match = entry.pattern.match(text)
+        number = entry.build(match) if match else None
+        if match is None or number is None:
+            continue
+        tail = text[match.end() :]
+        if re.match(r'[\d/^:]|[.,]\d| ?[/:×*+^=<>!]', tail):
+            continue
+        found = _with_tail(Quantity(*number), tail)
+        if found is not None:
+            return found
+    return None
+
+
+def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
+    scale = _SCALE.match(tail)
+    if scale:
+        factor = _SCALE_OF[scale.group(1).casefold()]
+        quantity = replace(quantity, value=quantity.value * factor, written=f'{quantity.written}*{factor}', form=Form.OTHER)
+        tail = tail[scale.end() :]
+    percent = _PERCENT.match(tail)
+    if percent:
+        quantity, tail = replace(quantity, percent=True), tail[percent.end() :]
+    name = tail.strip()
+    if not name or _EXTRA.fullmatch(name):
         return quantity
-    unit = unit_of(after)
-    if unit is not None and quantity.unit is None:
-        return replace(quantity, unit=unit)
-    if unit is not None and unit == quantity.unit:
-        return quantity
-    first, _, rest = after.partition(' ')
-    head = unit_of(first)
-    tail = words(rest if head and quantity.unit is None and len(first) > 1 else after)
-    if re.search(r'\d|[=<>+*/^\\,;:]', after) or (lists.HEDGE | _PARTS).intersection(tail) or len(tail) > 8:
+    glued = tail == name
+    unit = None if percent or (glued and name in _GLUED) else unit_of(name)
+    if unit is not None:
+        return replace(quantity, unit=unit, unit_name=name)
+    if _NOT_NOUNS.search(name):
         return None
-    if not re.fullmatch(r"[\w\s'’-]*[.!]?", after):
+    found = _NOUNS_ZH.fullmatch(name)
+    if found:
+        return replace(quantity, nouns=(found[2],) if found[2] else ())
+    if glued or not _NOUNS.fullmatch(name):
         return None
-    unit = head if head and quantity.unit is None and len(first) > 1 else quantity.unit
-    return replace(quantity, unit=unit, nouns=tuple(tail))
+    return replace(quantity, nouns=tuple(name.casefold().split()))
 
 
-def _value(written: str) -> Fraction | None:
-    sign = -1 if written.startswith('-') else 1
-    body = written.lstrip('+-').strip()
-    try:
-        if '/' in body:
-            whole, _, part = body.rpartition(' ') if re.match(r'\d+ \d', body) else ('', '', body)
-            if re.match(r'\d+ \d', body):
-                whole, part = body.split(' ', 1)
-            return sign * (Fraction(int(whole or 0)) + Fraction(part.replace(' ', '')))
-        return sign * Fraction(body.replace(',', '').replace(' ', '').rstrip('.') or '0')
-    except (ValueError, ZeroDivisionError):
+_SIDE = r'[$€£¥]? ?[+-]?\d[\d,.]*(?: ?(?:%|[°A-Za-zμ][°A-Za-zμ/^\d]*))?'
+_RANGE = re.compile(rf'(?:(?P<lead>from|between) )?(?P<low>{_SIDE}) ?(?P<by>-|~|to|and|至|到) ?(?P<high>{_SIDE})', re.IGNORECASE)
+_CHOICE = re.compile(r'\s*(?:\bor\b|/|\||或者?)\s*', re.IGNORECASE)
+_LIST = re.compile(r'\s*(?:,\s*and\b|[,;\n&]|\band\b|和)\s*', re.IGNORECASE)
+
+
+@lru_cache(maxsize=8192)
+def parse_series(text: str) -> Series | None:
+    """Reads several quantities as a whole ("10-15", "3 or 4", "1, 2 and 3"); None when the text is anything else."""
+    text = plain_latex(normal(text))
+    if len(text) > 400:
         return None
+    found = _range(text)
+    if found is not None:
+        return found
+    bracketed = text.startswith('[') and text.endswith(']')
+    body = re.sub(r'\A(?:either|both) ', '', text[1:-1].strip() if bracketed else text, flags=re.IGNORECASE)
+    for join, separator in ((Join.CHOICE, _CHOICE), (Join.LIST, _LIST)):
+        parts = [p for p in separator.split(body)]
+        items = [parse_quantity(p) for p in parts]
+        known = tuple(i for i in items if i is not None)
+        if len(parts) > 1 and len(known) == len(items):
+            tight = not bracketed and re.fullmatch(r'\D*\d+,\d+\D*', body) is not None
+            return Series(join, known, bracketed, tight)
+    return None
 
 
-_TOKEN = re.compile(r'[a-z]+|[^a-z]+')
-
-
-def _digits_for_words(text: str) -> str:
-    """The text with a number in words at its beginning written in digits ("twenty-one cars" → "21 cars")."""
-    chinese = re.match(rf'\A[{"".join(lists.CHINESE_DIGITS)}十百千万亿]+', text)
-    if chinese and not text.startswith(('万', '亿')):
-        rest = text[chinese.end() :].lstrip(lists.CHINESE_MEASURES)
-        return f'{_chinese_value(chinese.group())} {rest}'.strip()
-    if re.match(r'\A\d', text):
-        return re.sub(rf'\A(\d+)\s*[{lists.CHINESE_MEASURES}](?![个])', r'\1 ', text).strip()
-    found = re.match(r'\A(?:(?:a|an) (?=hundred|thousand|million|dozen))?[a-z]+(?:(?: and |[ -])[a-z]+)*', text)
-    if not found:
-        return text
-    tokens = re.split(r'[ -]', found.group())
-    for end in range(len(tokens), 0, -1):
-        value = _english_value(tokens[:end])
-        if value is not None:
-            length = len(re.match(r'[ -]'.join(map(re.escape, tokens[:end])), text).group())  # type: ignore[union-attr]
-            return f'{value}{text[length:]}'
-    return text
-
-
-def _english_value(tokens: list[str]) -> int | None:
-    tokens = [t for t in tokens if t != 'and'] if tokens[-1] != 'and' else []
-    if tokens and tokens[0] in ('a', 'an') and len(tokens) > 1:
-        tokens = ['one', *tokens[1:]]
-    if tokens == ['one', 'dozen'] or tokens == ['dozen']:
-        return 12
-    total, current, last = 0, 0, 'start'
-    for token in tokens:
-        if (token in lists.ONES and last in ('start', 'scale')) or (
-            token in lists.ONES and last == 'ten' and 0 < lists.ONES[token] < 10
-        ):
-            current, last = current + lists.ONES[token], 'one'
-        elif token in lists.TENS and last in ('start', 'scale'):
-            current, last = current + lists.TENS[token], 'ten'
-        elif token == 'hundred' and last in ('one', 'ten'):
-            current, last = current * 100, 'scale'
-        elif token in lists.SCALES and last != 'start':
-            total, current, last = total + current * lists.SCALES[token], 0, 'scale'
-        else:
-            return None
-    return total + current if tokens else None
-
-
-def _chinese_value(text: str) -> int:
-    if not any(c in lists.CHINESE_SCALES for c in text):
-        return int(''.join(str(lists.CHINESE_DIGITS[c]) for c in text))
-    total = section = digit = 0
-    for c in text:
-        if c in lists.CHINESE_DIGITS:
-            digit = lists.CHINESE_DIGITS[c]
-        elif lists.CHINESE_SCALES[c] >= 10**4:
-            total, section, digit = (total + section + digit) * lists.CHINESE_SCALES[c], 0, 0
-        else:
-            section, digit = section + (digit or 1) * lists.CHINESE_SCALES[c], 0
-    return total + section + digit
-
-
-_RANGE = re.compile(
-    r'(?:from |between )?(?P<low>[$€£¥]?\d[\d,.]*\s*[%°a-z]*)\s*(?:-|~|to|and|至|到)\s*'
-    r'(?P<high>[$€£¥]?\d[\d,.]*\s*[%°a-z/^]*)'
-)
-
-
-def parse_range(text: str) -> tuple[Quantity, Quantity] | None:
-    """Reads "10-15", "10 to 15 cm", "between 10 and 15"; None when the text is no range."""
-    text = plain_latex(normal(text)).casefold().strip(' .')
+def _range(text: str) -> Series | None:
     match = _RANGE.fullmatch(text)
-    if not match or (re.search(r'\d\s*and\s*\d', text) and not text.startswith('between')):
+    if match is None or (match['by'].casefold() == 'and') != ((match['lead'] or '').casefold() == 'between'):
         return None
     low, high = parse_quantity(match['low']), parse_quantity(match['high'])
-    if not low or not high or low.nouns or high.nouns:
+    if low is None or high is None or low.nouns or high.nouns or any(re.match(r'-?0\d', s.written) for s in (low, high)):
         return None
-    if any(re.match(r'0\d', side.digits) for side in (low, high)):
-        return None
-    return replace(low, unit=low.unit or high.unit, percent=low.percent or high.percent), high
-
-
-def numbers_in(text: str) -> list[Fraction]:
-    """Every plain number written in digits in a text, in order."""
-    found = re.findall(r'(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|(?<![\w.])-?\d+(?:\.\d+)?(?!\w)', normal(text))
-    return [Fraction(f.replace(',', '')) for f in found]
-
-
-def has_unit_word(tokens: Iterable[str]) -> bool:
-    """Whether one of the words is a unit of measure with a name of its own (longer than one letter)."""
-    return any(t in UNITS and len(t) > 1 for t in tokens)
-
-
-def is_money(quantity: Quantity) -> bool:
-    """Whether the quantity carries a currency."""
-    return quantity.unit is not None and quantity.unit.dimension in CURRENCIES
+    return Series(Join.RANGE, (replace(low, unit=low.unit or high.unit, percent=low.percent or high.percent), high))

@@ -1,6 +1,8 @@
 """Text before comparison: one spelling for look-alike characters, and the wrapping around an answer taken off.
 
-Owns normalisation and unwrapping. Decides nothing: what two normalised texts mean is the business of the other rules.
+Owns normalisation, unwrapping and splitting into tokens. Decides nothing, and drops nothing that may carry meaning: a wrapper
+is taken off only where it encloses the whole answer, a lead-in only where it stands before all of it. Every step is linear,
+and there is a fixed number of them.
 """
 
 from __future__ import annotations
@@ -11,96 +13,79 @@ import unicodedata
 
 from ... import protocol
 
+_DEEPEST = 8
+"""Wrappers within wrappers; what is wrapped deeper is left to the judge."""
 _SUPERSCRIPT = str.maketrans('⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻', '0123456789+-')
 _SUPERSCRIPT_RUN = re.compile('[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+')
+_SUBSCRIPT_AFTER_DIGIT = re.compile(r'(?<=\d)(?=[₀-₉])')
+_VULGAR = re.compile(r'[¼-¾⅐-⅞]')
+_INVISIBLE = dict.fromkeys(map(ord, '\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad'))
 _CHARACTERS = str.maketrans(
     {
-        'º': '°',
-        '˚': '°',
-        '−': '-',
-        '‐': '-',
-        '‑': '-',
-        '‒': '-',
-        '–': '-',
-        '—': ', ',
-        '―': ', ',
-        '’': "'",
-        '‘': "'",
-        '“': '"',
-        '”': '"',
-        '「': '"',
-        '」': '"',
-        '。': '.',
-        '、': ',',
-        '∶': ':',
-        '⁄': '/',
-        '∕': '/',
-        '⋅': '·',
-        '∙': '·',
+        **dict.fromkeys('º˚', '°'),
+        **dict.fromkeys('−‐‑‒–', '-'),
+        **dict.fromkeys('—―', ' - '),
+        **dict.fromkeys('’‘′', "'"),
+        **dict.fromkeys('“”「」″', '"'),
+        **dict.fromkeys('⁄∕', '/'),
+        **dict.fromkeys('⋅∙', '·'),
+        '。': '.', '、': ',', '∶': ':', 'µ': 'μ',
     }
-)
+)  # fmt: skip
 _LOOKALIKES = str.maketrans('АВЕКМНОРСТХаеорсхΑΒΕΖΗΙΚΜΝΟΡΤΥΧ', 'ABEKMHOPCTXaeopcxABEZHIKMNOPTYX')
-_TEXT_COMMAND = re.compile(
-    r'\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\s*\{([^{}]*)\}'
-)
-_BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
-_FENCE = re.compile(r'\A```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\Z', re.DOTALL)
-_HTML = re.compile(r'</?(?:b|i|u|p|em|strong|span|code|sub|sup|br|div)\s*/?>', re.IGNORECASE)
-_ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'option', 'prediction')
-_PAIRS = (
-    ('"', '"'),
-    ("'", "'"),
-    ('`', '`'),
-    ('<', '>'),
-    ('**', '**'),
-    ('__', '__'),
-    ('*', '*'),
-    ('$$', '$$'),
-    ('$', '$'),
-)
-_MATH_PAIRS = (('\\(', '\\)'), ('\\[', '\\]'))
 _LEAD = re.compile(
-    r'\A(?:(?:so|thus|hence|therefore|finally|then|ok|okay|sure|well)\b[,:]?\s+)*'
+    r'\A(?:\#{1,6}\s*)?(?:\*\*|__)?(?:(?:so|thus|hence|therefore|finally|then|ok|okay|sure|well)\b[,:]?\s+)*'
     r'(?:(?:the|my|our|your|its)\s+)?(?:(?:final|correct|right|best|overall|predicted)\s+)*'
     r'(?:answer|ans|result|solution|choice)\b\s*'
     r'(?:(?:to|for|of)\s+(?:the|this)\s+(?:question|problem)\s*)?'
-    r'(?:(?:is|are|was|should be|must be|would be|will be|equals|has to be)\b\s*(?:that\b\s*)?:?|[:=]|-(?=\s))\s*'
-    r'(?:(?:indeed|clearly|therefore|then)\s+)?',
+    r'(?:(?:is|are|was|should be|must be|would be|will be|equals|has to be)\b\s*(?:that\b\s*)?:?'
+    r'|[:=]|-(?=\s)|(?=\\\[|\\\(|\\boxed)|(?<=[rtne])(?:\*\*|__)?[ \t]*\n)\s*(?:(?:\*\*|__)(?=\s))?\s*',
     re.IGNORECASE,
 )
 _LEAD_ZH = re.compile(r'\A(?:所以|因此|故)?,?(?:最终|正确|最后)?(?:的)?(?:答案|结果)(?:应该)?(?:是|为|选|:)+\s*')
+_WHOLE = tuple(
+    re.compile(pattern, re.DOTALL | re.IGNORECASE)
+    for pattern in (
+        r'```[\w+-]*[ \t]*\n?((?:(?!```).)*?)\n?[ \t]*```',
+        rf'{protocol.ANSWER_OPEN}((?:(?!</?answer>).)*){protocol.ANSWER_CLOSE}',
+        r'\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox)\s*\{([^{}]*)\}',
+        r'<(?:b|i|u|p|em|strong|span|code|div)>([^<>]*)</(?:b|i|u|p|em|strong|span|code|div)>',
+        r'<([A-Za-z])>',
+        r'\\\[((?:(?!\\[\[\]]).)*)\\\]',
+        r'\\\(((?:(?!\\[()]).)*)\\\)',
+        r'\*\*((?:(?!\*\*).)+)\*\*',
+        r'__((?:(?!__).)+)__',
+        r'\*([^*]+)\*',
+        r'\$\$([^$]+)\$\$',
+        r'\$([^$]+)\$',
+        r'"([^"]+)"',
+        r"'([^']+)'",
+        r'`([^`]+)`',
+    )
+)
+_BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
+_ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'option', 'prediction')
+_FINAL = re.compile(r'(?<!\\)[\s.;,:]+\Z')
+_EXCLAIMED = re.compile(r'(?<=[^\W\d_]{3})\s*!+\Z|(?<=\S) !\Z')
 _TEMPLATE_SLOT = re.compile(r'\{\{?\s*[A-Za-z_][A-Za-z_ ]*\s*\}?\}')
 _MEDIA_TAG = re.compile(r'<(?:image|video|audio)>|<\|[^<>|\s]{1,64}\|>')
+_TOKEN = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+(?:'[^\W_㐀-鿿]+)*|\S")
 
 
 def normal(text: str) -> str:
     """One spelling for characters that look or mean the same: NFKC, dashes, quotes, full stops, superscripts.
 
-    Superscripts become `^n` and vulgar fractions `n/m`, so that nothing changes its value; invisible characters go.
+    Superscripts become `^n`, subscripts after a digit `_n`, and vulgar fractions ` n/m `, so that nothing changes its value.
     """
     text = _SUPERSCRIPT_RUN.sub(lambda m: '^' + m.group().translate(_SUPERSCRIPT), text)
-    text = re.sub(r'[¼-¾⅐-⅞]', lambda m: ' ' + unicodedata.normalize('NFKC', m.group()) + ' ', text)
-    text = unicodedata.normalize('NFKC', text.translate(_CHARACTERS)).translate(_CHARACTERS)
-    text = ''.join(c for c in text if unicodedata.category(c) != 'Cf')
+    text = _VULGAR.sub(lambda m: ' ' + unicodedata.normalize('NFKC', m.group()) + ' ', _SUBSCRIPT_AFTER_DIGIT.sub('_', text))
+    text = unicodedata.normalize('NFKC', text.translate(_CHARACTERS)).translate(_CHARACTERS).translate(_INVISIBLE)
     return re.sub(r'[ \t]+', ' ', text).strip()
 
 
 def latin(letter: str) -> str:
     """The Latin letter that a Cyrillic or Greek one is drawn like; other characters unchanged."""
     return letter.translate(_LOOKALIKES)
-
-
-def boxed_contents(text: str) -> list[str]:
-    r"""What stands in each `\boxed{…}` of the text, outermost first, braces matched."""
-    found = []
-    for match in _BOXED.finditer(text):
-        depth, start = 1, match.end()
-        for i in range(start, len(text)):
-            depth += {'{': 1, '}': -1}.get(text[i], 0)
-            if depth == 0:
-                found.append(text[start:i])
-                break
-    return found
 
 
 def unwrap(text: str) -> str:
@@ -110,35 +95,37 @@ def unwrap(text: str) -> str:
     such as "The answer is" and closing punctuation go; what is left may be empty.
     """
     text = _MEDIA_TAG.sub('', normal(text))
-    previous = None
-    while previous != text:
-        previous = text
-        text = _unwrap_once(text.strip())
-    return text
+    for _ in range(_DEEPEST):
+        previous, text = text, _unwrap_once(text.strip())
+        if text == previous:
+            break
+    return text.strip()
 
 
 def _unwrap_once(text: str) -> str:
-    fence = _FENCE.match(text)
-    if fence:
-        return fence.group(1)
-    inner = protocol.answer_of(text) if protocol.ANSWER_OPEN in text else None
+    for pattern in _WHOLE:
+        enclosed = pattern.fullmatch(text)
+        if enclosed:
+            return enclosed.group(1)
+    inner = _json_answer(text)
+    if inner is None:
+        inner = _boxed(text)
     if inner is not None:
         return inner
-    value = _json_answer(text)
-    if value is not None:
-        return value
-    boxes = boxed_contents(text)
-    if boxes and len({compact(b) for b in boxes}) == 1:
-        return boxes[-1]
-    text = _HTML.sub('', _TEXT_COMMAND.sub(r'\1', text)).strip()
-    text = text.replace('**', '')
-    for opening, closing in _PAIRS + _MATH_PAIRS:
-        inside = text[len(opening) : len(text) - len(closing)]
-        whole = len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing)
-        if whole and opening not in inside and closing not in inside:
-            return inside
     text = _LEAD_ZH.sub('', _LEAD.sub('', text, count=1), count=1)
-    return re.sub(r'(?<!\\)[\s.!;,:]+\Z', '', text) if not text.endswith('...') else text
+    return text if text.endswith('...') else _EXCLAIMED.sub('', _FINAL.sub('', text))
+
+
+def _boxed(text: str) -> str | None:
+    opened = _BOXED.match(text)
+    if opened is None or not text.endswith('}'):
+        return None
+    depth = 1
+    for i in range(opened.end(), len(text)):
+        depth += (text[i] == '{') - (text[i] == '}')
+        if depth == 0:
+            return text[opened.end() : i] if i == len(text) - 1 else None
+    return None
 
 
 def _json_answer(text: str) -> str | None:
@@ -146,12 +133,12 @@ def _json_answer(text: str) -> str | None:
         return None
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or len(data) != 1:
         return None
     key, value = next(iter(data.items()))
-    if str(key).strip().lower() not in _ANSWER_KEYS or not isinstance(value, str | int | float):
+    if str(key).strip().lower() not in _ANSWER_KEYS or isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return str(value)
 
@@ -162,26 +149,11 @@ def is_empty(text: str) -> bool:
     return not any(c.isalnum() or unicodedata.category(c) in ('Sm', 'Sc', 'So') for c in rest)
 
 
-def compact(text: str) -> str:
-    """The text without spaces and punctuation, case folded: equal for spellings that differ in layout only.
-
-    What carries a value stays: `+ - . , / : %` and spaces between digits, currency and other symbols.
-    """
-    text = re.sub(r'(?<!\d)\s+|\s+(?!\d)', '', normal(text).casefold())
-    kept = []
-    for i, c in enumerate(text):
-        before, after = text[i - 1 : i] if i else '', text[i + 1 : i + 2]
-        valued = c in '+-.,/:' and after.isdigit() and (before.isdigit() or (c in '+-.' and not before))
-        if c.isalnum() or c == ' ' or unicodedata.category(c)[0] == 'S' or c == '%' or valued:
-            kept.append(c)
-    return ''.join(kept)
+def tokens(text: str) -> list[str]:
+    """Everything but the white space: words, single CJK characters, and every other sign by itself, in their case."""
+    return _TOKEN.findall(normal(text))
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, case folded: runs of letters and digits, and single CJK characters."""
-    return re.findall(r"[㐀-鿿]|[^\W_㐀-鿿]+(?:['.][^\W_㐀-鿿]+)*", normal(text).casefold())
-
-
-def is_slot(text: str) -> bool:
-    """Whether the text is only the name of a template's slot, such as `{reference}`."""
-    return bool(_TEMPLATE_SLOT.fullmatch(text.strip()))
+    """The words among the tokens, case folded; for looking at questions, never for comparing answers."""
+    return [t for t in tokens(text.casefold()) if t[0].isalnum()]

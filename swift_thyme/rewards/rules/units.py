@@ -1,7 +1,8 @@
-"""Units of measure: spelling → dimension and factor to its base unit.
+"""Units of measure: a spelling → its dimension, and its factor to the base units.
 
-Owns the table. Temperatures are kept apart by scale: 20 °C and 20 °F are different dimensions here, as no answer is
-expected to convert them and a factor could not.
+Owns the tables. A symbol keeps its case (mW is not MW, Mb is not MB); a name does not. A unit is a vector over base units,
+so that J/s is W without being listed. What could be two units (`pound`, `5 K` glued to its number) is in no table. Pint and the
+like are not used: they read `Mb`, `M` or `min` their own way and bring a registry for what are three tables here.
 """
 
 from __future__ import annotations
@@ -11,156 +12,141 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+Dimension = tuple[tuple[str, int], ...]
+
 
 @dataclass(frozen=True)
 class Unit:
     """A unit of measure. Two units can be compared when their dimension is the same."""
 
-    dimension: str
+    dimension: Dimension
     factor: Fraction
-    """How many base units of the dimension it is."""
+    """How many base units it is."""
+
+    def __mul__(self, other: Unit) -> Unit:
+        powers = dict(self.dimension)
+        for base, power in other.dimension:
+            powers[base] = powers.get(base, 0) + power
+        return Unit(tuple(sorted((b, p) for b, p in powers.items() if p)), self.factor * other.factor)
+
+    def __pow__(self, power: int) -> Unit:
+        return Unit(tuple((b, p * power) for b, p in self.dimension), self.factor**power)
 
 
-_TABLE: dict[str, dict[str, str]] = {
-    'length': {
-        '1': 'm meter meters metre metres 米',
-        '1/100': 'cm centimeter centimeters centimetre centimetres 厘米 公分',
-        '1/1000': 'mm millimeter millimeters millimetre millimetres 毫米',
-        '1/10': 'dm decimeter decimeters decimetre decimetres 分米',
-        '1/1000000': 'um μm micrometer micrometers micron microns',
-        '1/1000000000': 'nm nanometer nanometers',
-        '1000': 'km kilometer kilometers kilometre kilometres 千米 公里',
-        '254/10000': 'in inch inches 英寸',
-        '3048/10000': 'ft foot feet 英尺',
-        '9144/10000': 'yd yard yards',
-        '1609344/1000': 'mi mile miles 英里',
-    },
-    'mass': {
-        '1': 'g gram grams gramme grammes 克',
-        '1/1000': 'mg milligram milligrams 毫克',
-        '1000': 'kg kgs kilogram kilograms kilo kilos 千克 公斤',
-        '1000000': 't ton tons tonne tonnes 吨',
-        '45359237/100000': 'lb lbs pound pounds',
-        '45359237/1600000': 'oz ounce ounces',
-    },
-    'time': {
-        '1': 's sec secs second seconds 秒',
-        '1/1000': 'ms millisecond milliseconds 毫秒',
-        '60': 'min mins minute minutes 分钟',
-        '3600': 'h hr hrs hour hours 小时',
-        '86400': 'd day days 天',
-        '604800': 'week weeks 周',
-    },
-    'months': {'1': 'month months 个月', '12': 'yr yrs year years 年'},
-    'volume': {
-        '1': 'l liter liters litre litres 升',
-        '1/1000': 'ml milliliter milliliters millilitre millilitres cc 毫升 cm^3 cm3',
-        '1/100': 'cl centiliter centiliters',
-        '1/10': 'dl deciliter deciliters',
-        '1000': 'm^3 m3 立方米',
-        '3785411784/1000000000': 'gal gallon gallons',
-    },
-    'area': {
-        '1': 'm^2 m2 sqm 平方米',
-        '1/10000': 'cm^2 cm2 平方厘米',
-        '1/1000000': 'mm^2 mm2 平方毫米',
-        '1000000': 'km^2 km2 平方千米 平方公里',
-        '10000': 'ha hectare hectares 公顷',
-        '9290304/100000000': 'ft^2 ft2 sqft',
-        '64516/100000000': 'in^2 in2',
-    },
-    'speed': {
-        '1': 'm/s mps',
-        '1000/3600': 'km/h kmh kph kmph',
-        '1609344/3600000': 'mph mi/h',
-        '1852/3600': 'kn knot knots',
-    },
-    'angle': {'1': '° deg degs degree degrees 度'},
-    'radian': {'1': 'rad radian radians'},
-    'celsius': {'1': '°c celsius centigrade 摄氏度'},
-    'fahrenheit': {'1': '°f fahrenheit 华氏度'},
-    'kelvin': {'1': 'kelvin'},
-    'data': {'1': 'byte bytes', '1000': 'kb', '1000000': 'mb', '1000000000': 'gb', '1000000000000': 'tb'},
-    'energy': {'1': 'j joule joules', '1000': 'kj', '3600000': 'kwh'},
-    'food energy': {'1': 'kcal', '1/1000': 'cal'},
-    'power': {'1': 'w watt watts', '1000': 'kw', '1000000': 'mw'},
-    'voltage': {'1': 'v volt volts', '1/1000': 'mv', '1000': 'kv'},
-    'current': {'1': 'a amp amps ampere amperes', '1/1000': 'ma'},
-    'resistance': {'1': 'ω ohm ohms', '1000': 'kω'},
-    'frequency': {'1': 'hz hertz', '1000': 'khz', '1000000': 'mhz', '1000000000': 'ghz', '1/60': 'rpm'},
-    'pressure': {'1': 'pa pascal pascals', '1000': 'kpa', '100000': 'bar'},
-    'force': {'1': 'n newton newtons', '1000': 'kn.'},
-    'pixel': {'1': 'px pixel pixels'},
-    'USD': {'1': '$ usd us$ dollar dollars 美元', '1/100': 'cent cents ¢'},
-    'EUR': {'1': '€ eur euro euros 欧元'},
-    'GBP': {'1': '£ gbp'},
-    'CNY': {'1': 'cny rmb yuan 元 块钱 人民币'},
-    'JPY': {'1': 'jpy yen 日元'},
-    'INR': {'1': '₹ inr rs rupee rupees'},
-    'KRW': {'1': '₩ krw won'},
-    'yen sign': {'1': '¥'},
+_BASES = (
+    'm kg s A K mol cd bit px rad degree month celsius fahrenheit decibel kcal turn torque '
+    'USD EUR GBP CNY JPY INR KRW AUD CAD yen-sign percent-point'
+).split()
+CURRENCIES = frozenset({'USD', 'EUR', 'GBP', 'CNY', 'JPY', 'INR', 'KRW', 'AUD', 'CAD', 'yen-sign'})
+TEMPERATURES = frozenset({'celsius', 'fahrenheit', 'K'})
+
+_SYMBOLS = {
+    'g': '1/1000 kg', 't': '1000 kg', 'N': 'kg m s^-2', 'J': 'kg m^2 s^-2', 'W': 'kg m^2 s^-3', 'V': 'kg m^2 s^-3 A^-1',
+    'Ω': 'kg m^2 s^-3 A^-2', 'F': 'A^2 s^4 kg^-1 m^-2', 'H': 'kg m^2 s^-2 A^-2', 'T': 'kg s^-2 A^-1', 'Hz': 's^-1',
+    'Pa': 'kg m^-1 s^-2', 'L': '1/1000 m^3', 'l': '1/1000 m^3', 'B': '8 bit', 'b': '1 bit', 'eV': '1602176634/10000000000000000000000000000 J',
+}  # fmt: skip
+"""Symbols that take a metric prefix, beside `m`, `s`, `A`, `K`, `mol` and `cd`."""
+_PREFIXES = {'p': -12, 'n': -9, 'μ': -6, 'u': -6, 'm': -3, 'c': -2, 'd': -1, 'k': 3, 'M': 6, 'G': 9, 'T': 12}
+_PLAIN = {
+    'in': '254/10000 m', 'ft': '3048/10000 m', 'yd': '9144/10000 m', 'mi': '1609344/1000 m', 'oz': '45359237/1600000000 kg',
+    'lb': '45359237/100000000 kg', 'lbs': '45359237/100000000 kg', 'min': '60 s', 'h': '3600 s', 'hr': '3600 s', 'hrs': '3600 s',
+    'd': '86400 s', 'yr': '12 month', 'yrs': '12 month', 'ha': '10000 m^2', 'cc': '1/1000000 m^3', 'gal': '3785411784/1000000000000 m^3',
+    'mph': '1609344/3600000 m s^-1', 'kph': '1000/3600 m s^-1', 'kmh': '1000/3600 m s^-1', 'kmph': '1000/3600 m s^-1',
+    'mps': 'm s^-1', 'kn': '1852/3600 m s^-1', 'kt': '1852/3600 m s^-1', 'kWh': '3600000 J', 'Wh': '3600 J', 'kcal': '1 kcal',
+    'cal': '1/1000 kcal', 'bar': '100000 Pa', 'rpm': '1 turn', 'dB': '1 decibel', 'px': '1 px', '°': '1 degree', 'deg': '1 degree',
+    '°C': '1 celsius', '°F': '1 fahrenheit', '$': '1 USD', 'US$': '1 USD', 'USD': '1 USD', '¢': '1/100 USD', '€': '1 EUR',
+    'EUR': '1 EUR', '£': '1 GBP', 'GBP': '1 GBP', 'CNY': '1 CNY', 'RMB': '1 CNY', 'JPY': '1 JPY', '₹': '1 INR', 'INR': '1 INR',
+    '₩': '1 KRW', 'KRW': '1 KRW', 'AUD': '1 AUD', 'A$': '1 AUD', 'CAD': '1 CAD', 'C$': '1 CAD', '¥': '1 yen-sign', 'N·m': '1 torque', 'Nm': '1 torque',
+    'Km': '1000 m', 'KM': '1000 m', 'CM': '1/100 m', 'Kg': 'kg', 'KG': 'kg', 'kgs': 'kg', 'KB': '8000 bit', 'hz': 'Hz', 'khz': '1000 Hz',
+    'ghz': '1000000000 Hz', 'sec': 's', 'secs': 's', 'mins': '60 s', 'ml': '1/1000000 m^3', 'sqft': '9290304/100000000 m^2', 'sqm': 'm^2',
+}  # fmt: skip
+_NAMES = {
+    'm': 'meter metre 米', 'cm': 'centimeter centimetre 厘米 公分', 'mm': 'millimeter millimetre 毫米', 'dm': 'decimeter decimetre 分米',
+    'um': 'micrometer micrometre micron', 'nm': 'nanometer nanometre', 'km': 'kilometer kilometre 千米 公里', 'in': 'inch inches 英寸',
+    'ft': 'foot feet 英尺', 'yd': 'yard', 'mi': 'mile 英里', 'g': 'gram gramme 克', 'mg': 'milligram 毫克', 'kg': 'kilogram kilo 千克 公斤',
+    't': 'ton tonne 吨', 'oz': 'ounce', 's': 'second 秒', 'ms': 'millisecond 毫秒', 'min': 'minute 分钟', 'h': 'hour 小时', 'd': 'day 天',
+    '7 d': 'week 周', '1 month': 'month 个月', 'yr': 'year 年', 'L': 'liter litre 升', 'ml': 'milliliter millilitre 毫升',
+    '1/100 L': 'centiliter', '1/10 L': 'deciliter', 'm^3': '立方米', 'gal': 'gallon', 'm^2': '平方米', 'cm^2': '平方厘米', 'km^2': '平方千米 平方公里',
+    'ha': 'hectare 公顷', 'kn': 'knot', '°': 'degree 度', '1 rad': 'rad radian', '1 celsius': 'celsius centigrade 摄氏度',
+    '1 fahrenheit': 'fahrenheit 华氏度', 'K': 'kelvin', 'B': 'byte', 'b': 'bit', 'J': 'joule', 'W': 'watt', 'V': 'volt', 'A': 'amp ampere',
+    'Ω': 'ohm', 'Hz': 'hertz', 'Pa': 'pascal', 'N': 'newton', '1 px': 'pixel', '1 USD': 'dollar 美元', '1/100 USD': 'cent', '1 EUR': 'euro 欧元',
+    '1 CNY': 'yuan 元 块钱 块 人民币', '1 JPY': 'yen 日元', '1 INR': 'rupee', '1 KRW': 'won', 'kW': 'kilowatt', 'MW': 'megawatt', 'kJ': 'kilojoule',
+    'mV': 'millivolt', 'kV': 'kilovolt', 'mA': 'milliamp milliampere', 'kHz': 'kilohertz', 'MHz': 'megahertz', 'GHz': 'gigahertz', 'kPa': 'kilopascal',
+    'kN': 'kilonewton', 'kB': 'kilobyte', 'MB': 'megabyte', 'GB': 'gigabyte', 'TB': 'terabyte', 'dB': 'decibel', 'kWh': 'kilowatt-hour',
+}  # fmt: skip
+
+
+def _defined(text: str, known: dict[str, Unit]) -> Unit:
+    unit = Unit((), Fraction(1))
+    for part in text.split():
+        name, _, power = part.partition('^')
+        unit *= Unit((), Fraction(part)) if part[0].isdigit() else known[name] ** int(power or 1)
+    return unit
+
+
+def _symbols() -> dict[str, Unit]:
+    known = {b: Unit(((b, 1),), Fraction(1)) for b in _BASES}
+    for name, definition in _SYMBOLS.items():
+        known[name] = _defined(definition, known)
+    for name in ('m', 's', 'A', 'K', 'mol', *_SYMBOLS):
+        for prefix, power in _PREFIXES.items():
+            known.setdefault(prefix + name, known[name] * Unit((), Fraction(10) ** power))
+    known |= {name: _defined(definition, known) for name, definition in _PLAIN.items()}
+    known['kg'], known['min'], known['ft'], known['px'] = (_defined(d, known) for d in ('1000 g', '60 s', _PLAIN['ft'], '1 px'))
+    return known
+
+
+_KNOWN = _symbols()
+SYMBOLS = {s: u for s, u in _KNOWN.items() if s not in ('month', 'turn', 'torque', 'celsius', 'fahrenheit', 'decibel', 'degree')}
+NAMES = {
+    spelling: _defined(definition, _KNOWN)
+    for definition, spellings in _NAMES.items()
+    for name in spellings.split()
+    for spelling in (name, name + 's' * name.isascii())
 }
-CURRENCIES = frozenset({'USD', 'EUR', 'GBP', 'CNY', 'JPY', 'INR', 'KRW', 'yen sign'})
-
-UNITS = {
-    spelling: Unit(dimension, Fraction(factor))
-    for dimension, rows in _TABLE.items()
-    for factor, spellings in rows.items()
-    for spelling in spellings.split()
-}
-
 _POWERS = (
-    (re.compile(r'\b(?:square|sq\.?)\s+(\S+)'), 2),
-    (re.compile(r'\b(?:cubic|cu\.?)\s+(\S+)'), 3),
-    (re.compile(r'(\S+)\s+squared\b'), 2),
-    (re.compile(r'(\S+)\s+cubed\b'), 3),
+    (re.compile(r'(?:square|sq\.?)\s+(\S+)'), 2),
+    (re.compile(r'(?:cubic|cu\.?)\s+(\S+)'), 3),
+    (re.compile(r'(\S+)\s+squared'), 2),
+    (re.compile(r'(\S+)\s+cubed'), 3),
+    (re.compile(r'([^\d^/]+)\^?2'), 2),
+    (re.compile(r'([^\d^/]+)\^?3'), 3),
 )
-_PER = re.compile(r'\s*(?:\bper\b|/)\s*')
+_PER = re.compile(r'\s*/\s*|\s+per\s+')
 
 
 @lru_cache(maxsize=4096)
 def unit_of(text: str) -> Unit | None:
-    """The unit that a text names as a whole, or None; knows squares, cubes and quotients of the table's units."""
-    text = ' '.join(text.casefold().replace('{', '').replace('}', '').split()).strip(' .').replace('° ', '°')
-    for pattern, power in _POWERS:
-        match = pattern.fullmatch(text)
-        if match:
-            return _power(match.group(1), power)
-    known = UNITS.get(text) or UNITS.get({'degrees c': '°c', 'degrees f': '°f'}.get(text, ''))
+    """The unit that a text names as a whole, or None; knows squares, cubes and quotients of the tables' units."""
+    text = ' '.join(text.replace('{', '').replace('}', '').split()).replace('° ', '°')
+    known = SYMBOLS.get(text) or NAMES.get(text.casefold())
     if known:
         return known
-    if text.startswith(('degrees ', 'degree ', '°')):
-        return unit_of(text.split(' ', 1)[-1].lstrip('°'))
+    scale = re.fullmatch(r'(?:degrees? |°)\s*(c|f|celsius|fahrenheit)', text, re.IGNORECASE)
+    if scale:
+        return SYMBOLS['°' + scale.group(1)[0].upper()]
     if _PER.search(text):
         parts = [unit_of(p) for p in _PER.split(text)]
-        if len(parts) == 2 and parts[0] and parts[1]:
-            dimension = f'{parts[0].dimension}/{parts[1].dimension}'
-            return Unit('speed' if dimension == 'length/time' else dimension, parts[0].factor / parts[1].factor)
-        return None
-    match = re.fullmatch(r'([^\d^]+)\^?([23])', text)
-    return _power(match.group(1), int(match.group(2))) if match else None
-
-
-def _power(name: str, power: int) -> Unit | None:
-    base = unit_of(name)
-    if base is None or base.dimension != 'length':
-        return None
-    factor = base.factor**power
-    return Unit('area', factor) if power == 2 else Unit('volume', factor * 1000)
+        return parts[0] * parts[1] ** -1 if len(parts) == 2 and parts[0] and parts[1] else None
+    for pattern, power in _POWERS:
+        match = pattern.fullmatch(text)
+        base = unit_of(match.group(1)) if match else None
+        if base is not None and base.dimension == (('m', 1),):
+            return base**power
+    return None
 
 
 _ASKED = (
     re.compile(
-        r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+(?:\s?(?:/|per)\s?[a-z]+)?)\s*(?=[,.?!()]|\Z|\n)'
+        r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+(?:\s?(?:/|per)\s?[a-z]+)?)\s*(?=[,.?!()]|\Z|\n)', re.IGNORECASE
     ),
     re.compile(r'[(\[（]\s*(?:in\s+)?([^\s()\[\]]{1,12}(?: [^\s()\[\]]{1,12})?)\s*[)\]）]'),
-    re.compile(r'\bhow many ((?:square |cubic )?[^\s?]+(?: per [a-z]+)?)'),
+    re.compile(r'\bhow many ((?:square |cubic )?[^\s?]+(?: per [a-z]+)?)', re.IGNORECASE),
     re.compile(r'多少([一-鿿]{1,4}?)(?=[?？。,，]|\Z)'),
 )
 
 
 def asked_unit(question: str) -> Unit | None:
     """The one unit a question asks for ("… in cm?", "(km/h)", "how many metres"); None when none or several."""
-    question = question.casefold()
     found = {u for p in _ASKED for m in p.finditer(question) if (u := unit_of(m.group(1))) is not None}
     return next(iter(found)) if len(found) == 1 else None

@@ -1,0 +1,116 @@
+"""What a question says of its answer: what is counted, which unit, in which order, between which alternatives.
+
+Owns the reading of questions. Wordings are closed lists; a question that fits none of them tells nothing, and what follows
+from it is then left to the judge.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from .text import normal, tokens, words
+from .units import Unit, asked_unit
+
+LONGEST_CHARS = 20_000
+
+
+def _wording(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_COUNT = _wording(r'\bhow many\b|\bnumber of\b|\bcount\b|几|多少(?:个|只|人|条|辆|张|位|本)')
+_COUNTED = _wording(
+    r"\bhow many ((?:[a-z'-]+ ){0,5}?[a-z'-]+)(?=\s*(?:\?|\Z)| (?:are|is|do|does|did|can|could|have|has|were|was|will|would|in|on|at|with|there)\b)"
+)
+_NOT_COUNTED = frozenset('than and or more fewer less of the percent much times'.split())
+_SHARE = _wording(r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|rate)\b|%|百分|概率|比例')
+_PERCENT = _wording(r'\bpercent\w*|\bper cent\b|%|百分')
+_MONEY = _wording(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
+_DATE = _wording(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
+_PRINTED = _wording(
+    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|score|'
+    r'password|e-?mail|address|url|website|user ?name|handle|isbn|model number|blood pressure|time signature|acuity|'
+    r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
+)
+_RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
+_VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
+_FORM = _wording(
+    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|as a (?:decimal|fraction|percentage|'
+    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|decimal places?|significant (?:figures|digits)|'
+    r'standard form|round\w*)\b|化简|因式分解|展开|最简'
+)
+_EXACT = _wording(r'case[ -](?:matters|sensitive)|case counts|exactly as (?:printed|written|shown|it appears)|\bpasswords?\b|区分大小写')
+_ORDER = _wording(
+    r'\b(?:left to right|right to left|top to bottom|bottom to top|in (?:this |that |the )?order|order|sequence|sorted|ascending|'
+    r'descending|first to last|clockwise|chronological\w*|alphabetical\w*|steps?|ranking|respectively|'
+    r'width and (?:the )?height|latitude and (?:the )?longitude)\b|从左到右|从上到下|顺序|依次|分别'
+)
+_POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点')
+_INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
+_EITHER = _wording(r'([^,?.;:\n]+?),? or ([^,?.;:\n]+?)\s*(?:\?|\Z)')
+_SUBJECT = _wording(
+    r"(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) ((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
+    r'(?: (?:say|read|show|display|have|cost|look like|made of))?\s*\?'
+)
+
+
+class Question:
+    """One question, as it was put."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text[:LONGEST_CHARS]
+        """With its options, where it has any."""
+        self.plain = normal(self.text)
+
+    def _says(self, wording: re.Pattern[str]) -> bool:
+        return wording.search(self.plain) is not None
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words, case folded."""
+        return frozenset(words(self.plain))
+
+    @cached_property
+    def compact(self) -> str:
+        """Its tokens without white space, case folded: to see what was copied from it."""
+        return ''.join(tokens(self.plain.casefold()))
+
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The unit it asks for."""
+        return asked_unit(self.plain)
+
+    @cached_property
+    def counted(self) -> tuple[str, ...]:
+        """What it counts ("how many red cars are" → red, cars); empty where that is not plain."""
+        found = _COUNTED.search(self.plain)
+        named = tuple(found.group(1).casefold().split()) if found else ()
+        return () if _NOT_COUNTED.intersection(named) else named
+
+    @cached_property
+    def subject(self) -> str:
+        """What it asks about ("what colour is the car?" → the car)."""
+        found = _SUBJECT.fullmatch(self.plain.split('\n')[0])
+        return found.group(1).casefold() if found else ''
+
+    @cached_property
+    def alternatives(self) -> frozenset[str]:
+        """The last and first words it offers ("… a cat or a dog?" → cat, dog)."""
+        found = _EITHER.search(self.plain.split('\n')[0])
+        sides = (words(found.group(1))[-1:], words(found.group(2))[-1:]) if found else ()
+        return frozenset(w for side in sides for w in side)
+
+    asks_count = cached_property(lambda self: self._says(_COUNT))
+    asks_share = cached_property(lambda self: self._says(_SHARE))
+    asks_percent = cached_property(lambda self: self._says(_PERCENT))
+    asks_money = cached_property(lambda self: self._says(_MONEY))
+    asks_date = cached_property(lambda self: self._says(_DATE))
+    asks_printed = cached_property(lambda self: self._says(_PRINTED))
+    asks_ratio = cached_property(lambda self: self._says(_RATIO))
+    asks_version = cached_property(lambda self: self._says(_VERSION))
+    asks_form = cached_property(lambda self: self._says(_FORM))
+    asks_exact_text = cached_property(lambda self: self._says(_EXACT))
+    asks_order = cached_property(lambda self: self._says(_ORDER))
+    asks_point = cached_property(lambda self: self._says(_POINT))
+    asks_interval = cached_property(lambda self: self._says(_INTERVAL))
