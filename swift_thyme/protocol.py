@@ -277,6 +277,17 @@ def opens_code(text: str) -> bool:
     return last.kind is SegmentKind.CODE and not body.endswith(CODE_CLOSE) and len(body) <= MAX_TAIL_CHARS
 
 
+def has_made_up_output(text: str) -> bool:
+    """Whether a sandbox output stands where no closed code block asked for one: the model wrote it itself."""
+    asked = False
+    for part in segments(text):
+        if part.kind is SegmentKind.SANDBOX and not asked:
+            return True
+        if part.kind is not SegmentKind.TEXT or len(part.text) > MAX_TAIL_CHARS:
+            asked = part.kind is SegmentKind.CODE and part.text.endswith(CODE_CLOSE)
+    return False
+
+
 def without_tools(text: str) -> str:
     """The turn without code and sandbox output: what the model says in words."""
     return ''.join(s.text for s in segments(text) if s.kind is SegmentKind.TEXT)

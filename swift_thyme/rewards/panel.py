@@ -20,7 +20,7 @@ from .format import is_well_formed
 from .judge import JudgeClient, Question
 from .metrics import Metrics
 from .prompts import SCALES, Task
-from .rules import RuleVerdict, Verdict, decide
+from .rules import RuleStage, RuleVerdict, Verdict
 from .rules.verdict import mismatch
 from .trajectory import Case, SetAside, thinking_tail
 
@@ -69,6 +69,7 @@ class Panel:
     ) -> None:
         self._judge = judge
         self._convention = convention
+        self._stage = RuleStage()
         self.metrics = metrics or (judge.metrics if judge else Metrics())
 
     async def assess(self, cases: Sequence[Case], parts: Collection[Part], outage: OutagePolicy) -> list[Assessment]:
@@ -82,6 +83,7 @@ class Panel:
         Raises:
             JudgeError: no ruling was had, and the policy is to stop.
         """
+        self._stage = RuleStage()
         tasks = [asyncio.ensure_future(self._one(case, frozenset(parts), outage)) for case in cases]
         try:
             assessments = await asyncio.gather(*tasks)
@@ -130,7 +132,7 @@ class Panel:
         elif len(answer) > max(ANSWER_CHARS, 4 * len(case.solution or '')):
             found.rule = mismatch('too long for an answer')
         else:
-            found.rule = await asyncio.to_thread(decide, case.question, case.solution or '', answer)
+            found.rule = await asyncio.to_thread(self._stage.decide, case.question, case.solution or '', answer)
         if found.rule.verdict is not Verdict.UNDECIDED:
             return float(found.rule.verdict is Verdict.MATCH)
         data = {'question': case.question, 'reference_answer': case.solution or '', 'generated_answer': answer or ''}

@@ -18,7 +18,7 @@ from .judge import JudgeClient
 from .panel import Panel, Part
 from .rules import decide
 from .rules.verdict import mismatch
-from .trajectory import Case
+from .trajectory import Case, reference_of
 
 BATCH = 256
 """Rows scored at a time."""
@@ -34,7 +34,7 @@ class Row:
 
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """Rows from JSON lines with `question`, `solution` and `completion`.
+    """Rows from JSON lines with `question`, `solution` (one text, or a list of accepted ones) and `completion`.
 
     Raises:
         DataError: a line is no JSON object, or a field is missing; the message names the line.
@@ -47,11 +47,12 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row]:
         except ValueError as error:
             raise DataError(f'line {number} cannot be read: got {line[:80]!r}: {error}; expected JSON') from error
         names = ('question', 'solution', 'completion')
-        fields = [data[n] for n in names if isinstance(data.get(n), str)] if isinstance(data, dict) else []
+        data = {**data, 'solution': reference_of(data.get('solution'))} if isinstance(data, dict) else {}
+        fields = [data[n] for n in names if isinstance(data.get(n), str)]
         if len(fields) != 3:
             raise DataError(
                 f'line {number} cannot be scored: got {line[:120].strip()!r}; expected an object with question, '
-                f'solution and completion, all text; add what is missing'
+                f'solution and completion, all text (solution also a list of texts); add what is missing'
             )
         yield Row(Case(fields[0], fields[1], fields[2], group=str(number), request=str(number)), data.get('id'))
 

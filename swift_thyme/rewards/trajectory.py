@@ -6,6 +6,7 @@ of the last message, and says clearly which column of the data set is missing.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,10 +96,9 @@ def _read(i: int, completion: Any, columns: Mapping[str, Any]) -> Case:
     messages = _at(columns, 'messages', i) or []
     question, solution = _at(columns, 'question', i), _at(columns, 'solution', i)
     question = question if isinstance(question, str) else question_of(messages)
-    solution = str(solution) if isinstance(solution, int | float) and not isinstance(solution, bool) else solution
     return Case(
         question=question,
-        solution=solution if isinstance(solution, str) else None,
+        solution=reference_of(solution),
         text=text,
         group=str(_at(columns, 'prompt_id', i) or f'{question}\0{solution}'),
         request=str(_at(columns, 'request_id', i) or i),
@@ -106,6 +106,15 @@ def _read(i: int, completion: Any, columns: Mapping[str, Any]) -> Case:
         rounds=_rounds(info),
         images=tuple(_at(columns, 'images', i) or ()),
     )
+
+
+def reference_of(solution: Any) -> str | None:
+    """A `solution` column as one text: a list of accepted answers as JSON; None for what is no answer."""
+    if isinstance(solution, list | tuple) and solution and all(isinstance(one, str) for one in solution):
+        return json.dumps(list(solution), ensure_ascii=False)
+    if isinstance(solution, int | float | list) and not isinstance(solution, bool) and solution != []:
+        return str(solution)
+    return solution if isinstance(solution, str) else None
 
 
 def _at(columns: Mapping[str, Any], name: str, i: int) -> Any:

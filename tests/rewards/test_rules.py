@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swift_thyme.rewards.rules import Verdict, decide
+from swift_thyme.rewards.rules import RuleStage, Verdict, accepted_answers, decide
 from swift_thyme.rewards.rules.choice import options_of
 from swift_thyme.rewards.rules.consistent import decide_consistency
 from swift_thyme.rewards.rules.quantity import parse_quantity
-from swift_thyme.rewards.rules.solver import Solver
 from swift_thyme.rewards.rules.units import asked_unit, unit_of
 
 from .rule_cases import CASES, MC
@@ -83,39 +82,22 @@ def test_rules_work_in_other_threads() -> None:
     assert found == [Verdict.MATCH] * 4
 
 
-@pytest.mark.parametrize('tower', ['9^{9^{9^{9}}}', '(x+1)^{100000}', '\\sqrt{' * 200 + '2' + '}' * 200])
-def test_expression_that_cannot_be_computed_is_undecided_in_time(tower: str) -> None:
-    solver = Solver(limit_s=4)
-    started = time.monotonic()
-    try:
-        solver.ask('equal', '1', '1')
-        assert solver.ask('equal', tower, '2') is not True
-    finally:
-        solver.close()
-    assert time.monotonic() - started < 60
+@pytest.mark.parametrize(
+    'tower',
+    ['9^{9^{9^{9}}}', '(x+1)^{100000}', '\\sqrt{' * 200 + '2' + '}' * 200, '(10^{9})!', '\\sum_{i=1}^{10^9} i^i', '9!' * 60,
+     '((((9!)!)!)!)!', '\\sin(10^{10^{5}})', '(x+y+z+w)^{200}', '1/3^{100000}', 'x^' * 70 + 'x', '2^{' * 30 + '2' + '}' * 30],
+)  # fmt: skip
+def test_expression_that_cannot_be_computed_costs_no_time(tower: str) -> None:
+    started_s = time.thread_time()
+    assert decide('What is x?', '12', tower).verdict is not Verdict.MATCH
+    assert decide('What is it?', 'x^2 + \\sqrt{2}', tower).verdict is not Verdict.MATCH
+    assert time.thread_time() - started_s < 1
 
 
-def test_solver_that_was_killed_is_replaced() -> None:
-    solver = Solver()
-    try:
-        assert solver.ask('equal', '\\frac{1}{2}', '0.5') is True
-        assert solver._process is not None
-        solver._process.kill()
-        solver._process.wait()
-        assert solver.ask('equal', '\\frac{1}{2}', '0.5') is True
-    finally:
-        solver.close()
-
-
-def test_model_text_is_never_evaluated_as_code(tmp_path: Path) -> None:
-    target = tmp_path / 'owned'
-    solver = Solver()
-    try:
-        for text in (f"__import__('pathlib').Path('{target}').touch()", f'\\mathrm{{open}}("{target}","w")'):
-            solver.ask('equal', text, '1')
-    finally:
-        solver.close()
-    assert not target.exists()
+def test_answers_after_the_budget_of_a_step_are_undecided() -> None:
+    stage = RuleStage(budget_s=0.0)
+    assert stage.decide('q', '3', '3').rule == 'out of time'
+    assert RuleStage().decide('q', '3', '3').verdict is Verdict.MATCH
 
 
 @pytest.mark.parametrize(
@@ -155,3 +137,25 @@ def test_units_are_compared_by_dimension() -> None:
     assert metre.dimension == centimetre.dimension != square.dimension
     assert asked_unit('How long is it in cm?') == centimetre
     assert asked_unit('How long is it?') is None
+
+
+@pytest.mark.parametrize(
+    ('reference', 'accepted'),
+    [
+        ('red', ('red',)),
+        ('["red", "crimson"]', ('red', 'crimson')),
+        ("['red', 'crimson']", ('red', 'crimson')),
+        ('[0, 1, 2]', ('[0, 1, 2]',)),
+        ('[2, 5)', ('[2, 5)',)),
+        ('[]', ('[]',)),
+    ],
+)
+def test_a_list_of_texts_is_a_list_of_accepted_answers(reference: str, accepted: tuple[str, ...]) -> None:
+    assert accepted_answers(reference) == accepted
+
+
+def test_any_accepted_answer_matches_and_a_mismatch_needs_all() -> None:
+    reference = "['3', 'three birds']"
+    assert decide('How many birds?', reference, '3').verdict is Verdict.MATCH
+    assert decide('How many birds?', reference, '4').verdict is Verdict.MISMATCH
+    assert decide('What colour?', '["red", "crimson"]', 'blue').verdict is Verdict.UNDECIDED

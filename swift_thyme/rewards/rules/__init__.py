@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .decide import decide
+from .decide import accepted_answers, decide
+from .stage import RuleStage
 from .verdict import RuleVerdict, Verdict
 
-__all__ = ['RuleVerdict', 'Verdict', 'decide']
+__all__ = ['RuleStage', 'RuleVerdict', 'Verdict', 'accepted_answers', 'decide']
