@@ -13,7 +13,7 @@ from .moments import decide_moment
 from .numeric import decide_number
 from .phrases import decide_colour, decide_side, decide_text, said_of_it
 from .polarity import decide_polarity
-from .printed import decide_printed
+from .printed import decide_code, decide_printed
 from .question import Question
 from .text import unwrap
 from .verdict import RuleVerdict, Verdict, match, undecided
@@ -24,6 +24,7 @@ TYPES: tuple[Comparator, ...] = (
     decide_moment,
     decide_printed,
     decide_number,
+    decide_code,
     decide_side,
     decide_colour,
     decide_formula,

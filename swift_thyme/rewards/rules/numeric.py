@@ -108,6 +108,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict
         return undecided('form asked for')
     if question.asks_printed or re.match(r'-?0\d', wanted.written) or re.match(r'-?0\d', given.written):
         return undecided('printed number')
+    if given.form in (Form.FRACTION, Form.LATEX) and not _is_reduced(given):
+        return undecided('not computed')
     if Form.FRACTION in (wanted.form, given.form) and not _is_value(question, wanted, given):
         return undecided('printed fraction')
     return undecided('copied') if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given) else None
@@ -117,13 +119,15 @@ def _copied(question: Question, given: Quantity) -> bool:
     return given.written.replace(' ', '') in question.compact
 
 
+def _is_reduced(side: Quantity) -> bool:
+    over, under = (int(n) for n in side.written.lstrip('-').split('/'))
+    return gcd(over, under) == 1 and under != 1
+
+
 def _is_value(question: Question, wanted: Quantity, given: Quantity) -> bool:
     """Whether `a/b` stands for its value here: in lowest terms, and against a number or in a question of shares."""
-    for side in (wanted, given):
-        if side.form is Form.FRACTION:
-            over, under = (int(n) for n in side.written.lstrip('-').split('/'))
-            if gcd(over, under) != 1 or under == 1:
-                return False
+    if any(side.form is Form.FRACTION and not _is_reduced(side) for side in (wanted, given)):
+        return False
     return wanted.form is not Form.FRACTION or question.asks_share or given.form in (Form.LATEX, Form.FRACTION)
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .quantity import parse_quantity
 from .question import Question
 from .reading import Row, read, row
 from .verdict import RuleVerdict, match, mismatch, undecided
@@ -41,7 +42,7 @@ def decide_printed(question: Question, reference: str, answer: str) -> RuleVerdi
     wanted, given = read(table, reference), read(table, answer)
     if wanted is not None and given is not None and wanted.kind == given.kind:
         return _compare(wanted, given)
-    return _codes(reference, answer)
+    return None
 
 
 def _compare(wanted: Printed, given: Printed) -> RuleVerdict:
@@ -62,8 +63,10 @@ def _scaled(wanted: Printed, given: Printed) -> bool:
     return all(a * right[0] == b * left[0] for a, b in zip(left, right, strict=True))
 
 
-def _codes(reference: str, answer: str) -> RuleVerdict | None:
+def decide_code(question: Question, reference: str, answer: str) -> RuleVerdict | None:
     """Codes such as `AB 12 CDE`: capitals and digits, both, four signs or more. The groups may be spaced differently."""
+    if parse_quantity(reference) or parse_quantity(answer):
+        return None
     if not all(_CODE.fullmatch(t) and re.search('[A-Z]', t) and re.search(r'\d', t) and len(t) >= 4 for t in (reference, answer)):
         return None
     if re.sub(' ', '', reference) == re.sub(' ', '', answer):

@@ -130,7 +130,7 @@ NUMBERS: tuple[Row[Number], ...] = (
     row('mixed', rf'({_INT}) ({_INT}) ?/ ?({_INT})', lambda m: _ratio(m[1], m[2], m[3], Form.OTHER, m[0])),
     row('fraction', rf'({_INT}) ?/ ?({_INT})', lambda m: _ratio('', m[1], m[2], Form.FRACTION, f'{m[1]}/{m[2]}')),
     row('latex fraction', r'(\d*) ?\\[dt]?frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}',
-        lambda m: _ratio(m[1], m[2], m[3], Form.LATEX, f'{m[1]}{m[2]}/{m[3]}')),
+        lambda m: _ratio(m[1], m[2], m[3], Form.OTHER if m[1] else Form.LATEX, f'{m[1]} {m[2]}/{m[3]}'.strip())),
     row('packed fraction', r'\\[dt]?frac ?(\d) ?(\d)', lambda m: _ratio('', m[1], m[2], Form.LATEX, f'{m[1]}/{m[2]}')),
     row('thousands', r'\d{1,3}(?:,\d{3})+(?:\.\d+)?', _digits),
     row('spaced thousands', r'\d{1,3}(?: \d{3})+(?:\.\d+)?', _digits),
@@ -164,7 +164,7 @@ _SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?
 _SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9}
 _PERCENT = re.compile(r' ?(?:%|\\%|percent|per cent|pct|个?百分点)(?![A-Za-z])', re.IGNORECASE)
 _EXTRA = re.compile(r'in total|altogether|in all|exactly', re.IGNORECASE)
-_NOUNS = re.compile(r"[A-Za-z][A-Za-z'-]*(?: [A-Za-z][A-Za-z'-]*){0,3}")
+_NOUNS = re.compile(r"[A-Za-z][a-z'-]*(?: [A-Za-z][a-z'-]*){0,3}")
 _NOUNS_ZH = re.compile(rf'([{MEASURES_ZH}])?([一-鿿]{{0,3}})')
 _NOT_NOUNS = re.compile(
     r'\b(?:or|and|half|not|times|dozen|more|less|than|of|per|plus|minus|over|to|from|each|percent|bc|bce|ad|am|pm|only|hundred|thousand|'
