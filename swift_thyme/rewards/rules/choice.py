@@ -141,6 +141,9 @@ _LEAD = re.compile(
 _TAIL = re.compile(r'\s*(?:is (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?|选?项)\Z')
 _HEADED = re.compile(r'[(\[]?([A-Za-z])(?:\s*[)\].:,]+\s*|\s+-\s+|\s*=\s*|\s+(?=[(\[]))(\S.*)', re.DOTALL)
 _UNMARKED = re.compile(r'([B-HJ-Z])\s+(\S.*)', re.DOTALL)
+_LETTER = re.compile(r'\((.)\)|\[(.)\]|\{(.)\}|"(.)"|\'(.)\'|(.)[).:]?')
+_ENCLOSED = re.compile(r'\A[(\[{]([^()\[\]{}]{2,})[)\]}]\Z')
+_BETWEEN = re.compile(r'\s*(?:[,;/&+|]|\band\b|\bor\b|和|与|及|或)\s*|\s+')
 _TRAILING = re.compile(r'(.*\S)\s*[(\[]([A-Z])[)\]]', re.DOTALL)
 
 
@@ -193,15 +196,16 @@ def _letter_and_text(question: Question, options: dict[str, str], letter: str, r
 
 
 def _letter_list(text: str, options: dict[str, str]) -> frozenset[str] | None:
-    bare = re.sub(r'[()\[\]{}"\']', ' ', text).strip(' .')
-    if re.fullmatch(r'[A-Za-z]', latin(bare)):
-        return frozenset(latin(bare).upper())
-    parts = [latin(t) for t in re.split(r'\s*(?:[,;/&+|]|\band\b|\bor\b|和|与|及|或)\s*|\s+', bare) if t]
-    if len(parts) > 1 and all(re.fullmatch('[A-Z]', t) for t in parts):
+    listed = _ENCLOSED.sub(r'\1', text)
+    found = [(_LETTER.fullmatch(p), p) for p in _BETWEEN.split(listed)]
+    parts = [latin(next(filter(None, m.groups()))) if m else p for m, p in found]
+    if len(parts) == 1 and re.fullmatch('[A-Za-z]', parts[0]):
+        return frozenset(parts[0].upper())
+    if len(parts) > 1 and all(re.fullmatch('[A-Z]', p) for p in parts):
         return frozenset(parts)
-    if len(parts) > 1 and all(re.fullmatch('[a-z]', t) for t in parts) and len(parts) <= len(options):
-        return frozenset(t.upper() for t in parts)
-    packed = latin(bare)
+    if 1 < len(parts) <= len(options) and all(re.fullmatch('[a-z]', p) for p in parts):
+        return frozenset(p.upper() for p in parts)
+    packed = latin(listed)
     if re.fullmatch('[A-Z]{2,}', packed) and set(packed) <= set(options) and len(set(packed)) == len(packed):
         return frozenset(packed)
     return None

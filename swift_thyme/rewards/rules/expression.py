@@ -425,6 +425,17 @@ def agree(a: Value, b: Value) -> bool:
     return bool(abs(x - y) <= max(abs(x), abs(y), _context.mpf(1e-9)) * _context.mpf(10) ** -30)
 
 
+def proportional(left: Node, right: Node) -> bool:
+    """Whether one expression is the other times a constant, wherever both have a value."""
+    points = points_for(names_in(left) | names_in(right))
+    pairs = [(value_of(left, point=p), value_of(right, point=p)) for p in points]
+    known = [(_rounded(a), _rounded(b)) for a, b in pairs if a and b]
+    if len(known) < 4 or len(known) < len([p for p in pairs if None not in p]):
+        return False
+    (first, second), *others = known
+    return all(agree(a * second, b * first) for a, b in others)
+
+
 def _is_complex(value: Value) -> bool:
     return isinstance(value, _context.mpc)
 

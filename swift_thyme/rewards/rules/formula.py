@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .expression import Node, Unreadable, agree, compare, is_number, names_in, nearly, parse, points_for, value_of
+from .expression import Node, Unreadable, compare, is_number, names_in, nearly, parse, proportional
 from .quantity import parse_quantity
 from .question import Question
 from .reading import Row, read, row
@@ -72,7 +72,7 @@ Formula = Values | Bracketed | Union | Equation | Matrix
 _SIGNS = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
-        (r'\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|\$', ''),
+        (r'\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle', ''),
         (r'\\text ?\{ ?(or|and) ?\}', r' \1 '),
         (r'≤|<=|⩽|\\leq(?:slant)?(?![A-Za-z])', r'\\le '),
         (r'≥|>=|⩾|\\geq(?:slant)?(?![A-Za-z])', r'\\ge '),
@@ -224,7 +224,8 @@ _LESS_OR_MORE = r'(?P<{}>[<>]|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))'
 _IN = rf'(?:{_NAME} ?(?:=|\\in) ?)?'
 _TABLE: tuple[Row[Formula], ...] = (
     row('brackets', rf'{_IN}(?P<open>[(\[])(?P<body>[^\[\]]+)(?P<close>[)\]])', _bracketed),
-    row('braces', rf'{_IN}\\?\{{(?P<body>.*[^\\])\\?\}}', _set),
+    row('braces', rf'{_IN}\\\{{(?P<body>.*)\\\}}', _set),
+    row('bare braces', rf'{_IN}\{{(?P<body>[^{{}}]*)\}}', _set),
     row('matrix', r'\\begin\{(?P<kind>[bp]?matrix)\}(?P<body>.*)\\end\{(?P=kind)\}', _matrix, re.DOTALL),
     row('union', r'[(\[].*\\cup.*[)\]]', _union),
     row('two-sided inequality', rf'(?P<low>[^<>=]+){_LESS_OR_MORE.format("first")}\s*(?P<name>[A-Za-z])\s*'
@@ -236,6 +237,8 @@ _TABLE: tuple[Row[Formula], ...] = (
 
 def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdict | None:
     """Two formulas; None when one side is none. A plain number on one side may meet a formula on the other."""
+    if any(q is not None and not q.is_plain for q in (parse_quantity(reference), parse_quantity(answer))):
+        return None
     wanted = read_formula(reference)
     given = read_formula(answer) if wanted is not None else None
     if wanted is None or given is None or not (_has_signs(reference) or _has_signs(answer)):
@@ -267,7 +270,7 @@ def _layout(text: str) -> str:
 
 def _compare(question: Question, wanted: Formula, given: Formula) -> RuleVerdict:
     if isinstance(wanted, Values) and isinstance(given, Values):
-        return _compare_values(wanted, given)
+        return _compare_values(question, wanted, given)
     if isinstance(wanted, Bracketed) and isinstance(given, Bracketed):
         return _compare_bracketed(question, wanted, given)
     if isinstance(wanted, Union) and isinstance(given, Union):
@@ -296,8 +299,10 @@ def _all(found: Iterable[bool | None]) -> RuleVerdict:
     return undecided('formula') if None in verdicts else match('formula')
 
 
-def _compare_values(wanted: Values, given: Values) -> RuleVerdict:
+def _compare_values(question: Question, wanted: Values, given: Values) -> RuleVerdict:
     if wanted.variable and given.variable and wanted.variable != given.variable:
+        return undecided('other variable')
+    if given.variable and question.unknown not in ('', given.variable):
         return undecided('other variable')
     if len(wanted.items) == len(given.items):
         in_order = _all([_same(a, b) for a, b in zip(wanted.items, given.items, strict=True)])
@@ -343,19 +348,9 @@ def _compare_equations(wanted: Equation, given: Equation) -> RuleVerdict:
     if names != names_in(given.left) | names_in(given.right):
         return undecided('other variable')
     first, second = ('-', wanted.left, wanted.right), ('-', given.left, given.right)
-    if _proportional(first, second, names):
+    if proportional(first, second):
         return match('equation')
     solved = wanted.left == given.left and wanted.left[0] == 'var' and wanted.left[1] not in names_in(wanted.right)
     if solved and given.left[1] not in names_in(given.right) and _same(wanted.right, given.right) is False:
         return mismatch('equation')
     return undecided('equation')
-
-
-def _proportional(first: Node, second: Node, names: frozenset[str]) -> bool:
-    pairs = [(value_of(first, point=p), value_of(second, point=p)) for p in points_for(names)]
-    known = [(a, b) for a, b in pairs if a is not None and b is not None and b != 0]
-    if len(known) < 4 or any(not a for a, _ in known):
-        return False
-    factor = known[0][0] / known[0][1]
-    return all(agree(a, factor * b) for a, b in known)
-

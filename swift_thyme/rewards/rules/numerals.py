@@ -53,6 +53,8 @@ def chinese(text: str) -> Fraction | None:
         return None
     if not any(c in SCALES_ZH for c in text):
         return Fraction(''.join(str(DIGITS_ZH[c]) for c in text))
+    if re.search(f'[百千万亿][{"".join(DIGITS_ZH)}]\\Z', text) and '零' not in text:
+        return None
     total = section = digit = 0
     for c in text:
         if c in DIGITS_ZH:

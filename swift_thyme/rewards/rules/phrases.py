@@ -44,8 +44,14 @@ COLOURS: tuple[Row[str], ...] = (
     row('english', '|'.join((*CHINESE_COLOURS.values(), 'grey', 'golden')),
         lambda m: {'grey': 'gray', 'golden': 'gold'}.get(m[0].casefold(), m[0].casefold()), re.IGNORECASE),
 )  # fmt: skip
+_NEAR = tuple(
+    frozenset(group.split())
+    for group in ('red orange pink purple brown', 'yellow gold orange brown', 'blue purple green', 'white silver gray gold', 'black gray brown blue')
+)
+"""Colours that two people may name differently; the distinct ones are told apart all the same."""
 _DISTINCT = frozenset('red yellow green blue black white'.split())
 _SEPARATOR = re.compile(r'\s*(?:,\s*and\b|[,;&\n]|\band\b|和|与|以及|及)\s*', re.IGNORECASE)
+_QUOTED = re.compile(r'\A(["\'])([^"\']*)\1\Z')
 _HYPHEN = re.compile(r'(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})')
 _ADDRESS = re.compile(r'[@/\\:_]|\.\w')
 
@@ -68,7 +74,8 @@ def decide_colour(question: Question, reference: str, answer: str) -> RuleVerdic
         return None
     if wanted == given:
         return match('colour')
-    return mismatch('colour') if {wanted, given} <= _DISTINCT else undecided('colour')
+    near = any({wanted, given} <= group for group in _NEAR)
+    return undecided('colour') if near and not {wanted, given} <= _DISTINCT else mismatch('colour')
 
 
 def key_of(text: str) -> tuple[str, ...]:
@@ -131,7 +138,8 @@ def _lists(question: Question, reference: str, answer: str) -> RuleVerdict | Non
 
 def _items(text: str) -> list[tuple[str, ...]]:
     bracketed = re.fullmatch(r'\[([^\[\]]*)\]', text)
-    return [key_of(p.strip('\'" ')) for p in _SEPARATOR.split(bracketed.group(1) if bracketed else text) if p.strip()]
+    parts = [_QUOTED.sub(r'\2', p.strip()) for p in _SEPARATOR.split(bracketed.group(1) if bracketed else text)]
+    return [] if any(not p or re.search(r'[(){}\[\]]', p) for p in parts) else [key_of(p) for p in parts]
 
 
 _PRONOUN = re.compile(r"(?:it|this|that|they|these|those|he|she)(?:'s|'re| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL)

@@ -108,7 +108,7 @@ def _ratio(whole: str, over: str, under: str, form: Form, written: str) -> Numbe
 
 
 def _scientific(match: re.Match[str]) -> Number | None:
-    exponent = int(match['exponent'])
+    exponent = int(match['exponent'] or match['braced'])
     if abs(exponent) > 300:
         return None
     return Fraction(match['base']) * Fraction(10) ** exponent, f'{match["base"]}e{exponent}', Form.OTHER
@@ -123,7 +123,7 @@ def _decimal_zh(match: re.Match[str]) -> Number | None:
     return _numeral(None if whole is None or part is None else whole + Fraction(int(part), 10 ** len(match['part'])))
 
 
-_EXPONENT = r'(?:e|\s?(?:×|x|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)\{?(?P<exponent>[+-]?\d{1,4})\}?'
+_EXPONENT = r'(?:e|\s?(?:×|x|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)(?:\{(?P<braced>[+-]?\d{1,4})\}|(?P<exponent>[+-]?\d{1,4}))'
 _ZH = rf'(?:\d+|{CHINESE})'
 NUMBERS: tuple[Row[Number], ...] = (
     row('scientific', rf'(?P<base>\d+(?:\.\d+)?){_EXPONENT}', _scientific, re.IGNORECASE),
@@ -134,7 +134,7 @@ NUMBERS: tuple[Row[Number], ...] = (
     row('packed fraction', r'\\[dt]?frac ?(\d) ?(\d)', lambda m: _ratio('', m[1], m[2], Form.LATEX, f'{m[1]}/{m[2]}')),
     row('thousands', r'\d{1,3}(?:,\d{3})+(?:\.\d+)?', _digits),
     row('spaced thousands', r'\d{1,3}(?: \d{3})+(?:\.\d+)?', _digits),
-    row('decimal', r'\d+\.\d+|\.\d+|\d+\.?', _digits),
+    row('decimal', r'\d+\.\d+|\.\d+|\d+', _digits),
     row('english', ENGLISH, lambda m: _numeral(english(m[0])), re.IGNORECASE),
     row('chinese decimal', rf'(?P<whole>{CHINESE})点(?P<part>{CHINESE})', _decimal_zh),
     row('chinese fraction', rf'({_ZH})分之({_ZH})',
@@ -162,9 +162,9 @@ _SIGN = re.compile(r'(?P<sign>[+-]|minus |negative |负)? ?(?P<money>US\$|A\$|C\
 _SHARE_ZH = re.compile(rf'百分之({_ZH})')
 _SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?![A-Za-z])', re.IGNORECASE)
 _SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9}
-_PERCENT = re.compile(r' ?(?:%|\\%|percent|per cent|pct|个?百分点)(?![A-Za-z])', re.IGNORECASE)
+_PERCENT = re.compile(r' ?(?:%|percent|per cent|pct|个?百分点)(?![A-Za-z])', re.IGNORECASE)
 _EXTRA = re.compile(r'in total|altogether|in all|exactly', re.IGNORECASE)
-_NOUNS = re.compile(r"[A-Za-z][a-z'-]*(?: [A-Za-z][a-z'-]*){0,3}")
+_NOUNS = re.compile(r"[A-Za-z][a-z'-]+(?: [A-Za-z][a-z'-]*){0,3}")
 _NOUNS_ZH = re.compile(rf'([{MEASURES_ZH}])?([一-鿿]{{0,3}})')
 _NOT_NOUNS = re.compile(
     r'\b(?:or|and|half|not|times|dozen|more|less|than|of|per|plus|minus|over|to|from|each|percent|bc|bce|ad|am|pm|only|hundred|thousand|'

@@ -48,6 +48,7 @@ _ORDER = _wording(
 )
 _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点')
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
+_UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
 _EITHER = _wording(r'([^,?.;:\n]+?),? or ([^,?.;:\n]+?)\s*(?:\?|\Z)')
 _SUBJECT = _wording(
     r"(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) ((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
@@ -100,6 +101,12 @@ class Question:
         found = _EITHER.search(self.plain.split('\n')[0])
         sides = (words(found.group(1))[-1:], words(found.group(2))[-1:]) if found else ()
         return frozenset(w for side in sides for w in side)
+
+    @cached_property
+    def unknown(self) -> str:
+        """The letter it asks for ("find x", "what is the value of n")."""
+        found = _UNKNOWN.search(self.plain)
+        return found.group(1) if found else ''
 
     asks_count = cached_property(lambda self: self._says(_COUNT))
     asks_share = cached_property(lambda self: self._says(_SHARE))

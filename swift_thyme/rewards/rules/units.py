@@ -112,13 +112,14 @@ _POWERS = (
     (re.compile(r'([^\d^/]+)\^?2'), 2),
     (re.compile(r'([^\d^/]+)\^?3'), 3),
 )
+_BRACED = re.compile(r'\^ ?\{ ?(-?\d) ?\}')
 _PER = re.compile(r'\s*/\s*|\s+per\s+')
 
 
 @lru_cache(maxsize=4096)
 def unit_of(text: str) -> Unit | None:
     """The unit that a text names as a whole, or None; knows squares, cubes and quotients of the tables' units."""
-    text = ' '.join(text.replace('{', '').replace('}', '').split()).replace('° ', '°')
+    text = ' '.join(_BRACED.sub(r'^\1', text).split()).replace('° ', '°')
     known = SYMBOLS.get(text) or NAMES.get(text.casefold())
     if known:
         return known
