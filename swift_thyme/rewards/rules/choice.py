@@ -16,7 +16,7 @@ from .question import Question
 from .text import latin, normal, unwrap
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
-_LINE = re.compile(r'^\s*(?:[-*•]\s+)?[(\[]?([A-Za-z])(?:[)\].:,]|\s*[-)])\s*(\S.*)$', re.MULTILINE)
+_LINE = re.compile(r'^[ \t]*(?:[-*•][ \t]+)?[(\[]?([A-Za-z])(?:[)\].:,]|[ \t]*[-)])[ \t]*(\S.*)$', re.MULTILINE)
 _INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|([A-Z])[).:,])\s*(?=\S)')
 LONGEST_CHARS = 200
 """Longer answers take no option by rule."""

@@ -12,7 +12,9 @@ from functools import cached_property
 from .text import normal, tokens, words
 from .units import Unit, asked_unit
 
-LONGEST_CHARS = 20_000
+LONGEST_CHARS = 8000
+"""Of a question, its options included; what is longer is not looked at."""
+_END_CHARS = 1000
 
 
 def _wording(pattern: str) -> re.Pattern[str]:
@@ -49,7 +51,6 @@ _ORDER = _wording(
 _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点')
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
 _UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
-_EITHER = _wording(r'([^,?.;:\n]+?),? or ([^,?.;:\n]+?)\s*(?:\?|\Z)')
 _SUBJECT = _wording(
     r"(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) ((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
     r'(?: (?:say|read|show|display|have|cost|look like|made of))?\s*\?'
@@ -62,7 +63,8 @@ class Question:
     def __init__(self, text: str) -> None:
         self.text = text[:LONGEST_CHARS]
         """With its options, where it has any."""
-        self.plain = normal(self.text)
+        self.plain = normal(self.text if len(text) < 2 * _END_CHARS else f'{text[:_END_CHARS]}\n{self.text[-_END_CHARS:]}')
+        """Its beginning and end, normalised."""
 
     def _says(self, wording: re.Pattern[str]) -> bool:
         return wording.search(self.plain) is not None
@@ -97,10 +99,9 @@ class Question:
 
     @cached_property
     def alternatives(self) -> frozenset[str]:
-        """The last and first words it offers ("… a cat or a dog?" → cat, dog)."""
-        found = _EITHER.search(self.plain.split('\n')[0])
-        sides = (words(found.group(1))[-1:], words(found.group(2))[-1:]) if found else ()
-        return frozenset(w for side in sides for w in side)
+        """The two things it offers ("… a cat or a dog?" → cat, dog), as the words before "or" and at its end."""
+        before, offered, after = self.plain.split('\n')[0].partition(' or ')
+        return frozenset((*words(before)[-1:], *words(after)[-1:])) if offered else frozenset()
 
     @cached_property
     def unknown(self) -> str:
