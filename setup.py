@@ -28,7 +28,8 @@ CORE = [
     'msgspec>=0.22',  # the host's GRPO, and trajectory records
     'qwen-vl-utils>=0.0.14',
     'math-verify>=0.9',  # the rules
-    'sympy>=1.13',
+    'mpmath>=1.3',  # values of formulas
+    'sympy>=1.13',  # inside the sandbox
     'aiohttp',  # the judge client's connections; ms-swift requires it
     'httpx>=0.28',
     'PyYAML>=6',  # recipes

@@ -1,6 +1,6 @@
 #!/bin/sh
 # GRPO-ATS with LoRA on one GPU of 80 GB, the engine in the trainer. MODEL may be a LoRA: it goes on being trained.
-#   thyme judge --rules --port 8080 &      # or a real judge: thyme judge --model …, on another machine
+#   thyme judge --model … &      # on another machine; without a GPU to spare: thyme judge --rules, which leaves much at 0
 #   MODEL=output/sft-lora DATASET=prepared SAVE_PATH=output/rl-lora bash examples/grpo_lora_1gpu.sh [--dry-run]
 # Every flag is explained in swift_thyme/launch/recipes/grpo_lora_1gpu.yaml; flags behind the file's name win.
 set -eu

@@ -1,7 +1,8 @@
 """The embedded judge: an OpenAI-compatible server that knows rules only, and says so in every answer.
 
-Owns the HTTP side; the verdicts are the rule stage's own. For trying things out and for machines without a GPU: what
-the rules cannot decide it rates 0 with `"decided": false`, so it is stricter than a model on free text.
+Owns the HTTP side; the verdicts are the rule stage's own. For trying things out and for machines without a GPU: it never guesses.
+What the rules cannot decide it rates 0 and says so (`"decided": false` and a reason, in the reply and in the log), so it is
+stricter than a model on free text: train with a model.
 """
 
 from __future__ import annotations
@@ -62,10 +63,13 @@ def answer(messages: list[Any]) -> dict[str, Any] | str:
 
 
 def _verdict(key: str, verdict: RuleVerdict) -> dict[str, Any]:
+    if verdict.verdict is Verdict.UNDECIDED:
+        logger.info('%s undecided by rules (%s): rated 0; a judge with a model would tell', key, verdict.rule)
     return {
         key: int(verdict.verdict is Verdict.MATCH),
         'rules_only': True,
         'decided': verdict.verdict is not Verdict.UNDECIDED,
+        'reason': '' if verdict.verdict is not Verdict.UNDECIDED else 'rules cannot tell; 0 is no verdict on the answer',
         'rule': verdict.rule,
     }
 

@@ -51,6 +51,8 @@ def chinese(text: str) -> Fraction | None:
         return Fraction(text)
     if text[0] in '万亿百千':
         return None
+    if len(text) == 2 and not set(text) & set(SCALES_ZH):
+        return None
     if not any(c in SCALES_ZH for c in text):
         return Fraction(''.join(str(DIGITS_ZH[c]) for c in text))
     if re.search(f'[百千万亿][{"".join(DIGITS_ZH)}]\\Z', text) and '零' not in text:
