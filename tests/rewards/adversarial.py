@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+
 """Adversarial rows, made systematically by kind: question, reference, answer, and whether the answer is right.
 
 Written from the kinds of faults that were found, not from the rules. `SAME` rows must never be a mismatch, `DIFFERENT` ones
@@ -23,12 +25,48 @@ class Row:
 
 PAIRS = [
     p.split()
-    for p in (
-        'cat dog|brick stone|round square|apple pear|car truck|boy girl|summer winter|coffee tea|wood metal|striped plain|full empty|'
-        'wet dry|plastic glass|running walking|sitting standing|bus train|chair sofa|bread cake|pen pencil|river lake|long short|old new|'
-        'happy sad|day night|church school|shirt jacket|knife fork|king queen|red blue|left right|open closed|top bottom|male female|'
-        'indoors outdoors|north south|cooked raw|fake real|smooth rough|awake asleep|analog digital'
-    ).split('|')
+    for p in [
+        'cat dog',
+        'brick stone',
+        'round square',
+        'apple pear',
+        'car truck',
+        'boy girl',
+        'summer winter',
+        'coffee tea',
+        'wood metal',
+        'striped plain',
+        'full empty',
+        'wet dry',
+        'plastic glass',
+        'running walking',
+        'sitting standing',
+        'bus train',
+        'chair sofa',
+        'bread cake',
+        'pen pencil',
+        'river lake',
+        'long short',
+        'old new',
+        'happy sad',
+        'day night',
+        'church school',
+        'shirt jacket',
+        'knife fork',
+        'king queen',
+        'red blue',
+        'left right',
+        'open closed',
+        'top bottom',
+        'male female',
+        'indoors outdoors',
+        'north south',
+        'cooked raw',
+        'fake real',
+        'smooth rough',
+        'awake asleep',
+        'analog digital',
+    ]
 ]
 FORMS = (
     'Is the thing a {a} or {b}?',
@@ -170,20 +208,74 @@ def options() -> Iterator[Row]:
         yield Row('option', f'Which one?\n{listed}', reference, answer, False)
     for letter, other in permutations('ABCD', 2):
         text = TEXT_OF[letter]
-        for form in ('{l}: {t}', '{l}. {t}', '{l}) {t}', '({l}) {t}', '{l} - {t}', '{l}, {t}', '**{l}.** {t}', '{t} ({l})', 'The answer is {l}: {t}.'):
+        for form in (
+            '{l}: {t}',
+            '{l}. {t}',
+            '{l}) {t}',
+            '({l}) {t}',
+            '{l} - {t}',
+            '{l}, {t}',
+            '**{l}.** {t}',
+            '{t} ({l})',
+            'The answer is {l}: {t}.',
+        ):
             yield Row('letter against text', COLOUR_OPTIONS, letter, form.format(l=other, t=text), False)
             yield Row('letter against text', COLOUR_OPTIONS, other, form.format(l=other, t=text), False)
-        for form in ('{l} or {o}', '{l}, {o}', '{l}{o}', 'not {l}', '{l}? {o}?', '{t} or {u}', '{t}, {u}', '{t} and {u}', '{o}, then {l}', '{l}/{o}',
-                     '{l} is wrong', 'I first thought {l}, but it is {o}', 'maybe {l}', 'anything but {l}', '{l} 60%, {o} 40%'):
+        for form in (
+            '{l} or {o}',
+            '{l}, {o}',
+            '{l}{o}',
+            'not {l}',
+            '{l}? {o}?',
+            '{t} or {u}',
+            '{t}, {u}',
+            '{t} and {u}',
+            '{o}, then {l}',
+            '{l}/{o}',
+            '{l} is wrong',
+            'I first thought {l}, but it is {o}',
+            'maybe {l}',
+            'anything but {l}',
+            '{l} 60%, {o} 40%',
+        ):
             answer = form.format(l=letter, o=other, t=text, u=TEXT_OF[other])
             if form not in ('maybe {l}',):
                 yield Row('no commitment', COLOUR_OPTIONS, letter, answer, False)
         yield Row('letter', COLOUR_OPTIONS, letter, other, False, True)
         yield Row('letter', COLOUR_OPTIONS, letter, TEXT_OF[other], False, True)
     for letter, text in TEXT_OF.items():
-        for form in ('{l}', '({l})', '{l}.', '{l})', '[{l}]', '<{l}>', '**{l}**', '\\boxed{{{l}}}', '$\\boxed{{\\text{{{l}}}}}$', 'Option {l}', 'option {l}.',
-                     'The answer is {l}', 'The correct answer is ({l}).', 'Answer: {l}', '{l}. {t}', '{l}: {t}', '({l}) {t}', '{t}', '{T}', '"{t}"', 'It is {t}.',
-                     '{l} - {t}', '{t} ({l})', '{{"answer": "{l}"}}', '`{l}`', 'Final answer: {l}', '答案：{l}', '选{l}', '## Answer\n{l}', '<b>{l}</b>'):
+        for form in (
+            '{l}',
+            '({l})',
+            '{l}.',
+            '{l})',
+            '[{l}]',
+            '<{l}>',
+            '**{l}**',
+            '\\boxed{{{l}}}',
+            '$\\boxed{{\\text{{{l}}}}}$',
+            'Option {l}',
+            'option {l}.',
+            'The answer is {l}',
+            'The correct answer is ({l}).',
+            'Answer: {l}',
+            '{l}. {t}',
+            '{l}: {t}',
+            '({l}) {t}',
+            '{t}',
+            '{T}',
+            '"{t}"',
+            'It is {t}.',
+            '{l} - {t}',
+            '{t} ({l})',
+            '{{"answer": "{l}"}}',
+            '`{l}`',
+            'Final answer: {l}',
+            '答案：{l}',
+            '选{l}',
+            '## Answer\n{l}',
+            '<b>{l}</b>',
+        ):
             yield Row('letter', COLOUR_OPTIONS, letter, form.format(l=letter, t=text, T=text.capitalize()), True, True)
 
 
@@ -238,7 +330,23 @@ def ordered() -> Iterator[Row]:
         yield Row('order', question, f'{a}, {b}', f'{a}, {b}, {b}', False)
 
 
-PLACES = 'on in at under above below behind beside inside near over beneath around outside between'.split()
+PLACES = [
+    'on',
+    'in',
+    'at',
+    'under',
+    'above',
+    'below',
+    'behind',
+    'beside',
+    'inside',
+    'near',
+    'over',
+    'beneath',
+    'around',
+    'outside',
+    'between',
+]
 THINGS = ('box', 'car', 'table', 'street')
 
 
@@ -251,8 +359,16 @@ def places() -> Iterator[Row]:
         yield Row('place', 'Where is the cat?', f'{a} the box', 'the box', False)
     for a, b in permutations(('top left', 'top right', 'bottom left', 'bottom right', 'left', 'right', 'center'), 2):
         yield Row('place', 'In which corner?', a, b, False)
-    for a, b in (('left', 'on the left'), ('left', 'on the left side'), ('top left', 'upper left corner'), ('top-left', 'top left'), ('right', 'the right'),
-                 ('bottom right', 'the lower right corner'), ('left', 'left-hand side'), ('north-east', 'north east')):
+    for a, b in (
+        ('left', 'on the left'),
+        ('left', 'on the left side'),
+        ('top left', 'upper left corner'),
+        ('top-left', 'top left'),
+        ('right', 'the right'),
+        ('bottom right', 'the lower right corner'),
+        ('left', 'left-hand side'),
+        ('north-east', 'north east'),
+    ):
         yield Row('place', 'Where?', a, b, True, True)
 
 
@@ -535,7 +651,13 @@ def numbers() -> Iterator[Row]:
                       not answer.startswith(('x', '1 2')))  # fmt: skip
     for reference, answers in OTHER.items():
         for answer in answers.split('|'):
-            yield Row('number', 'How many birds are there?' if reference in ('3', '0', '1234', '21') else 'What is it?', reference, answer, False)
+            yield Row(
+                'number',
+                'How many birds are there?' if reference in ('3', '0', '1234', '21') else 'What is it?',
+                reference,
+                answer,
+                False,
+            )
 
 
 FORMULAS = (
@@ -548,7 +670,9 @@ FORMULAS = (
 
 
 def formulas() -> Iterator[Row]:
-    for pair in FORMULAS.replace('2\\sqrt{2}|\\sqrt{8}/2', '2\\sqrt{2}|\\sqrt{8}@2').replace('|x|+1|1+|x|@', '').split('@'):
+    for pair in (
+        FORMULAS.replace('2\\sqrt{2}|\\sqrt{8}/2', '2\\sqrt{2}|\\sqrt{8}@2').replace('|x|+1|1+|x|@', '').split('@')
+    ):
         a, b = pair.split('|')
         yield Row('formula', 'What is the result?', a, b, True)
         yield Row('formula', 'What is the result?', b, a, True)
@@ -559,5 +683,23 @@ def formulas() -> Iterator[Row]:
 
 def all_rows() -> list[Row]:
     """Every row once."""
-    makers = (either_or, relations, signs, options, bounds, ordered, places, copied, printed, units, moments, around, word_rows, identifiers, polarity, numbers, formulas)
+    makers = (
+        either_or,
+        relations,
+        signs,
+        options,
+        bounds,
+        ordered,
+        places,
+        copied,
+        printed,
+        units,
+        moments,
+        around,
+        word_rows,
+        identifiers,
+        polarity,
+        numbers,
+        formulas,
+    )
     return list(dict.fromkeys(row for maker in makers for row in maker()))

@@ -1,8 +1,8 @@
 """The embedded judge: an OpenAI-compatible server that knows rules only, and says so in every answer.
 
-Owns the HTTP side; the verdicts are the rule stage's own. For trying things out and for machines without a GPU: it never guesses.
-What the rules cannot decide it rates 0 and says so (`"decided": false` and a reason, in the reply and in the log), so it is
-stricter than a model on free text: train with a model.
+Owns the HTTP side; the verdicts are the rule stage's own. For trying things out and for machines without a GPU: it
+never guesses. What the rules cannot decide it rates 0 and says so (`"decided": false` and a reason, in the reply and
+in the log), so it is stricter than a model on free text: train with a model.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def _verdict(key: str, verdict: RuleVerdict) -> dict[str, Any]:
         key: int(verdict.verdict is Verdict.MATCH),
         'rules_only': True,
         'decided': verdict.verdict is not Verdict.UNDECIDED,
-        'reason': '' if verdict.verdict is not Verdict.UNDECIDED else 'rules cannot tell; 0 is no verdict on the answer',
+        'reason': ''
+        if verdict.verdict is not Verdict.UNDECIDED
+        else 'rules cannot tell; 0 is no verdict on the answer',
         'rule': verdict.rule,
     }
 

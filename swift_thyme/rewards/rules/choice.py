@@ -1,8 +1,9 @@
 """Multiple choice: the options a question offers, and which of them an answer takes.
 
-Owns everything about letters and option texts, for rewards, evaluation and serving alike. An answer is compared as the *set* of
-options it takes, so that naming several where one is asked for, or all of them, is never a match. What an option's text means
-is the types' business: an answer takes the option that they call a match, when it is the only one.
+Owns everything about letters and option texts, for rewards, evaluation and serving alike. An answer is compared as
+the *set* of options it takes, so that naming several where one is asked for, or all of them, is never a match. What
+an option's text means is the types' business: an answer takes the option that they call a match, when it is the only
+one.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def _consecutive(pieces: list[tuple[str, str]]) -> dict[str, str]:
 def letter_of(question: str, answer: str) -> str:
     """The letter of the one option that an answer takes: the form that benchmark harnesses read.
 
-    VLMEvalKit's MME-RealWorld takes the first capital A to E of an answer, so `Blue` would count as B; evalscope takes the
-    last capital letter. An answer is therefore reduced by the same reading that grades in training.
+    VLMEvalKit's MME-RealWorld takes the first capital A to E of an answer, so `Blue` would count as B; evalscope takes
+    the last capital letter. An answer is therefore reduced by the same reading that grades in training.
 
     Args:
         question: as it was put, options included.
@@ -158,7 +159,9 @@ def taken(question: Question, options: dict[str, str], text: str) -> Taken:
     bare = _TAIL.sub('', unwrap(_LEAD.sub('', text, count=1)))
     letters = _letter_list(bare, options)
     if letters:
-        if len(letters) == 1 and any(len(o) == 1 and o.upper() in options and o.upper() != x for x, o in options.items()):
+        if len(letters) == 1 and any(
+            len(o) == 1 and o.upper() in options and o.upper() != x for x, o in options.items()
+        ):
             return _UNCLEAR
         return Taken(Reading.TAKES, letters) if letters <= set(options) else Taken(Reading.NONE_OFFERED)
     return _marked(question, options, bare) or _by_text(question, options, text)
@@ -183,7 +186,10 @@ def _several_marked(question: Question, options: dict[str, str], text: str, mark
     for mark, end in zip(marks, ends, strict=True):
         letter = mark.group(1) or mark.group(2)
         said = re.sub(r'(?:[,;\s]|\band\b|\bor\b)+\Z', '', text[mark.end() : end])
-        if letter not in options or compare_texts(question, unwrap(options[letter]), unwrap(said)).verdict is not Verdict.MATCH:
+        if (
+            letter not in options
+            or compare_texts(question, unwrap(options[letter]), unwrap(said)).verdict is not Verdict.MATCH
+        ):
             return _UNCLEAR
     return Taken(Reading.TAKES, frozenset(m.group(1) or m.group(2) for m in marks))
 

@@ -1,7 +1,7 @@
 """The types, in the order in which they are asked, for two texts that are unwrapped. Owns the order.
 
-The first type that reads both sides whole speaks, and its `undecided` is final too: a later one that does not know better must
-not overrule its doubt.
+The first type that reads both sides whole speaks, and its `undecided` is final too: a later one that does not know
+better must not overrule its doubt.
 """
 
 from __future__ import annotations

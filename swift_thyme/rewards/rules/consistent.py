@@ -1,8 +1,8 @@
 """Whether the end of a thinking process leads to the answer given, by rules: for the embedded judge.
 
-Owns the same three verdicts as `decide`, which it uses to compare the last conclusion with the answer. It decides only where the
-last sentence commits to one value in one of a few closed wordings; everything else, several values or a negation among them, is
-undecided. Training asks a real judge.
+Owns the same three verdicts as `decide`, which it uses to compare the last conclusion with the answer. It decides
+only where the last sentence commits to one value in one of a few closed wordings; everything else, several values or
+a negation among them, is undecided. Training asks a real judge.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ _CONCLUSIONS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r'(?:.*,\s*(?:so\s+)?)?(?P<head>[^,=<>]{1,40})=\s*(?P<said>[^=<>,]+)',
-        r'(?:.*\W)?(?:answer|option|choice|result|total|sum|value)\s+(?:is|must be|should be)\s+(?:option\s+)?(?P<said>.+)',
+        r'(?:.*\W)?(?:answer|option|choice|result|total|sum|value)\s+(?:is|must be|should be)\s+'
+        r'(?:option\s+)?(?P<said>.+)',
         r'(?:.*\W)?(?:answer|result)\s*[:=]\s*(?P<said>.+)',
         r'(?:.*\W)?(?:so|hence|thus|therefore),?\s+(?:it is\s+)?(?:option\s+)?(?P<said>[^\s,]+)',
-        r'(?:.*[,;]\s*)?(?:so\s+|but\s+|hence\s+)?(?:option\s+)?(?P<said>[^\s,]+) is (?:the )?(?:correct|right|best)(?: (?:one|option|answer|choice))?',
+        r'(?:.*[,;]\s*)?(?:so\s+|but\s+|hence\s+)?(?:option\s+)?(?P<said>[^\s,]+) '
+        r'is (?:the )?(?:correct|right|best)(?: (?:one|option|answer|choice))?',
         r'(?:.*\W)?(?:I|we)\s+(?:choose|select|pick)\s+(?:option\s+)?(?P<said>[^\s,]+)',
         r'.*\boption\s+(?P<said>[A-H])',
         r'(?:.*,\s*)?(?:it|the [a-z ]+?) (?:is|reads|says|shows|measures|costs) (?P<said>[^,;]+)',
@@ -33,7 +35,26 @@ _CONCLUSIONS = tuple(
         r'(?P<said>[-+\d.,%$]+)',
     )
 )
-_OPEN = NEGATION | frozenset('or maybe perhaps possibly probably might may could either but if unless first 或 也许 可能'.split())
+_OPEN = NEGATION | frozenset(
+    [
+        'or',
+        'maybe',
+        'perhaps',
+        'possibly',
+        'probably',
+        'might',
+        'may',
+        'could',
+        'either',
+        'but',
+        'if',
+        'unless',
+        'first',
+        '或',
+        '也许',
+        '可能',
+    ]
+)
 
 
 def decide_consistency(thinking: str, answer: str) -> RuleVerdict:
@@ -61,6 +82,10 @@ def conclusion_of(sentence: str) -> str | None:
         found = pattern.fullmatch(sentence)
         if found:
             said, head = found['said'], found.groupdict().get('head') or ''
-            doubts = _OPEN.intersection(tokens(f'{head} {said}'.casefold())) or ' and ' in head or re.search(r"n't\b|\?", said)
+            doubts = (
+                _OPEN.intersection(tokens(f'{head} {said}'.casefold()))
+                or ' and ' in head
+                or re.search(r"n't\b|\?", said)
+            )
             return None if doubts or len(said) > 60 else said
     return None

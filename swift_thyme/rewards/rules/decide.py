@@ -1,10 +1,11 @@
 """The rule stage: question, reference and answer in, one of three verdicts out.
 
-The principle: every character is accounted for. A type gives a verdict only when it read *both* sides whole, each word and sign
-of them; where none did, the verdict is undecided.
+The principle: every character is accounted for. A type gives a verdict only when it read *both* sides whole, each
+word and sign of them; where none did, the verdict is undecided.
 
-Paper: §4.2 (rules first: choice letters, math-verify; then the judge). Differs from the release: three verdicts instead of
-two, no match by substring, and readings that reject what they do not know instead of math-verify, which does not.
+Paper: §4.2 (rules first: choice letters, math-verify; then the judge). Differs from the release: three verdicts
+instead of two, no match by substring, and readings that reject what they do not know instead of math-verify, which
+does not.
 """
 
 from __future__ import annotations

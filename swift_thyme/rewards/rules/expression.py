@@ -1,9 +1,10 @@
 r"""One expression, LaTeX or typed, read whole into a tree, and whether two trees have the same value.
 
-Owns the grammar and the comparison by value. Every token must be in the grammar, otherwise `Unreadable`: math-verify and
-sympy's LaTeX reader read `2 3` as 5, `3 (or 4)` as 4 and `Y=1+X` as `y=1+x`, so neither can tell what it did not understand.
-Values are exact fractions while they can be, else mpmath's; sizes are bounded before anything is computed, therefore a
-comparison takes milliseconds whatever the text, in any thread, and its verdict does not depend on the machine's load.
+Owns the grammar and the comparison by value. Every token must be in the grammar, otherwise `Unreadable`: math-verify
+and sympy's LaTeX reader read `2 3` as 5, `3 (or 4)` as 4 and `Y=1+X` as `y=1+x`, so neither can tell what it did not
+understand. Values are exact fractions while they can be, else mpmath's; sizes are bounded before anything is
+computed, therefore a comparison takes milliseconds whatever the text, in any thread, and its verdict does not depend
+on the machine's load.
 """
 
 from __future__ import annotations
@@ -28,13 +29,63 @@ LARGEST_EXPONENT = 1000
 LARGEST_BITS = 4096
 """Of an exact number, and of the exponent of a rounded one."""
 _DIGITS = 40
-_GREEK = (
-    'alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau phi varphi chi '
-    'psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega'
-).split()
-_FUNCTIONS = (
-    'sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh ln log exp sqrt abs'
-).split()
+_GREEK = [
+    'alpha',
+    'beta',
+    'gamma',
+    'delta',
+    'epsilon',
+    'varepsilon',
+    'zeta',
+    'eta',
+    'theta',
+    'vartheta',
+    'iota',
+    'kappa',
+    'lambda',
+    'mu',
+    'nu',
+    'xi',
+    'rho',
+    'sigma',
+    'tau',
+    'phi',
+    'varphi',
+    'chi',
+    'psi',
+    'omega',
+    'Gamma',
+    'Delta',
+    'Theta',
+    'Lambda',
+    'Xi',
+    'Sigma',
+    'Phi',
+    'Psi',
+    'Omega',
+]
+_FUNCTIONS = [
+    'sin',
+    'cos',
+    'tan',
+    'cot',
+    'sec',
+    'csc',
+    'arcsin',
+    'arccos',
+    'arctan',
+    'asin',
+    'acos',
+    'atan',
+    'sinh',
+    'cosh',
+    'tanh',
+    'ln',
+    'log',
+    'exp',
+    'sqrt',
+    'abs',
+]
 _TRIGONOMETRIC = frozenset({'sin', 'cos', 'tan', 'cot', 'sec', 'csc'})
 _IGNORED = re.compile(r'\\(?:left|right|displaystyle|[,;:! ])(?![A-Za-z])|\s+')
 _TOKEN = re.compile(r'\\[A-Za-z]+|\*\*|\d+(?:\.\d+)?|\.\d+|[A-Za-z]+|\S')
@@ -145,10 +196,7 @@ class _Parser:
     def _power(self) -> Node:
         base = self._atom()
         while self.next in ('^', '!'):
-            if self._take() == '!':
-                base = ('!', base)
-            else:
-                base = ('^', base, self._group())
+            base = ('!', base) if self._take() == '!' else ('^', base, self._group())
         return base
 
     def _group(self) -> Node:
@@ -293,7 +341,12 @@ class _Evaluator:
             return _context.log(_rounded(left)) / _context.log(_rounded(right))
         if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
             left, right = _rounded(left), _rounded(right)
-        result = {'+': lambda: left + right, '-': lambda: left - right, '*': lambda: left * right, '/': lambda: left / right}
+        result = {
+            '+': lambda: left + right,
+            '-': lambda: left - right,
+            '*': lambda: left * right,
+            '/': lambda: left / right,
+        }
         return _bounded(result[kind]())
 
     def _power(self, base: Value, exponent: Value) -> Value:
@@ -335,7 +388,10 @@ def _rounded(value: Value) -> Value:
 
 
 def _bounded(value: Value) -> Value:
-    if isinstance(value, Fraction) and max(value.numerator.bit_length(), value.denominator.bit_length()) > 4 * LARGEST_BITS:
+    if (
+        isinstance(value, Fraction)
+        and max(value.numerator.bit_length(), value.denominator.bit_length()) > 4 * LARGEST_BITS
+    ):
         raise Unreadable('too large a number')
     return value
 
@@ -437,7 +493,7 @@ def proportional(left: Node, right: Node) -> bool:
 
 
 def _is_complex(value: Value) -> bool:
-    return isinstance(value, _context.mpc)
+    return bool(isinstance(value, _context.mpc))
 
 
 def nearly(left: Node, right: Node) -> bool:

@@ -1,8 +1,8 @@
 r"""Mathematical answers: expressions, equations, solutions, sets, points, intervals and matrices.
 
-Owns the structure around expressions: what is ordered, what is a set, which bracket is closed. `expression` reads and compares
-each expression. Sums and quotients of plain numbers (`3-1`, `120/80`, `12 × 7`) are no formula here: they are printed, or the
-task itself.
+Owns the structure around expressions: what is ordered, what is a set, which bracket is closed. `expression` reads and
+compares each expression. Sums and quotients of plain numbers (`3-1`, `120/80`, `12 × 7`) are no formula here: they
+are printed, or the task itself.
 """
 
 from __future__ import annotations
@@ -86,7 +86,27 @@ _SIGNS = tuple(
     )
 )
 _WORD = re.compile(r'(?<!\\)[A-Za-z]{2,}')
-_KNOWN_WORDS = frozenset('sin cos tan cot sec csc log ln exp sqrt pi abs arcsin arccos arctan or and'.split())
+_KNOWN_WORDS = frozenset(
+    [
+        'sin',
+        'cos',
+        'tan',
+        'cot',
+        'sec',
+        'csc',
+        'log',
+        'ln',
+        'exp',
+        'sqrt',
+        'pi',
+        'abs',
+        'arcsin',
+        'arccos',
+        'arctan',
+        'or',
+        'and',
+    ]
+)
 _ARITHMETIC = re.compile(r'[\d\s.+\-*/×÷·:()]+|(?:[\d\s.+\-*/:()]|\\cdot|\\times|\\div)+')
 _ONE_NUMBER = re.compile(r'[+-]? ?\d*\.?\d+(?: ?/ ?\d+)?')
 _NAME = r'[A-Za-z](?:_\{?\w+\}?)?'
@@ -256,16 +276,23 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
     number = parse_quantity(reference)
     if number is not None and number.is_plain and not all(is_number(i) for i in getattr(given, 'items', ())):
         return undecided('not computed')
-    copied = len(_layout(answer)) > 3 and _layout(answer) in question.compact and _layout(reference) not in question.compact
+    copied = (
+        len(_layout(answer)) > 3 and _layout(answer) in question.compact and _layout(reference) not in question.compact
+    )
     return undecided('copied') if copied else verdict
 
 
 def _has_signs(text: str) -> bool:
-    return re.search(r'[\\^=<>√π±∞∪²³!|(\[{]|sqrt|\d ?[A-Za-z]|[A-Za-z] ?[-+*/]|[-+*/] ?[A-Za-z]', normal(text)) is not None
+    return (
+        re.search(r'[\\^=<>√π±∞∪²³!|(\[{]|sqrt|\d ?[A-Za-z]|[A-Za-z] ?[-+*/]|[-+*/] ?[A-Za-z]', normal(text))
+        is not None
+    )
 
 
 def _layout(text: str) -> str:
-    return ''.join(tokens(re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text)).replace('\\dfrac', '\\frac').casefold()))
+    return ''.join(
+        tokens(re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text)).replace('\\dfrac', '\\frac').casefold())
+    )
 
 
 def _compare(question: Question, wanted: Formula, given: Formula) -> RuleVerdict:
@@ -280,7 +307,9 @@ def _compare(question: Question, wanted: Formula, given: Formula) -> RuleVerdict
     if isinstance(wanted, Matrix) and isinstance(given, Matrix):
         if [len(r) for r in wanted.rows] != [len(r) for r in given.rows]:
             return mismatch('shape')
-        return _all(_same(a, b) for r, s in zip(wanted.rows, given.rows, strict=True) for a, b in zip(r, s, strict=True))
+        return _all(
+            _same(a, b) for r, s in zip(wanted.rows, given.rows, strict=True) for a, b in zip(r, s, strict=True)
+        )
     return undecided('formulas of different kinds')
 
 

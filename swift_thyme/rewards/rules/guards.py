@@ -25,7 +25,10 @@ _TO_THE_JUDGE = re.compile(
 
 def guard(question: Question, reference: str, answer: str) -> RuleVerdict | None:
     """Refuses what is no answer at all, or None when the answer may be compared."""
-    if max(len(answer), len(reference)) > LONGEST_CHARS and max(len(normal(answer)), len(normal(reference))) > LONGEST_CHARS:
+    if (
+        max(len(answer), len(reference)) > LONGEST_CHARS
+        and max(len(normal(answer)), len(normal(reference))) > LONGEST_CHARS
+    ):
         return undecided('long')
     text = unwrap(answer)
     if is_empty(text):

@@ -42,7 +42,11 @@ CLOCKS: tuple[Row[Clock], ...] = (
     row('dotted', rf'{_HOUR}\.(?P<m>[0-5]\d) ?{_HALF}', _clock, re.IGNORECASE),
     row('hour', rf'{_HOUR} ?{_HALF}', _clock, re.IGNORECASE),
     row("o'clock", rf"{_HOUR}(?::(?P<m>00))? o'?clock", _clock, re.IGNORECASE),
-    row('chinese', r'(?P<half>上午|下午|晚上|早上|中午)?(?P<h>\d{1,2})[点时](?:(?P<m>\d{1,2})分?|(?P<thirty>半)|整)?', _clock),
+    row(
+        'chinese',
+        r'(?P<half>上午|下午|晚上|早上|中午)?(?P<h>\d{1,2})[点时](?:(?P<m>\d{1,2})分?|(?P<thirty>半)|整)?',
+        _clock,
+    ),
 )
 
 
@@ -61,7 +65,9 @@ class Date:
 
 
 _MONTH_OF = {name: i for i, name in enumerate(MONTHS, 1)} | {n[:3]: i for i, n in enumerate(MONTHS, 1)} | {'sept': 9}
-_WEEKDAY_OF = {n: i for i, n in enumerate(WEEKDAYS)} | {n[:3]: i for i, n in enumerate(WEEKDAYS)} | {'tues': 1, 'thurs': 3}
+_WEEKDAY_OF = (
+    {n: i for i, n in enumerate(WEEKDAYS)} | {n[:3]: i for i, n in enumerate(WEEKDAYS)} | {'tues': 1, 'thurs': 3}
+)
 _MONTH = rf'(?P<month>{"|".join(sorted(_MONTH_OF, key=len, reverse=True))})\b\.?'
 _WEEKDAY = rf'(?:(?P<weekday>{"|".join(sorted(_WEEKDAY_OF, key=len, reverse=True))})\b\.?,? )?(?:on |the )*'
 _DAY, _YEAR = r'(?P<day>\d{1,2})(?:st|nd|rd|th)?', r'(?P<year>\d{4})'

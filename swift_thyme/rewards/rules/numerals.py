@@ -8,11 +8,34 @@ from fractions import Fraction
 ONES = {
     word: value
     for value, word in enumerate(
-        'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen '
-        'eighteen nineteen'.split()
+        [
+            'zero',
+            'one',
+            'two',
+            'three',
+            'four',
+            'five',
+            'six',
+            'seven',
+            'eight',
+            'nine',
+            'ten',
+            'eleven',
+            'twelve',
+            'thirteen',
+            'fourteen',
+            'fifteen',
+            'sixteen',
+            'seventeen',
+            'eighteen',
+            'nineteen',
+        ]
     )
 }
-TENS = {word: 10 * i for i, word in enumerate('twenty thirty forty fifty sixty seventy eighty ninety'.split(), 2)}
+TENS = {
+    word: 10 * i
+    for i, word in enumerate(['twenty', 'thirty', 'forty', 'fifty', 'sixty', 'seventy', 'eighty', 'ninety'], 2)
+}
 SCALES = {'hundred': 100, 'thousand': 10**3, 'million': 10**6, 'billion': 10**9, 'trillion': 10**12}
 DIGITS_ZH = {c: i for i, c in enumerate('零一二三四五六七八九')} | {'〇': 0, '两': 2}
 SCALES_ZH = {'十': 10, '百': 100, '千': 1000, '万': 10**4, '亿': 10**8}

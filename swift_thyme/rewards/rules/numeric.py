@@ -85,7 +85,9 @@ def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: 
         return undecided('number with other words')
     if verdict.verdict is Verdict.MISMATCH and _separators_unclear(reference, answer):
         return undecided('separators')
-    return undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
+    return (
+        undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
+    )
 
 
 def _bounds(wanted: Quantity, given: Quantity) -> RuleVerdict:
@@ -112,7 +114,11 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict
         return undecided('not computed')
     if Form.FRACTION in (wanted.form, given.form) and not _is_value(question, wanted, given):
         return undecided('printed fraction')
-    return undecided('copied') if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given) else None
+    return (
+        undecided('copied')
+        if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given)
+        else None
+    )
 
 
 def _copied(question: Question, given: Quantity) -> bool:
@@ -157,7 +163,9 @@ def _across_percent(question: Question, wanted: Quantity, given: Quantity) -> Ru
     if wanted.value == given.value:
         if question.asks_percent and not (wanted.unit or given.unit):
             return match('percent')
-        return mismatch('percent of a count') if question.asks_count and not question.asks_share else undecided('percent')
+        return (
+            mismatch('percent of a count') if question.asks_count and not question.asks_share else undecided('percent')
+        )
     return mismatch('percent')
 
 

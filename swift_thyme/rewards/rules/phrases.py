@@ -1,7 +1,8 @@
 """Words as answers: the same words, a side or corner, a colour, a list of things.
 
-Owns the comparison of texts that are nothing else. Every word and sign counts, in its place; what may differ has a name here:
-the case of ordinary words, British spelling, a leading article, a hyphen for a space, the separator of a list.
+Owns the comparison of texts that are nothing else. Every word and sign counts, in its place; what may differ has a
+name here: the case of ordinary words, British spelling, a leading article, a hyphen for a space, the separator of a
+list.
 """
 
 from __future__ import annotations
@@ -46,10 +47,16 @@ COLOURS: tuple[Row[str], ...] = (
 )  # fmt: skip
 _NEAR = tuple(
     frozenset(group.split())
-    for group in ('red orange pink purple brown', 'yellow gold orange brown', 'blue purple green', 'white silver gray gold', 'black gray brown blue')
+    for group in (
+        'red orange pink purple brown',
+        'yellow gold orange brown',
+        'blue purple green',
+        'white silver gray gold',
+        'black gray brown blue',
+    )
 )
 """Colours that two people may name differently; the distinct ones are told apart all the same."""
-_DISTINCT = frozenset('red yellow green blue black white'.split())
+_DISTINCT = frozenset(['red', 'yellow', 'green', 'blue', 'black', 'white'])
 _SEPARATOR = re.compile(r'\s*(?:,\s*and\b|[,;&\n]|\band\b|和|与|以及|及)\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'\A(["\'])([^"\']*)\1\Z')
 _HYPHEN = re.compile(r'(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})')
@@ -83,9 +90,9 @@ def key_of(text: str) -> tuple[str, ...]:
     if not _ADDRESS.search(text):
         text = _HYPHEN.sub(' ', text)
     found = tokens(text)
-    if len(found) > 1 and found[0].casefold() in ARTICLES and found[0] != 'A' and found[1][0].isalpha():
-        found = found[1:]
-    elif len(found) > 1 and found[0] == 'A' and found[1].islower():
+    if (len(found) > 1 and found[0].casefold() in ARTICLES and found[0] != 'A' and found[1][0].isalpha()) or (
+        len(found) > 1 and found[0] == 'A' and found[1].islower()
+    ):
         found = found[1:]
     ordinary = any(len(t) > 2 and t.isalpha() for t in found)
     return tuple(_folded(t) if ordinary else t for t in found)
@@ -142,13 +149,17 @@ def _items(text: str) -> list[tuple[str, ...]]:
     return [] if any(not p or re.search(r'[(){}\[\]]', p) for p in parts) else [key_of(p) for p in parts]
 
 
-_PRONOUN = re.compile(r"(?:it|this|that|they|these|those|he|she)(?:'s|'re| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL)
+_PRONOUN = re.compile(
+    r"(?:it|this|that|they|these|those|he|she)(?:'s|'re| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL
+)
 _THERE = re.compile(r"there(?:'s| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL)
-_SAYS = re.compile(r'(?:it|the (?:sign|text|label|plate|board|display|title)) (?:says|reads|shows) (.+)', re.IGNORECASE | re.DOTALL)
+_SAYS = re.compile(
+    r'(?:it|the (?:sign|text|label|plate|board|display|title)) (?:says|reads|shows) (.+)', re.IGNORECASE | re.DOTALL
+)
 
 
 def said_of_it(question: Question, answer: str) -> str | None:
-    """What a sentence says of the question's subject ("It is black", "There are 3 cars", "The car is black"); or None."""
+    """What a sentence says of the question's subject ("It is black", "There are 3 cars"), or None."""
     for pattern in (_PRONOUN, _SAYS):
         found = pattern.fullmatch(answer)
         if found:

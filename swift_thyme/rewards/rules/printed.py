@@ -24,9 +24,10 @@ class Printed:
 
 
 _N = r'\d+(?:\.\d+)?'
+_BY = r' ?(?:×|x|X|\*|by|\\times) ?'
 PRINTED: tuple[Row[Printed], ...] = (
     row('ratio', rf'({_N}) ?: ?({_N})(?: ?: ?({_N}))?', lambda m: Printed('ratio', tuple(g for g in m.groups() if g))),
-    row('dimensions', rf'({_N}) ?(?:×|x|X|\*|by|\\times) ?({_N})(?: ?(?:×|x|X|\*|by|\\times) ?({_N}))?(?: ?(px|pixels|cm|mm|m))?',
+    row('dimensions', rf'({_N}){_BY}({_N})(?:{_BY}({_N}))?(?: ?(px|pixels|cm|mm|m))?',
         lambda m: Printed('dimensions', tuple(g for g in m.groups() if g))),
     row('version', r'[vV]?(\d+(?:\.\d+){2,})', lambda m: Printed('version', tuple(m[1].split('.')))),
     row('leading zero', r'0\d+', lambda m: Printed('digits', (m[0],))),
@@ -64,10 +65,13 @@ def _scaled(wanted: Printed, given: Printed) -> bool:
 
 
 def decide_code(question: Question, reference: str, answer: str) -> RuleVerdict | None:
-    """Codes such as `AB 12 CDE`: capitals and digits, both, four signs or more. The groups may be spaced differently."""
+    """Codes such as `AB 12 CDE`: capitals and digits, four signs or more. The groups may be spaced differently."""
     if parse_quantity(reference) or parse_quantity(answer):
         return None
-    if not all(_CODE.fullmatch(t) and re.search('[A-Z]', t) and re.search(r'\d', t) and len(t) >= 4 for t in (reference, answer)):
+    if not all(
+        _CODE.fullmatch(t) and re.search('[A-Z]', t) and re.search(r'\d', t) and len(t) >= 4
+        for t in (reference, answer)
+    ):
         return None
     if re.sub(' ', '', reference) == re.sub(' ', '', answer):
         return match('code')

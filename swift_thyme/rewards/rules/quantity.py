@@ -123,7 +123,13 @@ def _decimal_zh(match: re.Match[str]) -> Number | None:
     return _numeral(None if whole is None or part is None else whole + Fraction(int(part), 10 ** len(match['part'])))
 
 
-_EXPONENT = r'(?:e|\s?(?:×|x|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)(?:\{(?P<braced>[+-]?\d{1,4})\}|(?P<exponent>[+-]?\d{1,4}))'
+def _quotient(over: Fraction | None, under: Fraction | None) -> Fraction | None:
+    return None if over is None or not under else over / under
+
+
+_EXPONENT = r'(?:e|\s?(?:×|x|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)' + (
+    r'(?:\{(?P<braced>[+-]?\d{1,4})\}|(?P<exponent>[+-]?\d{1,4}))'
+)
 _ZH = rf'(?:\d+|{CHINESE})'
 NUMBERS: tuple[Row[Number], ...] = (
     row('scientific', rf'(?P<base>\d+(?:\.\d+)?){_EXPONENT}', _scientific, re.IGNORECASE),
@@ -138,7 +144,7 @@ NUMBERS: tuple[Row[Number], ...] = (
     row('english', ENGLISH, lambda m: _numeral(english(m[0])), re.IGNORECASE),
     row('chinese decimal', rf'(?P<whole>{CHINESE})点(?P<part>{CHINESE})', _decimal_zh),
     row('chinese fraction', rf'({_ZH})分之({_ZH})',
-        lambda m: _numeral(None if not chinese(m[1]) else (chinese(m[2]) or Fraction(0)) / chinese(m[1]))),
+        lambda m: _numeral(_quotient(chinese(m[2]), chinese(m[1])))),
     row('chinese', CHINESE, lambda m: _numeral(chinese(m[0]))),
 )  # fmt: skip
 _STARTS = {
@@ -153,12 +159,15 @@ _ENDS = {
     Bound.AT_MOST: r'or (?:less|fewer|below|under|younger)|and (?:below|under)|以下',
     Bound.ABOUT: r'or so|左右',
 }
-_BEFORE = re.compile(
-    '|'.join(f'(?P<{bound.name}>{pattern})' for bound, pattern in _STARTS.items()), re.IGNORECASE
-)
+_BEFORE = re.compile('|'.join(f'(?P<{bound.name}>{pattern})' for bound, pattern in _STARTS.items()), re.IGNORECASE)
 _AFTER = re.compile(rf'(?P<rest>.*\S) ?(?:{"|".join(f"(?P<{b.name}>{p})" for b, p in _ENDS.items())})', re.IGNORECASE)
-_LEAD = re.compile(r'(?:(?:in|the year|year|exactly|only|just|a total of|(?:there (?:are|is) )?a total of) |一?共有?|有)', re.IGNORECASE)
-_SIGN = re.compile(r'(?P<sign>[+-]|minus |negative |负)? ?(?P<money>US\$|A\$|C\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CNY|RMB) ?)? ?(?P<inner>-)?')
+_LEAD = re.compile(
+    r'(?:(?:in|the year|year|exactly|only|just|a total of|(?:there (?:are|is) )?a total of) |一?共有?|有)',
+    re.IGNORECASE,
+)
+_SIGN = re.compile(
+    r'(?P<sign>[+-]|minus |negative |负)? ?(?P<money>US\$|A\$|C\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CNY|RMB) ?)? ?(?P<inner>-)?'
+)
 _SHARE_ZH = re.compile(rf'百分之({_ZH})')
 _SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?![A-Za-z])', re.IGNORECASE)
 _SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9}
@@ -244,7 +253,9 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
     scale = _SCALE.match(tail)
     if scale:
         factor = _SCALE_OF[scale.group(1).casefold()]
-        quantity = replace(quantity, value=quantity.value * factor, written=f'{quantity.written}*{factor}', form=Form.OTHER)
+        quantity = replace(
+            quantity, value=quantity.value * factor, written=f'{quantity.written}*{factor}', form=Form.OTHER
+        )
         tail = tail[scale.end() :]
     percent = _PERCENT.match(tail)
     if percent:
@@ -267,7 +278,9 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
 
 
 _SIDE = r'[$€£¥]? ?[+-]?\d[\d,.]*(?: ?(?:%|[°A-Za-zμ][°A-Za-zμ/^\d]*))?'
-_RANGE = re.compile(rf'(?:(?P<lead>from|between) )?(?P<low>{_SIDE}) ?(?P<by>-|~|to|and|至|到) ?(?P<high>{_SIDE})', re.IGNORECASE)
+_RANGE = re.compile(
+    rf'(?:(?P<lead>from|between) )?(?P<low>{_SIDE}) ?(?P<by>-|~|to|and|至|到) ?(?P<high>{_SIDE})', re.IGNORECASE
+)
 _CHOICE = re.compile(r'\s*(?:\bor\b|/|\||或者?)\s*', re.IGNORECASE)
 _LIST = re.compile(r'\s*(?:,\s*and\b|[,;\n&]|\band\b|和)\s*', re.IGNORECASE)
 
@@ -284,7 +297,7 @@ def parse_series(text: str) -> Series | None:
     bracketed = text.startswith('[') and text.endswith(']')
     body = re.sub(r'\A(?:either|both) ', '', text[1:-1].strip() if bracketed else text, flags=re.IGNORECASE)
     for join, separator in ((Join.CHOICE, _CHOICE), (Join.LIST, _LIST)):
-        parts = [p for p in separator.split(body)]
+        parts = separator.split(body)
         items = [parse_quantity(p) for p in parts]
         known = tuple(i for i in items if i is not None)
         if len(parts) > 1 and len(known) == len(items):
@@ -298,6 +311,12 @@ def _range(text: str) -> Series | None:
     if match is None or (match['by'].casefold() == 'and') != ((match['lead'] or '').casefold() == 'between'):
         return None
     low, high = parse_quantity(match['low']), parse_quantity(match['high'])
-    if low is None or high is None or low.nouns or high.nouns or any(re.match(r'-?0\d', s.written) for s in (low, high)):
+    if (
+        low is None
+        or high is None
+        or low.nouns
+        or high.nouns
+        or any(re.match(r'-?0\d', s.written) for s in (low, high))
+    ):
         return None
     return Series(Join.RANGE, (replace(low, unit=low.unit or high.unit, percent=low.percent or high.percent), high))

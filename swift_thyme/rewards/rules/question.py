@@ -1,7 +1,7 @@
 """What a question says of its answer: what is counted, which unit, in which order, between which alternatives.
 
-Owns the reading of questions. Wordings are closed lists; a question that fits none of them tells nothing, and what follows
-from it is then left to the judge.
+Owns the reading of questions. Wordings are closed lists; a question that fits none of them tells nothing, and what
+follows from it is then left to the judge.
 """
 
 from __future__ import annotations
@@ -23,28 +23,36 @@ def _wording(pattern: str) -> re.Pattern[str]:
 
 _COUNT = _wording(r'\bhow many\b|\bnumber of\b|\bcount\b|几|多少(?:个|只|人|条|辆|张|位|本)')
 _COUNTED = _wording(
-    r"\bhow many ((?:[a-z'-]+ ){0,5}?[a-z'-]+)(?=\s*(?:\?|\Z)| (?:are|is|do|does|did|can|could|have|has|were|was|will|would|in|on|at|with|there)\b)"
+    r"\bhow many ((?:[a-z'-]+ ){0,5}?[a-z'-]+)(?=\s*(?:\?|\Z)|"
+    r' (?:are|is|do|does|did|can|could|have|has|were|was|will|would|in|on|at|with|there)\b)'
 )
-_NOT_COUNTED = frozenset('than and or more fewer less of the percent much times'.split())
+_NOT_COUNTED = frozenset(['than', 'and', 'or', 'more', 'fewer', 'less', 'of', 'the', 'percent', 'much', 'times'])
 _SHARE = _wording(r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|rate)\b|%|百分|概率|比例')
 _PERCENT = _wording(r'\bpercent\w*|\bper cent\b|%|百分')
 _MONEY = _wording(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
 _DATE = _wording(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
 _PRINTED = _wording(
-    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|score|'
+    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|'
+    r'score|'
     r'password|e-?mail|address|url|website|user ?name|handle|isbn|model number|blood pressure|time signature|acuity|'
     r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
 )
 _RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
 _VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
 _FORM = _wording(
-    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|as a (?:decimal|fraction|percentage|'
-    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|decimal places?|significant (?:figures|digits)|'
+    r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|'
+    r'as a (?:decimal|fraction|percentage|'
+    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|decimal places?|'
+    r'significant (?:figures|digits)|'
     r'standard form|round\w*)\b|化简|因式分解|展开|最简'
 )
-_EXACT = _wording(r'case[ -](?:matters|sensitive)|case counts|exactly as (?:printed|written|shown|it appears)|\bpasswords?\b|区分大小写')
+_EXACT = _wording(
+    r'case[ -](?:matters|sensitive)|case counts|exactly as (?:printed|written|shown|it appears)|'
+    r'\bpasswords?\b|区分大小写'
+)
 _ORDER = _wording(
-    r'\b(?:left to right|right to left|top to bottom|bottom to top|in (?:this |that |the )?order|order|sequence|sorted|ascending|'
+    r'\b(?:left to right|right to left|top to bottom|bottom to top|in (?:this |that |the )?order|order|'
+    r'sequence|sorted|ascending|'
     r'descending|first to last|clockwise|chronological\w*|alphabetical\w*|steps?|ranking|respectively|'
     r'width and (?:the )?height|latitude and (?:the )?longitude)\b|从左到右|从上到下|顺序|依次|分别'
 )
@@ -52,7 +60,8 @@ _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
 _UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
 _SUBJECT = _wording(
-    r"(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) ((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
+    r'(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) '
+    r"((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
     r'(?: (?:say|read|show|display|have|cost|look like|made of))?\s*\?'
 )
 
@@ -63,7 +72,9 @@ class Question:
     def __init__(self, text: str) -> None:
         self.text = text[:LONGEST_CHARS]
         """With its options, where it has any."""
-        self.plain = normal(self.text if len(text) < 2 * _END_CHARS else f'{text[:_END_CHARS]}\n{self.text[-_END_CHARS:]}')
+        self.plain = normal(
+            self.text if len(text) < 2 * _END_CHARS else f'{text[:_END_CHARS]}\n{self.text[-_END_CHARS:]}'
+        )
         """Its beginning and end, normalised."""
 
     def _says(self, wording: re.Pattern[str]) -> bool:

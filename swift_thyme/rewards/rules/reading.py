@@ -1,6 +1,7 @@
 """How a type reads an answer: a table of rows, each a name, a pattern for the whole text, and what to make of it.
 
-A text is of the type when one row consumes it from its first character to its last; otherwise the type has nothing to say.
+A text is of the type when one row consumes it from its first character to its last; otherwise the type has nothing to
+say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rule stage of one step: `decide` within a budget of time.
 
-Sizes are bounded before anything is computed, so that one answer costs milliseconds and no verdict depends on the machine's
-load; the budget is for a batch of many large ones.
+Sizes are bounded before anything is computed, so that one answer costs milliseconds and no verdict depends on the
+machine's load; the budget is for a batch of many large ones.
 """
 
 from __future__ import annotations

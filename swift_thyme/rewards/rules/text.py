@@ -1,8 +1,8 @@
 """Text before comparison: one spelling for look-alike characters, and the wrapping around an answer taken off.
 
-Owns normalisation, unwrapping and splitting into tokens. Decides nothing, and drops nothing that may carry meaning: a wrapper
-is taken off only where it encloses the whole answer, a lead-in only where it stands before all of it. Every step is linear,
-and there is a fixed number of them.
+Owns normalisation, unwrapping and splitting into tokens. Decides nothing, and drops nothing that may carry meaning: a
+wrapper is taken off only where it encloses the whole answer, a lead-in only where it stands before all of it. Every
+step is linear, and there is a fixed number of them.
 """
 
 from __future__ import annotations
@@ -75,10 +75,12 @@ _TOKEN = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+(?:'[^\W_㐀-鿿]+)*|\S")
 def normal(text: str) -> str:
     """One spelling for characters that look or mean the same: NFKC, dashes, quotes, full stops, superscripts.
 
-    Superscripts become `^n`, subscripts after a digit `_n`, and vulgar fractions ` n/m `, so that nothing changes its value.
+    Superscripts become `^n`, subscripts after a digit `_n`, vulgar fractions ` n/m `: nothing changes its value.
     """
     text = _SUPERSCRIPT_RUN.sub(lambda m: '^' + m.group().translate(_SUPERSCRIPT), text)
-    text = _VULGAR.sub(lambda m: ' ' + unicodedata.normalize('NFKC', m.group()) + ' ', _SUBSCRIPT_AFTER_DIGIT.sub('_', text))
+    text = _VULGAR.sub(
+        lambda m: ' ' + unicodedata.normalize('NFKC', m.group()) + ' ', _SUBSCRIPT_AFTER_DIGIT.sub('_', text)
+    )
     text = unicodedata.normalize('NFKC', text.translate(_CHARACTERS)).translate(_CHARACTERS).translate(_INVISIBLE)
     return re.sub(r'[ \t]+', ' ', text).strip()
 
@@ -138,7 +140,11 @@ def _json_answer(text: str) -> str | None:
     if not isinstance(data, dict) or len(data) != 1:
         return None
     key, value = next(iter(data.items()))
-    if str(key).strip().lower() not in _ANSWER_KEYS or isinstance(value, bool) or not isinstance(value, str | int | float):
+    if (
+        str(key).strip().lower() not in _ANSWER_KEYS
+        or isinstance(value, bool)
+        or not isinstance(value, str | int | float)
+    ):
         return None
     return str(value)
 

@@ -11,7 +11,8 @@ def _set(text: str) -> frozenset[str]:
 
 
 NEGATION = _set(
-    "not no never none neither nor without except isn't aren't wasn't weren't doesn't don't didn't can't cannot couldn't won't "
+    "not no never none neither nor without except isn't aren't wasn't weren't doesn't don't didn't can't cannot "
+    "couldn't won't "
     "wouldn't shouldn't hardly 不 没 非 无 否 别"
 )
 ARTICLES = frozenset({'a', 'an', 'the'})
@@ -19,19 +20,34 @@ FILLER = _set('a an the it its this that these those is are was were there here 
 """Words that a restated question may add."""
 
 SPELLINGS = {
-    'grey': 'gray', 'greyish': 'grayish', 'colour': 'color', 'colours': 'colors', 'coloured': 'colored', 'centre': 'center',
-    'metre': 'meter', 'metres': 'meters', 'litre': 'liter', 'litres': 'liters', 'tyre': 'tire', 'tyres': 'tires',
-    'aeroplane': 'airplane', 'theatre': 'theater', 'licence': 'license', 'jewellery': 'jewelry', 'programme': 'program',
+    'grey': 'gray', 'greyish': 'grayish', 'colour': 'color', 'colours': 'colors', 'coloured': 'colored',
+    'centre': 'center', 'metre': 'meter', 'metres': 'meters', 'litre': 'liter', 'litres': 'liters', 'tyre': 'tire',
+    'tyres': 'tires', 'aeroplane': 'airplane', 'theatre': 'theater', 'licence': 'license', 'jewellery': 'jewelry',
+    'programme': 'program',
 }  # fmt: skip
 """British spelling → the American one."""
 
 CHINESE_COLOURS = {
-    '红': 'red', '橙': 'orange', '黄': 'yellow', '绿': 'green', '蓝': 'blue', '紫': 'purple', '粉': 'pink', '棕': 'brown',
+    '红': 'red', '橙': 'orange', '黄': 'yellow', '绿': 'green', '蓝': 'blue', '紫': 'purple',
+    '粉': 'pink', '棕': 'brown',
     '黑': 'black', '白': 'white', '灰': 'gray', '金': 'gold', '银': 'silver',
 }  # fmt: skip
 
-MONTHS = tuple('january february march april may june july august september october november december'.split())
-WEEKDAYS = tuple('monday tuesday wednesday thursday friday saturday sunday'.split())
+MONTHS = (
+    'january',
+    'february',
+    'march',
+    'april',
+    'may',
+    'june',
+    'july',
+    'august',
+    'september',
+    'october',
+    'november',
+    'december',
+)
+WEEKDAYS = ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')
 CLASSES: tuple[frozenset[str], ...] = (
     _set('red yellow green blue black white'),
     _set('left right'),
