@@ -58,8 +58,10 @@ SEEDS = (
 )  # fmt: skip
 SIGNS = '+-*/^_=<>≤≥≠±√π∞∩∪→∥⊥¬%‰°$€£#&@|~()[]{}×÷·²³'
 EQUAL = (
-    (r"[\s.,;:!'\"&~+]|\\b(?:a|A)(?=\W|[^\x00-\x7f])", ''),  # layout, closing signs, list separators, articles
-    (r'(?<![\d.])0+(?=\d)|(?<=\.\d)0+', ''),  # zeros that add nothing
+    (r'(\.\d*?)0+(?!\d)', r'\1'),  # zeros that add nothing
+    (r'(?<![\d.])0+(?=[\d\\])', ''),
+    ('~', '-'),
+    (r'(?<=[\s,])a(?= )|[\s.,;:!\'"&+]', ''),  # articles, layout, closing signs, list separators
     (r'√ ?1|1[²³]', '1'),
     (r'1(?=[a-z(])|(?<=[a-z])1(?= ?x)|[*×·\\xX]', ''),  # factors of one, signs of multiplication, sqrt for \\sqrt
     (r'(?<=[a-z])-(?=[a-z ])|(?<= )-(?=[a-z])|[()\[\]/]|色', ''),  # hyphens, brackets around a letter, km/h

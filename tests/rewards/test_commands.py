@@ -145,7 +145,8 @@ def test_score_format_under_both_conventions(convention: str, monkeypatch: pytes
     lines = [{'question': 'q', 'solution': 's', 'completion': r['completion']} for r in rows]
     found = score(lines, '--rules-only', '--convention', convention, monkeypatch=monkeypatch, capsys=capsys)
     field = 'ok' if convention == 'paper' else 'release_ok'
-    assert [f['format'] for f in found] == [r[field] for r in rows]
+    unclosed_code = {'fmt-dev-055'} if convention == 'paper' else set()
+    assert [f['format'] for f in found] == [r[field] and r['id'] not in unclosed_code for r in rows]
 
 
 def test_score_with_a_judge_gives_the_reward(rules_judge: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

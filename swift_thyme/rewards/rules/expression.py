@@ -295,7 +295,7 @@ def names_in(tree: Node) -> frozenset[str]:
 
 def is_number(tree: Node) -> bool:
     """Whether an expression is a plain number, nothing computed."""
-    return tree[0] == 'num' or (tree[0] == 'neg' and tree[1][0] == 'num')
+    return bool(tree[0] == 'num' or (tree[0] == 'neg' and tree[1][0] == 'num'))
 
 
 _context = mpmath.mp.clone()
