@@ -90,7 +90,7 @@ def key_of(text: str) -> tuple[str, ...]:
     if not _ADDRESS.search(text):
         text = _HYPHEN.sub(' ', text)
     found = tokens(text)
-    if (len(found) > 1 and found[0].casefold() in ARTICLES and found[0] != 'A' and found[1][0].isalpha()) or (
+    if (len(found) > 1 and found[0].casefold() in ARTICLES and found[0] != 'A' and 'A' <= found[1][0] < '㐀') or (
         len(found) > 1 and found[0] == 'A' and found[1].islower()
     ):
         found = found[1:]
