@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from .decide import decide
+from .reading import listed
 from .text import is_empty, normal, tokens, unwrap
 from .verdict import RuleVerdict, mismatch, undecided
 from .words import NEGATION
@@ -36,24 +37,7 @@ _CONCLUSIONS = tuple(
     )
 )
 _OPEN = NEGATION | frozenset(
-    [
-        'or',
-        'maybe',
-        'perhaps',
-        'possibly',
-        'probably',
-        'might',
-        'may',
-        'could',
-        'either',
-        'but',
-        'if',
-        'unless',
-        'first',
-        '或',
-        '也许',
-        '可能',
-    ]
+    listed('or maybe perhaps possibly probably might may could either but if unless first 或 也许 可能')
 )
 
 

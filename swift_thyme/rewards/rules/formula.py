@@ -15,7 +15,7 @@ from functools import lru_cache
 from .expression import Node, Unreadable, compare, is_number, names_in, nearly, parse, proportional
 from .quantity import parse_quantity
 from .question import Question
-from .reading import Row, read, row
+from .reading import Row, listed, read, row
 from .text import normal, tokens
 from .verdict import RuleVerdict, match, mismatch, undecided
 
@@ -86,27 +86,7 @@ _SIGNS = tuple(
     )
 )
 _WORD = re.compile(r'(?<!\\)[A-Za-z]{2,}')
-_KNOWN_WORDS = frozenset(
-    [
-        'sin',
-        'cos',
-        'tan',
-        'cot',
-        'sec',
-        'csc',
-        'log',
-        'ln',
-        'exp',
-        'sqrt',
-        'pi',
-        'abs',
-        'arcsin',
-        'arccos',
-        'arctan',
-        'or',
-        'and',
-    ]
-)
+_KNOWN_WORDS = frozenset(listed('sin cos tan cot sec csc log ln exp sqrt pi abs arcsin arccos arctan or and'))
 _ARITHMETIC = re.compile(r'[\d\s.+\-*/×÷·:()]+|(?:[\d\s.+\-*/:()]|\\cdot|\\times|\\div)+')
 _ONE_NUMBER = re.compile(r'[+-]? ?\d*\.?\d+(?: ?/ ?\d+)?')
 _NAME = r'[A-Za-z](?:_\{?\w+\}?)?'

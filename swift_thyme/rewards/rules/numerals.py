@@ -5,31 +5,15 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from .reading import listed
+
 ONES = {
     word: value
     for value, word in enumerate(
-        [
-            'zero',
-            'one',
-            'two',
-            'three',
-            'four',
-            'five',
-            'six',
-            'seven',
-            'eight',
-            'nine',
-            'ten',
-            'eleven',
-            'twelve',
-            'thirteen',
-            'fourteen',
-            'fifteen',
-            'sixteen',
-            'seventeen',
-            'eighteen',
-            'nineteen',
-        ]
+        listed(
+            'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen '
+            'seventeen eighteen nineteen'
+        )
     )
 }
 TENS = {

@@ -38,3 +38,8 @@ def read(table: Sequence[Row[T]], text: str) -> T | None:
             if value is not None:
                 return value
     return None
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words of a closed list."""
+    return tuple(text.split())

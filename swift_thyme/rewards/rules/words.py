@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .reading import listed
+
 YES = frozenset({'yes', 'yeah', 'yep', 'yup', 'true', 'correct', '是', '是的', '对', '对的', '有', '有的'})
 NO = frozenset({'no', 'nope', 'nah', 'false', 'incorrect', '否', '不是', '不', '不对', '没有', '没', '不是的'})
 
@@ -33,20 +35,7 @@ CHINESE_COLOURS = {
     '黑': 'black', '白': 'white', '灰': 'gray', '金': 'gold', '银': 'silver',
 }  # fmt: skip
 
-MONTHS = (
-    'january',
-    'february',
-    'march',
-    'april',
-    'may',
-    'june',
-    'july',
-    'august',
-    'september',
-    'october',
-    'november',
-    'december',
-)
+MONTHS = listed('january february march april may june july august september october november december')
 WEEKDAYS = ('monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday')
 CLASSES: tuple[frozenset[str], ...] = (
     _set('red yellow green blue black white'),
