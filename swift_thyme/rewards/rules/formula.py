@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .expression import Node, Unreadable, compare, is_number, names_in, nearly, parse, proportional
+from .expression import Node, Unreadable, is_number, names_in, parse
 from .quantity import parse_quantity
 from .question import Question
 from .reading import Row, listed, read, row
 from .text import normal, tokens
+from .values import compare, nearly, proportional
 from .verdict import RuleVerdict, match, mismatch, undecided
 
 LONGEST_CHARS = 400

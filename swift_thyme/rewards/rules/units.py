@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from .reading import listed
+
 Dimension = tuple[tuple[str, int], ...]
 
 
@@ -34,37 +36,10 @@ class Unit:
         return Unit(tuple((b, p * power) for b, p in self.dimension), self.factor**power)
 
 
-_BASES = [
-    'm',
-    'kg',
-    's',
-    'A',
-    'K',
-    'mol',
-    'cd',
-    'bit',
-    'px',
-    'rad',
-    'degree',
-    'month',
-    'celsius',
-    'fahrenheit',
-    'decibel',
-    'kcal',
-    'turn',
-    'torque',
-    'USD',
-    'EUR',
-    'GBP',
-    'CNY',
-    'JPY',
-    'INR',
-    'KRW',
-    'AUD',
-    'CAD',
-    'yen-sign',
-    'percent-point',
-]
+_BASES = listed(
+    'm kg s A K mol cd bit px rad degree month celsius fahrenheit decibel kcal turn torque USD EUR GBP CNY JPY '
+    'INR KRW AUD CAD yen-sign percent-point'
+)
 CURRENCIES = frozenset({'USD', 'EUR', 'GBP', 'CNY', 'JPY', 'INR', 'KRW', 'AUD', 'CAD', 'yen-sign'})
 TEMPERATURES = frozenset({'celsius', 'fahrenheit', 'K'})
 
