@@ -207,6 +207,7 @@ class _Parser:
 
 
 def walk(tree: Node) -> Iterator[Node]:
+    """A tree and everything in it."""
     yield tree
     for part in tree[1:]:
         if isinstance(part, tuple):
