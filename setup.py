@@ -27,7 +27,6 @@ CORE = [
     'fsspec',
     'msgspec>=0.22',  # the host's GRPO, and trajectory records
     'qwen-vl-utils>=0.0.14',
-    'math-verify>=0.9',  # the rules
     'mpmath>=1.3',  # values of formulas
     'sympy>=1.13',  # inside the sandbox
     'aiohttp',  # the judge client's connections; ms-swift requires it
@@ -67,7 +66,7 @@ EXTRAS |= {
     'flash': ['flash-attn>=2.7'],
     'harness': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
     'dev': [
-        *EXTRAS['all'], 'filelock', 'hypothesis', 'mypy', 'playwright', 'psutil', 'pytest', 'pytest-timeout',
+        *EXTRAS['all'], 'filelock', 'hypothesis', 'math-verify', 'mypy', 'playwright', 'psutil', 'pytest', 'pytest-timeout',
         'pytest-xdist', 'ruff',
     ],
 }  # fmt: skip
