@@ -66,8 +66,8 @@ EXTRAS |= {
     'flash': ['flash-attn>=2.7'],
     'harness': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
     'dev': [
-        *EXTRAS['all'], 'filelock', 'hypothesis', 'math-verify', 'mypy', 'playwright', 'psutil', 'pytest', 'pytest-timeout',
-        'pytest-xdist', 'ruff',
+        *EXTRAS['all'], 'filelock', 'hypothesis', 'math-verify', 'mypy', 'playwright', 'psutil', 'pytest',
+        'pytest-timeout', 'pytest-xdist', 'ruff',
     ],
 }  # fmt: skip
 
