@@ -295,6 +295,8 @@ class SandboxSettings:
     users may. `THYME_SANDBOX_ALLOW_TIER_B`."""
     allow_tier_c: bool = False
     """Run without confinement of paths where the machine has none. `THYME_SANDBOX_ALLOW_TIER_C`. Unsafe."""
+    outage_limit_s: float = 600.0
+    """How long a training run waits for a sandbox that works. `THYME_SANDBOX_OUTAGE_LIMIT_S`."""
     repairs: Mapping[str, str] = field(default_factory=dict)
     """Repair → mode; the others keep their default. `THYME_REPAIRS`, as `clamp=off,min_crop=report`, or `paper`."""
     notes: bool = True
@@ -316,6 +318,7 @@ class SandboxSettings:
             base_dir=read_env('THYME_SANDBOX_DIR', str, '', env) or None,
             allow_tier_b=read_env('THYME_SANDBOX_ALLOW_TIER_B', parse_bool, default.allow_tier_b, env),
             allow_tier_c=read_env('THYME_SANDBOX_ALLOW_TIER_C', parse_bool, default.allow_tier_c, env),
+            outage_limit_s=read_env('THYME_SANDBOX_OUTAGE_LIMIT_S', number(0), default.outage_limit_s, env),
             repairs=read_env('THYME_REPAIRS', _parse_repairs, {}, env),
             notes=read_env('THYME_SANDBOX_NOTES', parse_bool, default.notes, env),
         )

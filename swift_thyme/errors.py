@@ -13,6 +13,7 @@
     │   └── AnswerRefused       no verdict on this answer; others to the same question get one
     ├── EngineError         text could not be generated; question and policy are not to blame
     │   └── ContextFull         the conversation leaves no room in the model's context
+    ├── MachineryDown       sandbox or too many trajectories are lost; a run stops instead of learning from the rest
     └── TrajectoryError     ids, masks, log-probs or pictures of a trajectory disagree
 
 What a snippet does (raise, time out, run out of memory) is *not* here: that is data, see `swift_thyme.types.Outcome`.
@@ -77,6 +78,10 @@ class EngineError(ThymeError):
 
 class ContextFull(EngineError):
     """A conversation is as long as the model's context, or longer: nothing can be generated."""
+
+
+class MachineryDown(ThymeError):
+    """What a run needs does not work, for longer than it waits for it; the run stops and can be resumed."""
 
 
 class TrajectoryError(ThymeError):

@@ -40,6 +40,8 @@ class StopReason(str, Enum):
     REPETITION = 'repetition'
     MALFORMED_CODE = 'malformed_code'
     """`</code>` came without an open `<code>`: there is nothing to run and nothing to say."""
+    PICTURE_TOKEN = 'picture_token'
+    """The policy sampled a token that stands for a picture: there is none to show, and the text before it is all."""
     SANDBOX_FAILURE = 'sandbox_failure'
     """The sandbox itself failed (`errors.SandboxError`); the policy is not to blame."""
     ERROR = 'error'

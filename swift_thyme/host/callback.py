@@ -11,7 +11,9 @@ from accelerate.utils import gather_object
 from swift.callbacks.base import TrainerCallback
 
 from ..trajectories.figures import CollapseWatch, Tally, figures
-from .rewards import shared_desk, take_tally
+from .patch import watch_scoring
+from .rewards import shared_desk
+from .scoring import take_tally
 
 PREFIX = 'thyme/'
 
@@ -22,6 +24,7 @@ class RewardFigures(TrainerCallback):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._watch = CollapseWatch()
+        watch_scoring()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hands the figures over; the host averages them until it logs. Every rank takes part."""

@@ -1,6 +1,7 @@
 """The one place where the host is changed: what it has no hook for. Version-gated; `tests/host` pins what is touched.
 
 - `leave_out_untrained`: GRPO has no way to keep one row of a batch out of the loss (KL term included).
+- `watch_scoring`: rewards see only their own values; nothing is called once all have spoken, or with the advantages.
 - `greedy_continuations`: the host builds one set of sampling parameters for a whole batch; only used with
   `THYME_SWITCH=stop_words`, for engines that take no logits processors.
 """
@@ -46,7 +47,7 @@ def leave_out_untrained() -> None:
         return
 
     def collate(samples: list[Any], template: Any, **kwargs: Any) -> tuple[dict[str, Any], Any]:
-        rows = [i for i, sample in enumerate(samples) if is_quarantined(sample)]
+        rows = [i for i, sample in enumerate(samples) if is_left_out(sample)]
         for i in rows:
             if samples[i].rollout_logprobs:
                 samples[i].rollout_logprobs = [[0.0]]
@@ -58,9 +59,37 @@ def leave_out_untrained() -> None:
     grpo_trainer.collate_to_grpo_micro_batch = collate
 
 
-def is_quarantined(sample: Any) -> bool:
-    """Whether the scheduler kept a sample of the host out of training."""
-    return bool(((sample.rollout_infos or {}).get('thyme') or {}).get('quarantined'))
+def is_left_out(sample: Any) -> bool:
+    """Whether nothing of a sample of the host can be trained: it is quarantined, or the policy sampled no token."""
+    info = (sample.rollout_infos or {}).get('thyme') or {}
+    return bool(info.get('quarantined')) or info.get('sampled_ids') == []
+
+
+def watch_scoring() -> None:
+    """Has `scoring` look at every batch of the GRPO trainer: when it is scored, and when it has advantages. Idempotent.
+
+    Raises:
+        ConfigError: the host is of a version in which the places are not known.
+    """
+    _require_tested('keeping rollouts out of group statistics', 'install a version in that range')
+    from swift.rlhf_trainers.grpo_trainer import GRPOTrainer
+
+    from . import scoring
+
+    compute, postprocess = GRPOTrainer._compute_rewards_per_func, GRPOTrainer._postprocess_batch
+    if getattr(compute, 'by_thyme', False):
+        return
+
+    def compute_rewards(trainer: Any, samples: list[Any]) -> Any:
+        return scoring.settle(trainer, samples, compute(trainer, samples))
+
+    def postprocess_batch(trainer: Any, samples: list[Any], batch_encoded_inputs: list[Any]) -> None:
+        postprocess(trainer, samples, batch_encoded_inputs)
+        scoring.record(trainer, samples)
+
+    compute_rewards.by_thyme = True  # type: ignore[attr-defined]
+    GRPOTrainer._compute_rewards_per_func = compute_rewards
+    GRPOTrainer._postprocess_batch = postprocess_batch
 
 
 def greedy_continuations() -> None:

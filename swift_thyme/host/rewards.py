@@ -1,7 +1,7 @@
 """The rewards as the host sees them. Each class's name is its name on the command line and in the metrics.
 
 Owns the host's calling convention: one list of floats for the local trajectories, the same number of calls on every
-rank, never None. All rewards of a run share one desk.
+rank, never None. All rewards of a run share one desk. What stands for a trajectory that is set aside is `scoring`'s.
 
 They are synchronous on purpose: the host calls synchronous rewards in the order of `--reward_funcs` on every rank,
 which the exchange between ranks needs. Judge calls run concurrently all the same, on a loop of their own.
@@ -10,33 +10,29 @@ which the exchange between ranks needs. Judge calls run concurrently all the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch.distributed as dist
 from swift.rewards import ORM
 
-from ..config import JudgeSettings, RewardSettings, RolloutSettings
+from ..config import JudgeSettings, RewardSettings
 from ..errors import ConfigError, JudgeError
+from ..rewards.bound import Loss
 from ..rewards.desk import Desk
 from ..rewards.formula import REWARD_PARTS, reward_value
-from ..rewards.neutral import Scored, Sheet, fill_in
-from ..rewards.panel import NEEDS_ROUNDS, NEEDS_SOLUTION
+from ..rewards.panel import NEEDS_ROUNDS, NEEDS_SOLUTION, Assessment
 from ..rewards.trajectory import Case, read_cases, require_solutions
-from ..trajectories.figures import Tally, tally
-from ..trajectories.record import FOLDER, Recorder
 from .arguments import remember_arguments
+from .patch import watch_scoring
 from .preflight import check_datasets
+from .scoring import note_judge_losses
 
 METRICS_FILE = 'thyme_rewards.jsonl'
 """In the output directory: one line a step and rank with the figures of `metrics.Metrics`."""
 
 _DESKS: list[Desk] = []
-_RECORDERS: dict[str, Recorder] = {}
-_TALLIES: list[Tally] = []
-_COUNTED: list[Any] = []
-"""The batch that was counted last, so that several rewards count it once."""
 
 
 def shared_desk() -> Desk:
@@ -50,37 +46,13 @@ def shared_desk() -> Desk:
     return _DESKS[0]
 
 
-def shared_recorder(folder: str) -> Recorder:
-    """The recorder of this process for an output folder; all rewards of a run report to the same one."""
-    if folder not in _RECORDERS:
-        rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-        max_bytes = RolloutSettings.from_env().trajectory_mb << 20
-        _RECORDERS[folder] = Recorder(Path(folder) / FOLDER, rank=rank, max_bytes=max_bytes)
-    return _RECORDERS[folder]
-
-
-def exchange(sheet: Sheet) -> Sequence[Sheet]:
-    """Gives a rank's sheet to all ranks and returns everybody's; a single process only gets its own back."""
+def exchange(error: JudgeError | None) -> JudgeError | None:
+    """Tells all ranks of a rank's error, so that all stop with the same one; the first of them, or None."""
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() < 2:
-        return [sheet]
-    found: list[Sheet] = [Sheet()] * dist.get_world_size()
-    dist.all_gather_object(found, sheet)
-    return found
-
-
-def count_rollouts(infos: Sequence[Any]) -> None:
-    """Counts the rollouts of a batch once, whichever rewards see it."""
-    found = [info['thyme'] for info in infos if isinstance(info, Mapping) and isinstance(info.get('thyme'), Mapping)]
-    if [id(info) for info in found] != [id(info) for info in _COUNTED]:
-        _COUNTED[:] = found
-        _TALLIES.append(tally(found))
-
-
-def take_tally() -> Tally:
-    """What was counted on this rank since the last call."""
-    total = sum(_TALLIES, Tally())
-    _TALLIES.clear()
-    return total
+        return error
+    found: list[JudgeError | None] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, error)
+    return next((e for e in found if e is not None), None)
 
 
 class ThymeReward(ORM):  # type: ignore[misc]
@@ -100,12 +72,10 @@ class ThymeReward(ORM):  # type: ignore[misc]
         self.desk.register(self.parts)
         check_datasets(getattr(args, 'dataset', None) or [], need_solution=bool(NEEDS_SOLUTION & set(self.parts)))
         self.folder = str(getattr(args, 'output_dir', '') or '')
-        self.recorder = shared_recorder(self.folder) if self.folder else None
-        if self.recorder is not None:
-            self.recorder.expect(self.reward)
+        watch_scoring()
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
-        """The rewards of the local trajectories.
+        """The rewards of the local trajectories; 0 stands for one that is set aside, until `scoring` has seen all.
 
         Raises:
             DataError: a row has no `solution`, and this reward needs it.
@@ -116,30 +86,31 @@ class ThymeReward(ORM):  # type: ignore[misc]
             require_solutions(cases, columns)
         if NEEDS_ROUNDS.intersection(self.parts):
             self._require_rounds(cases)
-        count_rollouts(columns.get('rollout_infos') or [])
         step = int(getattr(columns.get('trainer_state'), 'global_step', 0) or 0)
-        sheets = exchange(self._sheet(cases, step))
-        error = next((s.error for s in sheets if s.error is not None), None)
+        found = self._assess(cases, step)
+        error = exchange(found if isinstance(found, JudgeError) else None)
         if error is not None:
             raise type(error)(str(error)) from error
-        own = sheets[dist.get_rank() if len(sheets) > 1 else 0]
-        values = fill_in(own.rows, [row for sheet in sheets for row in sheet.rows])
-        if self.recorder is not None:
-            self.recorder.add(self.reward, values, columns, step)
-        return values
+        assert not isinstance(found, JudgeError)
+        note_judge_losses(
+            {
+                case.request: Loss(one.set_aside, one.cause)
+                for case, one in zip(cases, found, strict=True)
+                if one.set_aside is not None and case.set_aside is None
+            }
+        )
+        settings = self.desk.settings
+        return [0.0 if one.set_aside else reward_value(self.reward, one.scores, settings) for one in found]
 
-    def _sheet(self, cases: list[Case], step: int) -> Sheet:
+    def _assess(self, cases: list[Case], step: int) -> list[Assessment] | JudgeError:
         known = self.desk.latest
         try:
-            assessments = self.desk.assess(self.reward, cases, step)
+            return self.desk.assess(self.reward, cases, step)
         except JudgeError as error:
-            return Sheet(error=error)
+            return error
         finally:
             if self.desk.latest is not known:
                 self._write(self.desk.latest)
-        settings = self.desk.settings
-        values = [None if a.set_aside else reward_value(self.reward, a.scores, settings) for a in assessments]
-        return Sheet(tuple(Scored(c.group, c.request, v) for c, v in zip(cases, values, strict=True)))
 
     def _require_rounds(self, cases: list[Case]) -> None:
         if any(case.rounds is None and case.set_aside is None for case in cases):

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,17 @@ from swift.utils import get_logger
 
 from .. import picture, protocol
 from ..agent import Agent, AgentSettings, Step
-from ..config import RolloutSettings, SamplingSettings
-from ..errors import ConfigError, DataError, ThymeError, TrajectoryError
-from ..sandbox import InputImage, Session, local_sandbox
+from ..config import RolloutSettings, SamplingSettings, SandboxSettings
+from ..errors import ConfigError, DataError, MachineryDown, ThymeError, TrajectoryError
+from ..sandbox import InputImage, PatientSandbox, Session, local_sandbox
 from ..spans import token_pieces
 from ..trajectories.record import trajectory_info
 from ..types import StopReason, Turn
 from .arguments import host_run, remember
-from .patch import leave_out_untrained
+from .patch import leave_out_untrained, watch_scoring
 from .template import UNTRAINED, O3Mixin
 from .tokens import TokenRecord, kept_after_stop
-from .verify import rollout_problem
+from .verify import generation_text, rollout_problem
 
 logger = get_logger()
 
@@ -58,7 +58,7 @@ class _Rollout:
     def fail(self, text: str, error: Exception, known_turns: int) -> None:
         """Ends the trajectory because of an error that is not the policy's."""
         if len(self.agent.turns) == known_turns:
-            self.agent.turns.append(Turn(text))
+            self.agent.turns.append(Turn(text, protocol.code_at_end(text)))
         self.agent.abandon(StopReason.ERROR)
         self.step = Step(self.agent.turns[-1], StopReason.ERROR, error=f'{type(error).__name__}: {error}')
 
@@ -77,12 +77,14 @@ class ThymeScheduler(MultiTurnScheduler):
         self._o3 = template
         self._settings = RolloutSettings.from_env()
         self._sampling = SamplingSettings.from_env()
+        self._sandbox = PatientSandbox(local_sandbox(), SandboxSettings.from_env().outage_limit_s)
         self._rollouts: dict[str, _Rollout] = {}
         self._image_dir = _image_dir(self._settings)
         remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None))
         picture.BAD_ROWS.tolerated = True
         if self.infer_engine is None:  # in the trainer's process: a host that is not known ends the run here
             leave_out_untrained()
+            watch_scoring()
 
     # Hooks of the host, in the order it calls them.
 
@@ -96,7 +98,7 @@ class ThymeScheduler(MultiTurnScheduler):
         for request in requests:
             request.uuid = request.uuid or uuid.uuid4().hex
             agent = Agent(
-                sandbox=local_sandbox(),
+                sandbox=self._sandbox,
                 images=(),
                 settings=AgentSettings(
                     max_rounds=self.max_turns or AgentSettings.max_rounds,
@@ -115,13 +117,20 @@ class ThymeScheduler(MultiTurnScheduler):
     async def on_turn_end(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
         """Runs the code of one generation and decides whether the trajectory goes on.
 
-        One trajectory's failure ends that trajectory: the host awaits all of a batch together, so nothing is raised.
+        One trajectory's failure ends that trajectory: the host awaits all of a batch together. What will fail for all
+        of them is raised.
+
+        Raises:
+            ConfigError: a setting cannot work.
+            MachineryDown: no sandbox works, for longer than a run waits for one.
         """
         rollout = self._rollouts[infer_request.uuid]
         known_turns, text = len(rollout.agent.turns), ''
         try:
-            text = _take(rollout.record, response_choice, self.tokenizer)
-            await self._advance(infer_request, rollout, text, response_choice, current_turn)
+            text, drew = _take(rollout.record, response_choice, self.tokenizer, self._o3.picture_ids)
+            await self._advance(infer_request, rollout, text, response_choice, current_turn, drew=drew)
+        except (ConfigError, MachineryDown):
+            raise
         except (ThymeError, OSError) as error:
             rollout.fail(rollout.opened + text, error, known_turns)
         if len(rollout.agent.turns) > known_turns:
@@ -168,13 +177,18 @@ class ThymeScheduler(MultiTurnScheduler):
 
     # Helpers.
 
-    async def _advance(self, request: Any, rollout: _Rollout, text: str, choice: Any, current_turn: int) -> None:
+    async def _advance(
+        self, request: Any, rollout: _Rollout, text: str, choice: Any, current_turn: int, *, drew: bool
+    ) -> None:
         agent, cut = rollout.agent, choice.finish_reason == 'length'
         if not agent.turns and not rollout.opened:
             reason = picture.BAD_ROWS.reason(request.images)
             if reason is not None:
                 raise DataError(reason)
         text, rollout.opened, rollout.step = rollout.opened + text, '', None
+        if drew:
+            rollout.step = await agent.end(StopReason.PICTURE_TOKEN, text)
+            return
         last = bool(self.max_turns) and current_turn >= self.max_turns
         if not cut and protocol.opens_code(text) and choice.token_ids[-1:] != [self.tokenizer.eos_token_id]:
             if last:
@@ -223,10 +237,13 @@ class ThymeScheduler(MultiTurnScheduler):
         return {'images': images, 'thyme': info}
 
 
-def _take(record: TokenRecord, choice: Any, tokenizer: Any) -> str:
-    """Records one generation, cut after its stop string, and returns its text.
+def _take(record: TokenRecord, choice: Any, tokenizer: Any, picture_ids: Collection[int]) -> tuple[str, bool]:
+    """Records one generation, cut after its stop string or before a picture token, which only the sandbox may give.
 
     The choice is changed in place to what was recorded: in server mode the host reads the last one from it.
+
+    Returns:
+        The generation's text, from its ids, and whether the policy sampled a picture token.
 
     Raises:
         TrajectoryError: the engine gave another number of log-probs than of ids.
@@ -235,16 +252,17 @@ def _take(record: TokenRecord, choice: Any, tokenizer: Any) -> str:
     content = (choice.logprobs or {}).get('content') or []
     if content and len(content) != len(ids):
         raise TrajectoryError(f'the engine gave {len(content)} log-probs for {len(ids)} ids; expected one for each')
-    n = kept_after_stop(ids, record.pieces, record.kind)
+    stopped = kept_after_stop(ids, record.pieces, record.kind)
+    n = next((i for i, token_id in enumerate(ids[:stopped]) if token_id in picture_ids), stopped)
+    drew = n < stopped
+    if drew:
+        choice.finish_reason = 'stop'
     sampled = record.sampled(ids[:n], [item['logprob'] for item in content[:n]], host_run().text_temperature)
     choice.token_ids = sampled.ids
     if content:
         kept = [item for item, trained in zip(content[:n], sampled.mask, strict=True) if trained]
         choice.logprobs = {**choice.logprobs, 'content': kept}
-    text = choice.message.content
-    if n < len(ids) or not isinstance(text, str):
-        text = tokenizer.decode(sampled.ids, skip_special_tokens=False)
-    return str(text)
+    return generation_text(sampled.ids, tokenizer), drew
 
 
 def _paths(images: Sequence[Any]) -> list[str]:

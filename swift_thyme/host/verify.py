@@ -112,9 +112,6 @@ def rollout_problem(record: TokenRecord, turns: Sequence[Turn], tokenizer: Any, 
         picture_ids: ids that stand for pictures or videos.
     """
     shown = [image for turn in turns[:-1] if turn.result is not None for image in turn.result.images]
-    stray = sum(token_id in picture_ids for token_id in record.sampled_ids)
-    if stray:
-        return f'the policy sampled {stray} picture tokens itself'
     pads = sum(token_id in picture_ids for ids in record.outputs for token_id in ids)
     if pads != len(shown):
         return f'{pads} image pads for {len(shown)} returned pictures'
@@ -130,17 +127,20 @@ def rollout_problem(record: TokenRecord, turns: Sequence[Turn], tokenizer: Any, 
     return next(filter(None, map(_picture_problem, shown)), '')
 
 
-def _decoded(record: TokenRecord, tokenizer: Any) -> str:
-    """The turn's text from its ids; an end-of-turn token is no text."""
+def generation_text(ids: Sequence[int], tokenizer: Any) -> str:
+    """The text of one generation; an end-of-turn token at its end is no text."""
+    text = str(tokenizer.decode(ids, skip_special_tokens=False))
     ends = (tokenizer.eos_token, tokenizer.pad_token, '<|im_end|>')
+    return next((text.removesuffix(end) for end in ends if end and text.endswith(end)), text)
+
+
+def _decoded(record: TokenRecord, tokenizer: Any) -> str:
     text = ''
     for kind, ids in record.parts:
-        piece = tokenizer.decode(ids, skip_special_tokens=False)
         if kind is SegmentKind.SANDBOX:
-            piece = piece.replace(IMAGE_IDS_TEXT, protocol.IMAGE_TAG)
+            text += tokenizer.decode(ids, skip_special_tokens=False).replace(IMAGE_IDS_TEXT, protocol.IMAGE_TAG)
         else:
-            piece = next((piece.removesuffix(end) for end in ends if end and piece.endswith(end)), piece)
-        text += piece
+            text += generation_text(ids, tokenizer)
     return text
 
 

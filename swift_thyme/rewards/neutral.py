@@ -7,57 +7,68 @@ be learnt from gets the mean of the others, reward by reward. A sum of means is 
 
 The others keep the sign and the proportions of their advantages. Their scale grows by `sqrt((K-1)/(m-1))` for m of K
 members that count, as the host divides by the standard deviation of all K; with `--scale_rewards none` it does not.
-When no member counts, all get the same value, and the group carries no advantage at all.
+When no member counts, all get the same value, and the group carries no advantage at all. Nor does it when members that
+wrote code were set aside and none that wrote code counts: what is left would teach the policy to write none.
 
-Owns this substitution. One group may lie on several ranks, therefore it is made of everybody's values (see
-`host.rewards`).
+Owns this substitution, for every reward of a run, whoever wrote it. `host.scoring` knows who belongs together.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ..errors import JudgeError
-
 
 @dataclass(frozen=True)
-class Scored:
-    """One trajectory's value for one reward."""
+class Member:
+    """One trajectory of a group."""
 
-    group: str
-    """Names the prompt."""
+    group: Hashable
+    """What trajectories that are compared with each other have in common; never the words of the question."""
     request: str
     """Names the trajectory; rows of one request count once."""
-    value: float | None
-    """None for a trajectory that carries no advantage."""
+    aside: bool = False
+    """Whether it must carry no advantage."""
+    wrote_code: bool = False
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """What one rank contributes: its trajectories, or the error that ends the step."""
-
-    rows: tuple[Scored, ...] = ()
-    error: JudgeError | None = None
-
-
-def fill_in(own: Sequence[Scored], everybody: Sequence[Scored]) -> list[float]:
-    """The values of one rank's trajectories, those without one replaced by their group's mean.
+def fill_in(values_NF: Sequence[Sequence[float]], members: Sequence[Member]) -> list[list[float]]:
+    """The rewards of a batch, those of trajectories that carry no advantage replaced by their group's mean.
 
     Args:
-        own: this rank's trajectories.
-        everybody: the trajectories of all ranks, these included.
+        values_NF: for each trajectory the values of all rewards; those of one that is set aside are not looked at.
+        members: one a trajectory, of all ranks.
 
     Returns:
-        One finite value per trajectory of `own`, never None: the mean of its group for one without a value; where no
-        member of the group has one, the mean of all values, or 0 where there is none at all.
+        As many values. Where no member of a group counts, the mean of all values of the batch, or 0 without any.
     """
-    groups: dict[str, dict[str, float]] = defaultdict(dict)
-    for row in everybody:
-        if row.value is not None:
-            groups[row.group][row.request] = row.value
-    means = {name: fmean(members.values()) for name, members in groups.items()}
-    overall = fmean(v for members in groups.values() for v in members.values()) if groups else 0.0
-    return [means.get(row.group, overall) if row.value is None else row.value for row in own]
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for i, member in enumerate(members):
+        groups[member.group].append(i)
+    filled = [list(values) for values in values_NF]
+    overall = _means([values_NF[i] for i in _counting(range(len(members)), members)], values_NF)
+    for group in groups.values():
+        counting = _counting(group, members)
+        means = _means([values_NF[i] for i in counting], values_NF) if counting else overall
+        for i in group:
+            if members[i].aside or _only_inaction_counts(group, counting, members):
+                filled[i] = list(means)
+    return filled
+
+
+def _counting(rows: Iterable[int], members: Sequence[Member]) -> list[int]:
+    return list({members[i].request: i for i in rows if not members[i].aside}.values())
+
+
+def _only_inaction_counts(group: Sequence[int], counting: Sequence[int], members: Sequence[Member]) -> bool:
+    lost = any(members[i].aside and members[i].wrote_code for i in group)
+    return lost and not any(members[i].wrote_code for i in counting)
+
+
+def _means(rows: Sequence[Sequence[float]], like: Sequence[Sequence[float]]) -> list[float]:
+    """Means of columns; None of a foreign reward, which arrives as NaN, counts as 0, as the host's own sum has it."""
+    columns = zip(*rows, strict=True) if rows else ([0.0] for _ in (like[0] if like else ()))
+    return [fmean(0.0 if math.isnan(value) else value for value in column) for column in columns]

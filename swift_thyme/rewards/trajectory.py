@@ -51,8 +51,6 @@ class Case:
     solution: str | None
     text: str
     """The whole assistant turn, sandbox outputs included."""
-    group: str
-    """Names the prompt: trajectories of one group are compared with each other."""
     request: str
     """Names the trajectory."""
     set_aside: SetAside | None = None
@@ -100,9 +98,8 @@ def _read(i: int, completion: Any, columns: Mapping[str, Any]) -> Case:
         question=question,
         solution=reference_of(solution),
         text=text,
-        group=str(_at(columns, 'prompt_id', i) or f'{question}\0{solution}'),
         request=str(_at(columns, 'request_id', i) or i),
-        set_aside=_set_aside(info),
+        set_aside=set_aside_of(info),
         rounds=_rounds(info),
         images=tuple(_at(columns, 'images', i) or ()),
     )
@@ -122,7 +119,8 @@ def _at(columns: Mapping[str, Any], name: str, i: int) -> Any:
     return values[i] if isinstance(values, Sequence) and not isinstance(values, str) and i < len(values) else None
 
 
-def _set_aside(info: Mapping[str, Any]) -> SetAside | None:
+def set_aside_of(info: Mapping[str, Any]) -> SetAside | None:
+    """Why a trajectory must not be scored, from the scheduler's record of it (`rollout_infos['thyme']`)."""
     reason = info.get('stop_reason')
     known = _NOT_SCORED.get(StopReason(reason)) if reason in {r.value for r in StopReason} else None
     return known or (SetAside.QUARANTINED if info.get('quarantined') else None)

@@ -3,6 +3,7 @@
 from .base import InputImage, Limits, Sandbox, Session
 from .blocking import BlockingSandbox, BlockingSession
 from .local import local_sandbox
+from .patient import PatientSandbox
 from .zygote_backend import ZygoteSandbox
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     'BlockingSession',
     'InputImage',
     'Limits',
+    'PatientSandbox',
     'Sandbox',
     'Session',
     'ZygoteSandbox',

@@ -118,11 +118,16 @@ def choose_base_dir(wanted: str | None) -> str:
     """Where session directories are made: the wanted one, else memory with room, else the temporary directory.
 
     Raises:
-        ConfigError: the wanted one is not a directory.
+        ConfigError: the wanted one is not a directory, or none in which directories can be made.
     """
     if wanted is not None:
-        if not os.path.isdir(wanted):
-            raise ConfigError(f'THYME_SANDBOX_DIR must be a directory, got {wanted!r}; make it or unset the variable')
+        try:
+            os.rmdir(tempfile.mkdtemp(prefix='thyme-', dir=wanted))
+        except OSError as error:
+            raise ConfigError(
+                f'THYME_SANDBOX_DIR must be a directory in which others can be made, got {wanted!r} '
+                f'({error.strerror}); make it or unset the variable'
+            ) from error
         return os.path.abspath(wanted)
     if os.path.isdir(_MEMORY_DIR) and os.access(_MEMORY_DIR, os.W_OK):
         room = os.statvfs(_MEMORY_DIR)

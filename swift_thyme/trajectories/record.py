@@ -8,11 +8,12 @@ the folder outgrows its bound. The lines' schema is `SCHEMA`; docs/trajectories.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,87 +24,96 @@ from ..types import Outcome, Trajectory, Turn
 
 SCHEMA = 1
 FOLDER = 'trajectories'
+EVAL_FOLDER = 'trajectories-eval'
+"""Of `--eval_strategy`: the same, of trajectories that nothing is learnt from."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What training made of one trajectory."""
+
+    rewards: Mapping[str, float]
+    """Name of a reward → its value, before `--reward_weights`."""
+    advantage: float
+    group: int
+    """Trajectories of one group were compared with each other; numbered within the batch."""
 
 
 class Recorder:
-    """Collects the rewards of a batch and writes its trajectories once every reward has spoken."""
+    """Writes the trajectories of one rank, batch by batch."""
 
     def __init__(self, root: Path, *, rank: int = 0, max_bytes: int = 1 << 30) -> None:
-        self._root, self._rank, self._max_bytes = root, rank, max_bytes
-        self._expected: set[str] = set()
-        self._rewards: dict[str, Sequence[float]] = {}
-        self._lock = threading.Lock()
+        self._root, self._name, self._max_bytes = root, f'rank-{rank}.jsonl', max_bytes
+        self._step, self._groups = -1, 0
+        """Groups that were written for this step, those of other ranks included."""
 
-    def expect(self, reward: str) -> None:
-        """Announces a reward that will report every batch."""
-        self._expected.add(reward)
-
-    def add(self, reward: str, values: Sequence[float], columns: Mapping[str, Any], step: int) -> None:
-        """Takes one reward's values for the current batch; the last one writes it.
+    def write(self, rows: Sequence[tuple[Mapping[str, Any], Scores]], step: int, groups: int) -> None:
+        """Writes a batch. The first one of a run removes what an earlier life wrote of this step and later ones.
 
         Args:
-            reward: its name.
-            values: one a trajectory, after weighting.
-            columns: the host's keyword arguments to rewards: column name → one value a trajectory.
+            rows: of each trajectory the columns that rewards see, and its scores; those without a record of the
+                scheduler are left out.
             step: the trainer's global step.
+            groups: how many the batch has, over all ranks.
         """
-        with self._lock:
-            if reward in self._rewards:
-                self._rewards.clear()
-            self._rewards[reward] = values
-            if set(self._rewards) >= self._expected and 'rollout_infos' in columns:
-                self._write(columns, step)
-                self._rewards.clear()
-
-    def _write(self, columns: Mapping[str, Any], step: int) -> None:
+        if self._step < 0:
+            self._forget_from(step)
+        if self._step != step:
+            self._step, self._groups = step, 0
         folder = self._root / f'step-{step:06d}'
         (folder / 'images').mkdir(parents=True, exist_ok=True)
         lines = []
-        for i, infos in enumerate(columns['rollout_infos']):
-            if isinstance(infos, Mapping) and isinstance(infos.get('thyme'), Mapping):
-                lines.append(json.dumps(self._line(i, infos['thyme'], columns, step, folder), ensure_ascii=False))
-        with (folder / f'rank-{self._rank}.jsonl').open('a', encoding='utf-8') as file:
+        for columns, scores in rows:
+            info = (columns.get('rollout_infos') or {}).get('thyme')
+            if isinstance(info, Mapping):
+                placed = replace(scores, group=self._groups + scores.group)
+                lines.append(json.dumps(_line(info, columns, placed, step, folder), ensure_ascii=False))
+        with (folder / self._name).open('a', encoding='utf-8') as file:
             file.write(''.join(f'{line}\n' for line in lines))
+        self._groups += groups
         self._trim()
 
-    def _line(
-        self, i: int, info: Mapping[str, Any], columns: Mapping[str, Any], step: int, folder: Path
-    ) -> dict[str, Any]:
-        def column(name: str) -> Any:
-            values = columns.get(name)
-            return values[i] if isinstance(values, Sequence) and i < len(values) else None
-
-        turns = [dict(turn) for turn in info['turns']]
-        pictures = list(column('images') or info.get('input_images') or [])
-        first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns[:-1])
-        kept = [_keep(reference, folder) for reference in pictures]
-        at = first_returned
-        for turn in turns[:-1]:
-            n = len(turn.get('images', ()))
-            if n:
-                turn['images'], at = kept[at : at + n], at + n
-        if turns and turns[-1].get('images'):  # the trajectory ended before the policy saw these
-            turns[-1]['images'] = [_keep(path, folder) for path in turns[-1]['images']]
-        return {
-            'schema': SCHEMA,
-            'step': step,
-            'request_id': column('request_id'),
-            'prompt_id': column('prompt_id'),
-            'messages': [m for m in column('messages') or [] if m.get('role') != 'assistant'],
-            'question': column('question'),
-            'solution': column('solution'),
-            'images': kept[:first_returned],
-            **{key: value for key, value in info.items() if key != 'turns'},
-            'turns': turns,
-            'answer': protocol.answer_of(info['text']),
-            'rewards': {name: values[i] for name, values in self._rewards.items()},
-        }
+    def _forget_from(self, step: int) -> None:
+        for folder in self._root.glob('step-*'):
+            if int(folder.name.removeprefix('step-')) >= step:
+                (folder / self._name).unlink(missing_ok=True)
 
     def _trim(self) -> None:
         steps = sorted(self._root.glob('step-*'))
         sizes = {step: _bytes_in(step) for step in steps}
         while len(steps) > 1 and sum(sizes[step] for step in steps) > self._max_bytes:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
+
+
+def _line(
+    info: Mapping[str, Any], columns: Mapping[str, Any], scores: Scores, step: int, folder: Path
+) -> dict[str, Any]:
+    turns = [dict(turn) for turn in info['turns']]
+    pictures = list(columns.get('images') or info.get('input_images') or [])
+    first_returned = len(pictures) - sum(len(turn.get('images', ())) for turn in turns[:-1])
+    kept = [_keep(reference, folder) for reference in pictures]
+    at = first_returned
+    for turn in turns[:-1]:
+        n = len(turn.get('images', ()))
+        if n:
+            turn['images'], at = kept[at : at + n], at + n
+    if turns and turns[-1].get('images'):  # the trajectory ended before the policy saw these
+        turns[-1]['images'] = [_keep(path, folder) for path in turns[-1]['images']]
+    return {
+        'schema': SCHEMA,
+        'step': step,
+        'request_id': columns.get('request_id'),
+        'prompt_id': f'prompt_{scores.group}',
+        'messages': [m for m in columns.get('messages') or [] if m.get('role') != 'assistant'],
+        'question': columns.get('question'),
+        'solution': columns.get('solution'),
+        'images': kept[:first_returned],
+        **{key: value for key, value in info.items() if key != 'turns'},
+        'turns': turns,
+        'answer': protocol.answer_of(info['text']),
+        'rewards': {name: None if math.isnan(value) else value for name, value in scores.rewards.items()},
+        'advantage': scores.advantage,
+    }
 
 
 def _bytes_in(folder: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import random
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 from swift.infer_engine.protocol import RolloutInferRequest
 
 from swift_thyme import protocol
-from swift_thyme.errors import ConfigError
+from swift_thyme.config import SandboxSettings
+from swift_thyme.errors import ConfigError, MachineryDown, SandboxUnavailable
 from swift_thyme.host import arguments as host_run
+from swift_thyme.host.patch import is_left_out
 from swift_thyme.host.scheduler import ThymeScheduler, input_images
-from swift_thyme.host.template import UNTRAINED
+from swift_thyme.sandbox import PatientSandbox, ZygoteSandbox
 
 
 @pytest.fixture
@@ -125,25 +128,69 @@ def started(scheduler: ThymeScheduler, picture: Path) -> RolloutInferRequest:
     return request
 
 
-def test_a_picture_token_sampled_by_the_policy_keeps_the_trajectory_out_of_training(
+@pytest.mark.parametrize('pad', ['<|image_pad|>', '<|video_pad|>'])
+def test_a_picture_token_sampled_by_the_policy_ends_the_trajectory_which_is_scored_as_it_stands(
+    scheduler: ThymeScheduler, picture: Path, pad: str
+) -> None:
+    request = started(scheduler, picture)
+    ended, made = turn(scheduler, request, f'<think>a {pad} b</think><answer>1</answer>')
+    info = ended['rollout_infos']['thyme']
+    assert (info['stop_reason'], info['quarantined'], info['text']) == ('picture_token', False, '<think>a ')
+    assert made.token_ids == info['sampled_ids'] == scheduler.tokenizer.encode('<think>a ')
+    assert ended['rollout_infos']['images'] == [str(picture)] and 'loss' not in request.messages[-1]
+
+
+def test_a_picture_token_before_anything_else_leaves_nothing_to_train_but_is_scored(
     scheduler: ThymeScheduler, picture: Path
 ) -> None:
     request = started(scheduler, picture)
-    ended, _ = turn(scheduler, request, '<think>a <|image_pad|> b</think><answer>1</answer>')
-    info = ended['rollout_infos']
-    assert info['thyme']['quarantined'] and 'picture tokens' in info['thyme']['quarantine_reason']
-    assert info['images'] == [] and request.messages[-1]['loss'] == UNTRAINED
+    ended, made = turn(scheduler, request, '<|image_pad|><answer>42</answer>')
+    info = ended['rollout_infos']['thyme']
+    assert (info['text'], made.token_ids, info['quarantined']) == ('', [], False)
+    assert is_left_out(SimpleNamespace(rollout_infos=ended['rollout_infos']))
 
 
-def test_ids_that_do_not_decode_to_the_text_keep_the_trajectory_out_of_training(
-    scheduler: ThymeScheduler, picture: Path
+def test_a_policy_that_samples_any_token_anywhere_is_never_set_aside(scheduler: ThymeScheduler, picture: Path) -> None:
+    """Special tokens, halves of characters, tags: no word of the policy is a way out of being scored."""
+    draw = random.Random(4)
+    tokenizer = scheduler.tokenizer
+    special = sorted(tokenizer.get_added_vocab().values())
+    tags = [tokenizer.encode(t) for t in ('<code>', '</code>', '<think>', '<answer>', '<sandbox_output>', '<image>')]
+    for _ in range(60):
+        pieces = [draw.choice([[draw.choice(special)], draw.choice(tags)]) for _ in range(draw.randrange(1, 12))]
+        ids = [i for piece in pieces for i in piece]
+        ids += [draw.randrange(tokenizer.vocab_size) for _ in range(draw.randrange(6))]
+        draw.shuffle(ids)
+        request = started(scheduler, picture)
+        made = choice(scheduler, '')
+        made.token_ids, made.message.content = ids, tokenizer.decode(ids, skip_special_tokens=True)
+        scheduler.append_assistant_completion(request, made.message.content)
+        ended = asyncio.run(scheduler.on_turn_end(request, made, 1))
+        info = ended['rollout_infos']['thyme'] if ended else {'quarantined': False}
+        assert not info['quarantined'], (ids, info)
+
+
+def test_a_setting_that_cannot_work_ends_the_run_and_not_one_trajectory(
+    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sandbox = ZygoteSandbox(SandboxSettings(base_dir='/proc/nowhere'))
+    monkeypatch.setattr(scheduler, '_sandbox', PatientSandbox(sandbox, 600))
     request = started(scheduler, picture)
-    made = choice(scheduler, '<answer>1</answer>')
-    made.message.content = '<answer>2</answer>'
-    scheduler.append_assistant_completion(request, made.message.content)
-    ended = asyncio.run(scheduler.on_turn_end(request, made, 1))
-    assert 'do not decode' in ended['rollout_infos']['thyme']['quarantine_reason']
+    with pytest.raises(ConfigError, match='THYME_SANDBOX_DIR'):
+        turn(scheduler, request, CODE)
+
+
+def test_a_sandbox_that_stays_down_ends_the_run(
+    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Down(ZygoteSandbox):
+        async def open(self, *_: Any, **__: Any) -> Any:
+            raise SandboxUnavailable('no process can be made')
+
+    monkeypatch.setattr(scheduler, '_sandbox', PatientSandbox(Down(), 0.1, 0.01))
+    request = started(scheduler, picture)
+    with pytest.raises(MachineryDown, match='no process can be made'):
+        turn(scheduler, request, CODE)
 
 
 def test_a_sound_trajectory_is_trained(scheduler: ThymeScheduler, picture: Path) -> None:

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
+from typing import Any
 
+import torch
 import torch.distributed as dist
+from accelerate import PartialState
+from swift.rl_core.data import GRPOSample
 
 from swift_thyme.errors import JudgeUnavailable
 from swift_thyme.host.rewards import REWARDS
+from swift_thyme.host.scoring import settle
 
 RIGHT, WRONG = '<think>B.</think>\n<answer>B</answer>', '<think>A.</think>\n<answer>A</answer>'
 LOOSE = '<think>?</think>\n<answer>something bluish</answer>'
 TEXTS = {'aside': ([RIGHT, ''], [WRONG, WRONG]), 'outage': ([LOOSE, WRONG], [WRONG, WRONG])}
 
 
-def main(case: str, rank: int, meeting: str) -> None:
-    dist.init_process_group('gloo', init_method=f'file://{meeting}', rank=rank, world_size=2)
+def main(case: str) -> None:
+    rank = PartialState(cpu=True, backend='gloo').process_index
     texts = TEXTS[case][rank]
     infos = [{'thyme': {'text': t, 'stop_reason': 'answer' if t else 'sandbox_failure'}} for t in texts]
-    columns = {
+    columns: dict[str, list[Any]] = {
         'question': ['Q?\nA. x\nB. y'] * 2 if case == 'aside' else ['Q?'] * 2,
         'solution': ['B'] * 2 if case == 'aside' else ['blue'] * 2,
-        'prompt_id': ['p'] * 2,
         'request_id': [f'{rank}-{i}' for i in range(2)],
         'rollout_infos': infos,
     }
     try:
-        result: object = REWARDS['vqa_orm'](args=None)(texts, **columns)
+        values = REWARDS['vqa_orm'](args=None)(texts, **columns)
+        everybody: list[Any] = [None, None]
+        dist.all_gather_object(everybody, values)
+        samples = [GRPOSample(messages=[], request_id=f'{rank}-{i}', rollout_infos=infos[i]) for i in range(2)]
+        trainer = SimpleNamespace(num_generations=4, dynamic_num_samples=False, model=SimpleNamespace(training=True))
+        result: object = settle(trainer, samples, torch.tensor(everybody).reshape(-1, 1)).flatten().tolist()
     except JudgeUnavailable as error:
         result = str(error)
     sys.stdout.write(json.dumps(result) + '\n')
@@ -35,4 +45,4 @@ def main(case: str, rank: int, meeting: str) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1])

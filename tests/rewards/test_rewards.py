@@ -15,10 +15,11 @@ from PIL import Image
 from swift_thyme.config import JudgeSettings, OutagePolicy, RewardSettings
 from swift_thyme.errors import ConfigError, DataError, JudgeUnavailable, TrajectoryError
 from swift_thyme.host import rewards as orm
+from swift_thyme.host import scoring
 from swift_thyme.host.rewards import REWARDS
 from swift_thyme.rewards.desk import Desk
 from swift_thyme.rewards.panel import Part
-from swift_thyme.rewards.trajectory import question_of, read_cases, thinking_tail
+from swift_thyme.rewards.trajectory import SetAside, question_of, read_cases, thinking_tail
 
 from .stub_judge import StubJudge, http, reply
 
@@ -55,6 +56,7 @@ def a_desk(url: str, monkeypatch: pytest.MonkeyPatch, **judge: Any) -> Iterator[
     settings = JudgeSettings(addresses=(url,), cache_dir='', model='stub', **judge)
     made = Desk(RewardSettings(), settings)
     monkeypatch.setattr(orm, '_DESKS', [made])
+    monkeypatch.setattr(scoring, '_JUDGE_LOSSES', {})
     yield made
     made.close()
 
@@ -185,14 +187,15 @@ def test_outage_stops_with_addresses_and_causes(monkeypatch: pytest.MonkeyPatch)
 def test_neutral_outage_costs_only_those_the_judge_was_needed_for(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = {'outage_limit_s': 0.2, 'outage': OutagePolicy.NEUTRAL}
     for desk in a_desk('http://127.0.0.1:9/v1', monkeypatch, **policy):
-        assert total(('vqa_orm', 'fmt_orm', 'cst_orm'), [RIGHT, WRONG, 'nothing']) == pytest.approx([0.25, 0.5, 0.0])
+        assert total(('vqa_orm', 'fmt_orm', 'cst_orm'), [RIGHT, WRONG, 'nothing']) == pytest.approx([0.0, 0.5, 0.0])
+        assert {r: x.reason for r, x in scoring._JUDGE_LOSSES.items()} == {'r0': SetAside.JUDGE_UNAVAILABLE}
         assert desk.latest['set_aside/judge_unavailable'] == 1
 
 
 def test_a_judge_without_verdicts_follows_the_policy_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     with StubJudge(lambda n, b: http(body=reply('hm'))) as stub:
         for desk in a_desk(stub.url, monkeypatch, outage=OutagePolicy.NEUTRAL, outage_limit_s=1):
-            assert total(('thyme_reward',), [RIGHT, WRONG]) == [0.5, 0.5]
+            assert total(('thyme_reward',), [RIGHT, WRONG]) == [0.0, 0.5]
             assert desk.latest['set_aside/judge_unavailable'] == 1
 
 

@@ -15,7 +15,7 @@ from ...errors import DataError
 from ...trajectories.record import read_trajectories
 from ..formula import REWARD_PARTS, reward_value
 from ..judge import JudgeClient
-from ..neutral import Scored, fill_in
+from ..neutral import Member, fill_in
 from ..panel import Assessment, Panel
 from ..trajectory import Case, read_cases
 
@@ -57,7 +57,6 @@ def load(path: Path) -> list[dict[str, Any]]:
 def cases_of(records: Sequence[Mapping[str, Any]]) -> list[Case]:
     """The trajectories as the rewards see them."""
     columns = {name: [r.get(name) for r in records] for name in ('question', 'solution', 'messages', 'request_id')}
-    columns['prompt_id'] = [f'{r.get("step")}/{r.get("prompt_id")}' for r in records]
     columns['rollout_infos'] = [{'thyme': {**r, 'turns': [_turn(t, r) for t in r.get('turns', ())]}} for r in records]
     columns['images'] = [[str(Path(r['folder']) / i) for i in r.get('images', ())] for r in records]
     return read_cases([r.get('text') for r in records], columns)
@@ -90,12 +89,12 @@ async def rescore(
     finally:
         if client is not None:
             await client.aclose()
-    now = {name: _values(name, cases, found, settings) for name in names}
+    now = _values(names, records, cases, found, settings)
     return [
         Rescored(
             record,
             record.get('rewards') or {},
-            {name: values[i] for name, values in now.items()},
+            dict(zip(names, now[i], strict=True)),
             assessment.set_aside.value if assessment.set_aside else '',
             assessment.rule.verdict.value if assessment.rule else '',
         )
@@ -103,11 +102,16 @@ async def rescore(
     ]
 
 
-def _values(name: str, cases: Sequence[Case], found: Sequence[Assessment], settings: RewardSettings) -> list[float]:
-    def value(assessment: Assessment) -> float | None:
-        if assessment.set_aside is not None:
-            return None
-        return reward_value(name, assessment.scores, settings)
-
-    rows = [Scored(c.group, c.request, value(a)) for c, a in zip(cases, found, strict=True)]
-    return fill_in(rows, rows)
+def _values(
+    names: Sequence[str],
+    records: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
+    found: Sequence[Assessment],
+    settings: RewardSettings,
+) -> list[list[float]]:
+    members = [
+        Member((r.get('step'), r.get('prompt_id')), c.request, a.set_aside is not None, bool(r.get('code_blocks')))
+        for r, c, a in zip(records, cases, found, strict=True)
+    ]
+    values = [[0.0 if a.set_aside else reward_value(name, a.scores, settings) for name in names] for a in found]
+    return fill_in(values, members)
