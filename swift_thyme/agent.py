@@ -8,13 +8,13 @@ rewards, and it never writes a word into the trajectory that is not the sandbox'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import protocol
 from .errors import SandboxError
 from .sandbox.base import InputImage, Limits, Sandbox, Session
-from .types import RepetitionRule, SandboxResult, StopReason, Trajectory, Turn
+from .types import Outcome, RepetitionRule, SandboxResult, StopReason, Trajectory, Turn
 
 _RELEASE_TAIL_CHARS, _RELEASE_SHARE = 1000, 0.3
 _RELEASE_EXEMPT = (protocol.CODE_OPEN, 'answer', 'sandbox_output')
@@ -66,6 +66,8 @@ class Agent:
     session: Session | None = None
     on_open: Callable[[Session], None] | None = None
     """Called with the session once it is open, so that an owner can tie its life to something else."""
+    picture_problem: Callable[[int, int], str] | None = None
+    """Says why the model cannot be shown a picture of this width and height, px; empty where it can."""
     intervene: Callable[[SandboxResult], SandboxResult] | None = None
     """Changes a result before it is recorded and shown to the model: for audits (a blanked or a wrong picture)."""
 
@@ -126,12 +128,24 @@ class Agent:
             result = await self.session.run(code)
         except SandboxError as error:
             return Step(Turn(text, code), StopReason.SANDBOX_FAILURE, error=f'{type(error).__name__}: {error}')
+        result = self._without_refused(result)
         if self.intervene is not None:
             result = self.intervene(result)
         turn = Turn(text, code, result)
         if self.n_images + len(result.images) > self.settings.max_images:
             return self._end(turn, StopReason.IMAGE_LIMIT)
         return Step(turn, None, protocol.render_sandbox_output(result))
+
+    def _without_refused(self, result: SandboxResult) -> SandboxResult:
+        """A result without the pictures that the model cannot be shown; as the sandbox refuses pictures."""
+        if self.picture_problem is None or not result.images:
+            return result
+        problems = [self.picture_problem(image.width_px, image.height_px) for image in result.images]
+        kept = tuple(i for i, problem in zip(result.images, problems, strict=True) if not problem)
+        if kept:
+            return replace(result, images=kept)
+        lines = (f'{i.source or "picture"}: {p}' for i, p in zip(result.images, problems, strict=True))
+        return replace(result, images=(), outcome=Outcome.BAD_IMAGE, text='ImageError: ' + '\n'.join(lines))
 
     @staticmethod
     def _end(turn: Turn, reason: StopReason) -> Step:

@@ -1,7 +1,7 @@
 """Pictures as the host hands them over: a path, base64, a data URL, bytes, or a dict of these.
 
-Owns finding and keeping them, and the memory of rows whose pictures an engine could not take: the host encodes a batch
-of prompts together, and one that raises would end the whole batch.
+Owns finding and keeping them, the form in which every reader sees them alike, and the memory of rows whose pictures an
+engine could not take: the host encodes a batch of prompts together, and one that raises would end the whole batch.
 """
 
 from __future__ import annotations
@@ -9,16 +9,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .errors import DataError
 
 _MAX_PATH_CHARS = 4096
+_EXIF_ORIENTATION = 0x0112
+_DEEP_MODES = ('I', 'F')
+_TURNED_BY_PILLOW = 'TIFF'
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
 _SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
@@ -27,7 +32,8 @@ def resolve(picture: Any) -> Path | bytes:
     """Where the encoded bytes of a picture are, without decoding it.
 
     Args:
-        picture: a path, base64 text, a `data:` URL, encoded bytes, or `{'path': …, 'bytes': …}`.
+        picture: a path (also one below the host's `ROOT_IMAGE_DIR`), base64 text, a `data:` URL, encoded bytes, or
+            `{'path': …, 'bytes': …}`.
 
     Returns:
         The path of an existing file, or the encoded bytes.
@@ -39,8 +45,11 @@ def resolve(picture: Any) -> Path | bytes:
         picture = picture.get('bytes') or picture.get('path')
     if isinstance(picture, bytes):
         return picture
-    if isinstance(picture, (str, Path)) and is_file(picture):
-        return Path(picture)
+    if isinstance(picture, (str, Path)):
+        root = os.environ.get('ROOT_IMAGE_DIR', '')
+        places = [picture, os.path.join(root, picture)] if len(str(picture)) < _MAX_PATH_CHARS else []
+        for place in filter(is_file, places):
+            return Path(place)
     shown = f'{str(picture)[:200]!r}'
     if isinstance(picture, str) and not picture.startswith(('http://', 'https://')):
         try:
@@ -52,8 +61,51 @@ def resolve(picture: Any) -> Path | bytes:
     raise DataError(f'picture cannot be read as a file or base64: got {shown}; download it and give its path')
 
 
+def plain(found: Path | bytes) -> Path | bytes:
+    """A picture that every reader sees alike: what it was, or encoded bytes of an upright copy with 8 bits a channel.
+
+    Pillow hands a photo on as the sensor stored it, OpenCV, browsers and most harnesses turn it by its EXIF
+    orientation; they differ on 16 bits, too. Where the two agree nothing is decoded and nothing changes.
+
+    Args:
+        found: as `resolve` returns it.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
+            if not is_turned(image) and not image.mode.startswith(_DEEP_MODES):
+                return found
+            image.load()
+            upright = eight_bits(ImageOps.exif_transpose(image))
+            upright.info.pop('exif', None)
+            out = io.BytesIO()
+            upright.save(out, 'PNG', compress_level=1)
+            return out.getvalue()
+    except _UNREADABLE as error:
+        raise _unreadable(found, error) from error
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether the file says by EXIF that its pixels are to be turned or mirrored before they are shown."""
+    return image.getexif().get(_EXIF_ORIENTATION, 1) in range(2, 9)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 or more bits a pixel brought to 8; others as they are."""
+    if not image.mode.startswith(_DEEP_MODES):
+        return image
+    import numpy as np
+
+    values = np.asarray(image, dtype=np.float64)
+    high = float(values.max())
+    scale = 255 / 65535 if high > 255 else 255.0 if image.mode == 'F' and high <= 1 else 1.0
+    return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8), 'L')
+
+
 def size(picture: Any) -> tuple[int, int]:
-    """Width and height of a picture, px, from its header; one that is already decoded is taken as it is.
+    """Width and height of a picture, px, as it is shown; from its header, or as it is where it is already decoded.
 
     Raises:
         DataError: it cannot be read.
@@ -79,10 +131,16 @@ def _opened(picture: Any, *, decode: bool) -> tuple[int, int]:
         with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
             if decode:
                 image.load()
-            return int(image.width), int(image.height)
-    except (OSError, ValueError, SyntaxError) as error:
-        shown = f'{str(picture)[:200]!r}'
-        raise DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it') from error
+            sides = (int(image.width), int(image.height))
+            lies = image.getexif().get(_EXIF_ORIENTATION, 1) in range(5, 9) and image.format != _TURNED_BY_PILLOW
+            return (sides[1], sides[0]) if lies else sides
+    except _UNREADABLE as error:
+        raise _unreadable(picture, error) from error
+
+
+def _unreadable(picture: Any, error: Exception) -> DataError:
+    shown = f'{len(picture)} bytes' if isinstance(picture, bytes) else f'{str(picture)[:200]!r}'
+    return DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it')
 
 
 def is_file(path: str | Path) -> bool:

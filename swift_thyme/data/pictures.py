@@ -18,10 +18,10 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pybase64
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..picture import eight_bits, is_turned
 from ..sandbox.base import Limits
 from .rows import Encoded, Fix, PictureSource, Reason, RowRejected
 
@@ -31,7 +31,6 @@ NAME_HEX = 20
 
 _SUFFIX = {'JPEG': '.jpg', 'MPO': '.jpg', 'PNG': '.png', 'WEBP': '.webp'}
 _PLAIN_MODES = ('RGB', 'L')
-_EXIF_ORIENTATION = 0x0112
 _LIMITS = Limits()
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
@@ -112,9 +111,8 @@ def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
         raise RowRejected(Reason.UNREADABLE_IMAGE, 'no bytes')
     try:
         image = Image.open(BytesIO(data))
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if 'exif' in image.info else 1
         plain = image.format in _SUFFIX and image.mode in _PLAIN_MODES and 'transparency' not in image.info
-        turned = isinstance(orientation, int) and 2 <= orientation <= 8
+        turned = 'exif' in image.info and is_turned(image)
         rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
         if rewrite or decode or not _is_whole(data, image.format or ''):
             image.load()
@@ -186,12 +184,8 @@ def _rewrite(image: Image.Image, turned: bool) -> Picture:
 
 
 def _to_plain(image: Image.Image) -> Image.Image:
-    if image.mode.startswith('I') or image.mode == 'F':
-        values = np.asarray(image, dtype=np.float64)
-        high = float(values.max())
-        scale = 255 / 65535 if high > 255 else 255.0 if image.mode == 'F' and high <= 1 else 1.0
-        return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8), 'L')
-    if image.mode == '1':
+    image = eight_bits(image)
+    if image.mode in ('1', 'L') and 'transparency' not in image.info:
         return image.convert('L')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
         layer = image.convert('RGBA')

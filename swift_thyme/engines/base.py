@@ -132,6 +132,10 @@ class Engine(Protocol):
             EngineError: the engine failed; the message says how.
         """
 
+    def picture_problem(self, width_px: int, height_px: int) -> str:
+        """Why the model cannot be shown a picture of this size; empty where it can, or where that is not known."""
+        return ''
+
     async def aclose(self) -> None:
         """Frees what the engine holds. Further calls of `generate` fail."""
 

@@ -107,6 +107,10 @@ class TransformersBackend(Engine):
             self._changed.notify()
         return await asyncio.wrap_future(job.done)
 
+    def picture_problem(self, width_px: int, height_px: int) -> str:
+        """See `Engine.picture_problem`."""
+        return self._template.picture_problem(width_px, height_px)
+
     async def aclose(self) -> None:
         """See `Engine.aclose`. What is under way is finished first; what waits fails."""
         with self._changed:

@@ -74,6 +74,10 @@ class VllmBackend(Engine):
             self._loop.submit(self._generate(conversation, sampling, on_this_loop(on_text)))
         )
 
+    def picture_problem(self, width_px: int, height_px: int) -> str:
+        """See `Engine.picture_problem`."""
+        return self._template.picture_problem(width_px, height_px)
+
     async def aclose(self) -> None:
         """See `Engine.aclose`."""
         self._engine.engine.shutdown()

@@ -108,6 +108,7 @@ class ThymeScheduler(MultiTurnScheduler):
                 ),
                 output_dir=self._image_dir / request.uuid,
                 on_open=_closer(request),
+                picture_problem=self._o3.picture_problem,
             )
             record = TokenRecord(token_pieces(self.tokenizer), self._sampling)
             self._rollouts[request.uuid] = _Rollout(agent, record)
@@ -279,7 +280,7 @@ def input_images(request: Any) -> list[InputImage]:
     paths = protocol.prompt_image_paths(user)
     images = []
     for i, image in enumerate(request.images):
-        images.append(InputImage(picture.resolve(image), paths[i] if i < len(paths) else None))
+        images.append(InputImage(picture.plain(picture.resolve(image)), paths[i] if i < len(paths) else None))
     return images
 
 

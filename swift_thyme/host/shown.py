@@ -1,13 +1,15 @@
 """Pictures as a model is shown them (decoded, RGB, resized), kept for those who are shown them again.
 
 A picture is encoded once for every round of a trajectory, every member of a group and the training step, and for a
-large one that means decoding and shrinking it each time. Owns that memory and its bound; how a picture is shown is the
-host's. Nothing here changes a pixel.
+large one that means decoding and shrinking it each time. Owns that memory and its bound, and what is known
+of a picture's size before it is shown; how it is shown is the host's. Nothing here changes a pixel.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
@@ -16,18 +18,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+from swift.template import Template
 
 from .. import picture
 from ..config import RolloutSettings
+from ..errors import DataError
 
-if TYPE_CHECKING:
-    from swift.template import Template as _Base
-else:
-    _Base = object
+_Base = Template if TYPE_CHECKING else object
 
 _pillow: Any = Image.core  # type: ignore[attr-defined]
 _BYTES_A_PIXEL = 4
 """Pillow keeps RGB in 32 bits."""
+_BLANK_PX = 56
 _MOST_BLOCKS = 64
 """Freed memory that is kept while pictures are being decoded, in Pillow's blocks of 16 MiB."""
 
@@ -139,6 +141,19 @@ def shown_pictures() -> ShownPictures:
 class ShowsPictures(_Base):
     """Mixed in before a host template: shows pictures from memory, each the same in rollouts and in training."""
 
+    @staticmethod
+    def _load_image(image: Any, load_images: bool) -> Any:
+        """As the host's, for pictures that readers see differently as a plain copy (`picture.plain`)."""
+        if not isinstance(image, Image.Image):
+            try:
+                found = picture.resolve(image)
+                plain = picture.plain(found)
+            except DataError:  # a web address, or something that the host has a better word for
+                plain = found = None
+            if plain is not found:
+                image = Image.open(io.BytesIO(plain))
+        return Template._load_image(image, load_images)
+
     def show(self, given: Any) -> Image.Image | None:
         """A picture as the model sees it: decoded, RGB, resized; from memory if this process showed it before.
 
@@ -168,7 +183,11 @@ class ShowsPictures(_Base):
 
     def _show(self, given: Any) -> Image.Image | None:
         once = self._as_host_shows(self._load_image(given, load_images=True))
-        return once if self._as_host_shows(once).size == once.size else None
+        try:
+            again = self._as_host_shows(once)
+        except ValueError:
+            return None
+        return once if again.size == once.size else None
 
     def _as_host_shows(self, image: Any) -> Image.Image:
         inputs = SimpleNamespace(images=[image], chat_template_kwargs={}, mm_processor_kwargs={})
@@ -196,3 +215,62 @@ class ShowsPictures(_Base):
             return self.show(given)
         key = self._picture_key(given)
         return None if key is None else shown_pictures().get(key)
+
+    def shown_size(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Width and height, px, at which the model is shown a picture of this size, by the host's own rule.
+
+        Raises:
+            DataError: the host cannot show it: too narrow for a model of this family, at this pixel budget at least.
+        """
+        from qwen_vl_utils import vision_process
+
+        factor = int(self.processor.image_processor.patch_size) * self._merge_size
+        width, height = width_px, height_px
+        if self.max_pixels and width * height > self.max_pixels:
+            shrunk = math.sqrt(self.max_pixels / (width / height))
+            height, width = int(shrunk), int(shrunk * (width_px / height_px))
+        try:
+            height, width = vision_process.smart_resize(height, width, factor)
+            vision_process.smart_resize(height, width, factor)  # what is shown may be shown again
+        except (ValueError, ZeroDivisionError) as error:
+            budget = min(self.max_pixels or math.inf, vision_process.IMAGE_MAX_TOKEN_NUM * factor**2)
+            raise DataError(
+                f'{width_px}x{height_px} is too narrow to be shown at {budget} pixels (MAX_PIXELS); use a picture of '
+                'a smaller aspect ratio'
+            ) from error
+        return width, height
+
+    def picture_problem(self, width_px: int, height_px: int) -> str:
+        """Why the model cannot be shown a picture of this size; empty where it can."""
+        try:
+            self.shown_size(width_px, height_px)
+        except DataError as error:
+            return str(error).partition(' (MAX_PIXELS)')[0]
+        return ''
+
+    def visual_tokens(self, width_px: int, height_px: int) -> int:
+        """Tokens that one picture of this size becomes.
+
+        Raises:
+            DataError: the model cannot be shown such a picture.
+        """
+        factor = int(self.processor.image_processor.patch_size) * self._merge_size
+        width, height = self.shown_size(width_px, height_px)
+        return (height // factor) * (width // factor)
+
+    def blank_for_unreadable(self, pictures: list[Any]) -> list[Any]:
+        """The pictures of a rollout's prompt with a blank for each that cannot be shown; its scheduler is told."""
+        kept = []
+        for one in pictures:
+            try:
+                picture.check(one)
+                self.shown_size(*picture.size(one))
+                kept.append(one)
+            except DataError as error:
+                picture.BAD_ROWS.note(pictures, str(error))
+                kept.append(Image.new('RGB', (_BLANK_PX, _BLANK_PX)))
+        return kept
+
+    @property
+    def _merge_size(self) -> int:
+        return int(self.processor.image_processor.merge_size)

@@ -7,12 +7,10 @@ kept out of the loss, and the sampling hook. Everything else is the host's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from PIL import Image
 from swift.loss_scale import LossScale
 from swift.template import TemplateMeta
 from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qwen3VLTemplate, QwenTemplateMeta
@@ -23,9 +21,10 @@ from .. import picture, protocol
 from ..agent import Step
 from ..config import SamplingSettings
 from ..errors import ConfigError, DataError, TrajectoryError
-from ..qwen import TEMPLATES, resized
+from ..qwen import TEMPLATES
 from ..spans import token_pieces
 from ..types import CodeSwitch, TrainCode
+from .budget import settle_budget
 from .loss import SandboxGuard
 from .patch import greedy_continuations, leave_out_untrained
 from .shown import ShowsPictures
@@ -36,7 +35,6 @@ from .verify import IMAGE_IDS_TEXT, TokenRules
 VLLM_PROCESSOR = 'swift_thyme.host.vllm:AdaptiveTemperature'
 UNTRAINED = [0]
 """The `loss` of an assistant message that must not be trained (a list, as the host's message type has it)."""
-_BLANK_PX = 56
 _TOKENS_A_MESSAGE = 8
 """At most, around one message's content."""
 
@@ -67,6 +65,8 @@ class O3Mixin(ShowsPictures):
                 f'{" and ".join(self.hf_model_types)}, got a {got} model; '
                 + (f'use --template {right}' if right else f'use a model of {", ".join(sorted(TEMPLATE_CLASSES))}')
             )
+        if processor is not None:
+            settle_budget(processor, self.model_info.model_dir)
 
     @property
     def loss_scale(self) -> SandboxGuard:
@@ -95,9 +95,14 @@ class O3Mixin(ShowsPictures):
         return kwargs
 
     def prepare_generate_kwargs(self, generate_kwargs: dict[str, Any], *, model: Any = None) -> dict[str, Any]:
-        """Installs adaptive temperature in one transformers `generate` call."""
+        """Installs adaptive temperature in one transformers `generate` call, and keeps `top_k` what was asked.
+
+        The host writes None for a `--top_k` that asks for no limit, and transformers then takes the model's own or 50.
+        """
         kwargs: dict[str, Any] = super().prepare_generate_kwargs(generate_kwargs, model=model)
         settings, config = SamplingSettings.from_env(), kwargs['generation_config']
+        if config.do_sample and config.top_k is None:
+            config.top_k = 0
         if settings.adaptive and config.do_sample:
             hook = CodeTemperature(token_pieces(self.tokenizer), settings.scale(config.temperature))
             kwargs['logits_processor'] = LogitsProcessorList([*kwargs.get('logits_processor', []), hook])
@@ -123,18 +128,6 @@ class O3Mixin(ShowsPictures):
     def picture_ids(self) -> frozenset[int]:
         """Token ids that stand for pictures and videos: sampled by a policy, they would break the row."""
         return frozenset({int(self.image_token_id), int(self.video_token_id)})
-
-    def visual_tokens(self, width_px: int, height_px: int) -> int:
-        """Tokens that one picture of this size becomes."""
-        from qwen_vl_utils import vision_process
-
-        factor = int(self.processor.image_processor.patch_size) * self._merge_size
-        if self.max_pixels and width_px * height_px > self.max_pixels:
-            shrink = math.sqrt(self.max_pixels / (width_px * height_px))
-            width_px, height_px = int(width_px * shrink), int(height_px * shrink)
-        low, high = vision_process.IMAGE_MIN_TOKEN_NUM, vision_process.IMAGE_MAX_TOKEN_NUM
-        height, width = resized(height_px, width_px, factor, low * factor**2, high * factor**2)
-        return (height // factor) * (width // factor)
 
     def prompt_tokens(self, request: Any) -> int:
         """At most so many tokens has the prompt of a request, its pictures included.
@@ -173,10 +166,6 @@ class O3Mixin(ShowsPictures):
     def _trace(self) -> BatchTrace:
         return BatchTrace.from_env()
 
-    @property
-    def _merge_size(self) -> int:
-        return int(self.processor.image_processor.merge_size)
-
     def _image_tokens(self, encoded: dict[str, Any]) -> list[int]:
         grids = encoded.get('image_grid_thw')
         return [] if grids is None else [int(grid.prod()) // self._merge_size**2 for grid in grids]
@@ -199,7 +188,7 @@ class O3Mixin(ShowsPictures):
             if isinstance(error, DataError):
                 raise
             if not self.is_training and picture.BAD_ROWS.tolerated:
-                inputs.images = _blank_for_unreadable(given)
+                inputs.images = self.blank_for_unreadable(given)
                 super()._preprocess_inputs(inputs)
                 return
             raise DataError(
@@ -296,19 +285,6 @@ def _backed_ids(messages: list[dict[str, Any]]) -> Iterator[list[int]]:
 def _is_untrained(messages: list[dict[str, Any]]) -> bool:
     last = messages[-1] if messages else {}
     return last.get('loss') == UNTRAINED and not isinstance(last.get('content'), str)
-
-
-def _blank_for_unreadable(pictures: list[Any]) -> list[Any]:
-    """The pictures of a rollout's prompt with a blank for each that cannot be decoded; its scheduler is told."""
-    kept = []
-    for one in pictures:
-        try:
-            picture.check(one)
-            kept.append(one)
-        except DataError as error:
-            picture.BAD_ROWS.note(pictures, str(error))
-            kept.append(Image.new('RGB', (_BLANK_PX, _BLANK_PX)))
-    return kept
 
 
 def _describe_image(image: Any) -> str:

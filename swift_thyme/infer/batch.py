@@ -91,7 +91,7 @@ def _row(index: int, columns: dict[str, Any], folder: Path) -> Row:
     if not isinstance(text, str):
         raise TypeError(f'the question is a {type(text).__name__}')
     paths = tuple(folder / name for name in names)
-    question = Question(text, paths, tuple(messages[:-1]), tuple(names) or None)
+    question = Question(text, paths, tuple(messages[:-1]), tuple(names) or None, trained_system=True)
     return Row(index, str(columns.get('id', index)), question, columns)
 
 

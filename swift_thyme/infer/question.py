@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
@@ -12,7 +13,7 @@ from PIL import Image
 from .. import protocol
 from ..engines import Conversation, Message
 from ..errors import DataError
-from ..picture import suffix
+from ..picture import plain, suffix
 from ..sandbox import InputImage
 
 
@@ -23,17 +24,19 @@ class Question:
     text: str
     """The user's words. `<image>` in them stands for a picture; without any, the pictures come first."""
     images: tuple[Path | bytes, ...] = ()
-    """Files, or encoded bytes, in order; those of `history` first."""
+    """Files, or encoded bytes, in order; those of `history` first. Model and code get them as `picture.plain` does."""
     history: tuple[Message, ...] = ()
     """Earlier messages, with one `<image>` for each of their pictures; a system message is added to the protocol's."""
     prompt_paths: tuple[str | None, ...] | None = None
     """What the prompt calls the pictures; where None, `images/1.jpg` and so on, see `prompt_image`."""
+    trained_system: bool = False
+    """Whether a system message of `history` is the whole system prompt, as it is in a row that is trained."""
 
     def conversation(self, *, tools: bool = True) -> Conversation:
         """The prompt, as in training: the system prompt, and the last words in the form of Table 2.
 
         A text that already names a path for every picture (`User Image Path: "…"`, a row of an RL or evaluation set)
-        is taken as it is, and so is a system message that describes the protocol.
+        is taken as it is, and so is a system message that describes the protocol, or that of a trained row.
 
         Args:
             tools: False for the prompts without tools.
@@ -46,9 +49,8 @@ class Question:
         text = self.text
         if not self._is_prompt:
             text = protocol.render_user_prompt(_words(text, len(mine)), mine, tools=tools)
-        conversation = Conversation(
-            (self._system(tools), *(m for m in self.history if m.role != 'system'), Message('user', text)), self.images
-        )
+        before = (m for m in self.history if m.role != 'system')
+        conversation = Conversation((self._system(tools), *before, Message('user', text)), self._pictures)
         places = sum(m.content.count(protocol.IMAGE_TAG) for m in conversation.messages)
         if places != len(self.images):
             raise DataError(
@@ -61,7 +63,11 @@ class Question:
         """The pictures as the sandbox takes them."""
         named = protocol.prompt_image_paths(self.text) if self._is_prompt else ()
         paths = named or tuple(image.path for image in self._described())
-        return [InputImage(image, path) for image, path in zip(self.images, paths, strict=True)]
+        return [InputImage(image, path) for image, path in zip(self._pictures, paths, strict=True)]
+
+    @cached_property
+    def _pictures(self) -> tuple[Path | bytes, ...]:
+        return tuple(plain(image) for image in self.images)
 
     @property
     def _is_prompt(self) -> bool:
@@ -70,7 +76,7 @@ class Question:
     def _system(self, tools: bool) -> Message:
         prompt = protocol.SYSTEM_PROMPT if tools else protocol.SYSTEM_PROMPT_PLAIN
         own = [m.content for m in self.history if m.role == 'system']
-        if tools and any(protocol.SANDBOX_OPEN in text for text in own):
+        if own and (self.trained_system or (tools and any(protocol.SANDBOX_OPEN in text for text in own))):
             return Message('system', '\n\n'.join(own))
         return Message('system', '\n\n'.join([prompt, *own]))
 
@@ -80,7 +86,7 @@ class Question:
         names: Sequence[str | None] = self.prompt_paths or [None] * len(self.images)
         return [
             prompt_image(image, number, name)
-            for number, (image, name) in enumerate(zip(self.images, names, strict=True), 1)
+            for number, (image, name) in enumerate(zip(self._pictures, names, strict=True), 1)
         ]
 
 

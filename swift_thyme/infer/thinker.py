@@ -217,6 +217,7 @@ class _Run:
             self.question.sandbox_images(),
             self.thinker.settings.agent,
             output_dir=self.output_dir,
+            picture_problem=self.thinker.engine.picture_problem,
             intervene=self.intervene,
         )
         if not tools:

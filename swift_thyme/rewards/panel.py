@@ -212,7 +212,7 @@ def data_url(image: Any) -> str:
     Raises:
         DataError: it cannot be read.
     """
-    found = picture.resolve(image)
+    found = picture.plain(picture.resolve(image))
     content = found if isinstance(found, bytes) else found.read_bytes()
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), 'png')
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from PIL import Image
 
-from ..picture import suffix
+from ..picture import plain, suffix
 from .errors import ApiError
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
@@ -152,6 +152,9 @@ class PictureDesk:
                 ending = suffix(image.format)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise _bad(param, f'is no complete picture of a kind this server reads: {error}') from error
+        shown = plain(content)
+        if isinstance(shown, bytes) and shown is not content:
+            content, ending = shown, '.png'
         digest = hashlib.sha256(content).hexdigest()[:16]
         path = folder / f'{digest}{ending}'
         path.write_bytes(content)

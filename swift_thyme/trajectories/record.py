@@ -131,7 +131,7 @@ def _keep(reference: Any, folder: Path) -> str:
     if not reference:
         return ''
     try:
-        found = picture.resolve(reference)
+        found = picture.plain(picture.resolve(reference))
     except DataError:
         return str(reference)[:500]
     content = found if isinstance(found, bytes) else found.read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from swift_thyme.engines import Conversation, FinishReason, Generation, Sampling, Usage
+from swift_thyme.engines import Conversation, Engine, FinishReason, Generation, Sampling, Usage
 from swift_thyme.errors import EngineError
 
 Speak = Callable[[Conversation], str]
@@ -13,7 +13,7 @@ Speak = Callable[[Conversation], str]
 
 
 @dataclass
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """Says what a function says."""
 
     speak: Speak
