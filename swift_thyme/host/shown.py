@@ -13,6 +13,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,10 @@ from .. import picture
 from ..config import RolloutSettings
 from ..errors import DataError
 
-_Base = Template if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    from swift.template import Template as _Base
+else:
+    _Base = object
 
 _pillow: Any = Image.core  # type: ignore[attr-defined]
 _BYTES_A_PIXEL = 4
@@ -145,13 +149,11 @@ class ShowsPictures(_Base):
     def _load_image(image: Any, load_images: bool) -> Any:
         """As the host's, for pictures that readers see differently as a plain copy (`picture.plain`)."""
         if not isinstance(image, Image.Image):
-            try:
+            with suppress(DataError):  # a web address, or something that the host has a better word for
                 found = picture.resolve(image)
                 plain = picture.plain(found)
-            except DataError:  # a web address, or something that the host has a better word for
-                plain = found = None
-            if plain is not found:
-                image = Image.open(io.BytesIO(plain))
+                if isinstance(plain, bytes) and plain is not found:
+                    image = Image.open(io.BytesIO(plain))
         return Template._load_image(image, load_images)
 
     def show(self, given: Any) -> Image.Image | None:

@@ -1,4 +1,4 @@
-"""Which pictures can be shown at a pixel budget: what is not refused can be encoded, with the tokens that are counted."""
+"""What can be shown at a pixel budget: what is not refused can be encoded, with the tokens that are counted."""
 
 from __future__ import annotations
 
