@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import swift
@@ -80,9 +81,11 @@ def watch_scoring() -> None:
     if getattr(compute, 'by_thyme', False):
         return
 
+    @wraps(compute)
     def compute_rewards(trainer: Any, samples: list[Any]) -> Any:
         return scoring.settle(trainer, samples, compute(trainer, samples))
 
+    @wraps(postprocess)
     def postprocess_batch(trainer: Any, samples: list[Any], batch_encoded_inputs: list[Any]) -> None:
         postprocess(trainer, samples, batch_encoded_inputs)
         scoring.record(trainer, samples)

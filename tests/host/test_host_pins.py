@@ -77,6 +77,16 @@ SIGNATURES = {
         'masks of the last generation (THYME_TRAIN_CODE)',
     ),
     'swift.rewards:ORM.__init__': ('self, args, **kwargs', 'the rewards'),
+    'swift.rlhf_trainers.grpo_trainer:GRPOTrainer._compute_rewards_per_func': ('self, samples', 'patch.watch_scoring'),
+    'swift.rlhf_trainers.grpo_trainer:GRPOTrainer._postprocess_batch': (
+        'self, samples, batch_encoded_inputs',
+        'patch.watch_scoring',
+    ),
+    'swift.template:Template._load_image': ('image, load_images', 'pictures upright and of 8 bits'),
+    'qwen_vl_utils.vision_process:smart_resize': (
+        'height, width, factor, min_pixels, max_pixels',
+        'which pictures can be shown',
+    ),
     'swift.dataset.loader:DatasetLoader.load': (
         'self, dataset_syntax, dataset_meta, *, use_hf',
         'real paths in prepared sets (data.host)',

@@ -139,9 +139,10 @@ def test_recorded_text_wins_over_the_last_message(desk: Desk) -> None:
 @pytest.mark.parametrize(
     'record', [{'stop_reason': 'sandbox_failure'}, {'stop_reason': 'error'}, {'quarantined': True}], ids=str
 )
-def test_machinery_failure_gets_the_mean_of_the_others(desk: Desk, record: dict[str, Any]) -> None:
+def test_machinery_failure_is_not_scored(desk: Desk, record: dict[str, Any]) -> None:
     infos = [thyme(RIGHT), thyme(WRONG), thyme('<think>', **record)]
-    assert total(('thyme_reward',), ['', '', ''], rollout_infos=infos) == [2.0, 0.5, 1.25]
+    assert total(('thyme_reward',), ['', '', ''], rollout_infos=infos) == [2.0, 0.5, 0.0]
+    assert read_cases([''] * 3, columns(3, rollout_infos=infos))[2].set_aside is not None
 
 
 def test_wrong_answer_for_length_is_a_wrong_answer(desk: Desk) -> None:
