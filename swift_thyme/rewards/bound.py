@@ -19,7 +19,7 @@ LEAST_TRAJECTORIES = 16
 """The share is taken over so many trajectories, or more: over as few of the last batches as hold them."""
 DEAD_BATCHES = 3
 """A run stops after so many batches in a row of which nothing is left."""
-_CHOSEN = frozenset({SetAside.JUDGE_UNAVAILABLE, SetAside.JUDGE_UNPARSABLE})
+_CHOSEN = frozenset({SetAside.JUDGE_UNAVAILABLE})
 """Only set aside where the run's owner chose `THYME_JUDGE_OUTAGE=neutral`, to go on without them."""
 _SHOWN = 5
 
