@@ -101,4 +101,4 @@ def grade_all(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None)
 
 
 def _case(record: Mapping[str, Any], number: int) -> Case:
-    return Case(record['question'], record['solution'], record['text'], group=str(number), request=str(number))
+    return Case(record['question'], record['solution'], record['text'], request=str(number))

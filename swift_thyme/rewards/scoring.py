@@ -54,7 +54,7 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row]:
                 f'line {number} cannot be scored: got {line[:120].strip()!r}; expected an object with question, '
                 f'solution and completion, all text (solution also a list of texts); add what is missing'
             )
-        yield Row(Case(fields[0], fields[1], fields[2], group=str(number), request=str(number)), data.get('id'))
+        yield Row(Case(fields[0], fields[1], fields[2], request=str(number)), data.get('id'))
 
 
 def score_by_rules(row: Row, convention: Convention) -> dict[str, Any]:
