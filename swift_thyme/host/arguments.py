@@ -24,6 +24,8 @@ class HostRun:
     """`--temperature`."""
     max_context_tokens: int | None = None
     """What prompt, pictures and completion may have together; None: not known."""
+    rolls_out: bool = False
+    """Whether a scheduler of this package is at work in this process."""
 
 
 _RUN = HostRun()

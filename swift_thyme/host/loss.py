@@ -10,6 +10,7 @@ from typing import Any
 
 from swift.loss_scale import LossScale
 from swift.template import ContextType
+from swift.template.utils import get_token_backed_response_ids
 
 from .. import protocol
 from ..types import Segment, SegmentKind
@@ -65,7 +66,10 @@ LOSS_SCALES: dict[str, type[LossScale]] = {
 
 
 class SandboxGuard(LossScale):
-    """Wraps any loss scale so that sandbox output gets weight 0, whatever `--loss_scale` or a row's own fields say."""
+    """Wraps any loss scale so that sandbox output gets weight 0, whatever `--loss_scale` or a row's own fields say.
+
+    Of a rollout (a row whose last turn is token ids) only that turn is trained: what came before it was not sampled.
+    """
 
     def __init__(self, inner: LossScale) -> None:
         super().__init__(inner.base_strategy)
@@ -76,11 +80,32 @@ class SandboxGuard(LossScale):
         """As the wrapped one: masking adds only zeros."""
         return bool(self._inner.is_binary_loss_scale)
 
+    def __call__(
+        self, context_list: Any, context_types: Any, messages: Any, **kwargs: Any
+    ) -> tuple[list[Any], list[float]]:
+        """As the host's, for rollouts with the last turn alone."""
+        rollout = bool(messages) and get_token_backed_response_ids(messages[-1]['content']) is not None
+        scale = _LastTurnOnly(self._inner) if rollout else self
+        weighted: tuple[list[Any], list[float]] = LossScale.__call__(
+            scale, context_list, context_types, messages, **kwargs
+        )
+        return weighted
+
     def _inner_call(self, context: Any, context_type: str, *args: Any) -> tuple[list[Any], list[float]]:
         parts, weights = self._inner._inner_call(context, context_type, *args)
         if context_type != ContextType.RESPONSE or not isinstance(context, str):
             return parts, weights
         return mask_sandbox(context, parts, weights)
+
+
+class _LastTurnOnly(SandboxGuard):
+    """The guard of a rollout."""
+
+    def _inner_call(self, context: Any, context_type: str, *args: Any) -> tuple[list[Any], list[float]]:
+        is_last_round = args[-1]
+        if context_type not in (ContextType.RESPONSE, ContextType.SUFFIX) or not is_last_round:
+            return [context], [0.0]
+        return super()._inner_call(context, context_type, *args)
 
 
 def mask_sandbox(text: str, parts: Sequence[str], weights: Sequence[float]) -> tuple[list[str], list[float]]:

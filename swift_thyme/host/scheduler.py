@@ -80,7 +80,8 @@ class ThymeScheduler(MultiTurnScheduler):
         self._sandbox = PatientSandbox(local_sandbox(), SandboxSettings.from_env().outage_limit_s)
         self._rollouts: dict[str, _Rollout] = {}
         self._image_dir = _image_dir(self._settings)
-        remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None))
+        self._max_prompt_tokens: int | None = template.max_length
+        remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None), rolls_out=True)
         picture.BAD_ROWS.tolerated = True
         if self.infer_engine is None:  # in the trainer's process: a host that is not known ends the run here
             leave_out_untrained()
@@ -96,6 +97,7 @@ class ThymeScheduler(MultiTurnScheduler):
     async def on_trajectory_start(self, requests: list[Any]) -> None:
         """Makes an agent for every request; sessions open later, with the first code."""
         for request in requests:
+            request.images = [self._o3.located(image) for image in request.images]
             request.uuid = request.uuid or uuid.uuid4().hex
             agent = Agent(
                 sandbox=self._sandbox,
@@ -138,6 +140,7 @@ class ThymeScheduler(MultiTurnScheduler):
             rollout.segments.append(rollout.record.take_segments())
         if rollout.step is None or rollout.step.stop is None:
             return {}
+        response_choice.finish_reason = 'length' if rollout.step.stop is StopReason.LENGTH else 'stop'
         return {'done': True, 'rollout_infos': self._finish(infer_request, rollout, rollout.step)}
 
     def check_finished(self, infer_request: Any, response_choice: Any, current_turn: int) -> bool:
@@ -206,17 +209,20 @@ class ThymeScheduler(MultiTurnScheduler):
             await self._append_output(request, rollout, rollout.step)
 
     async def _append_output(self, request: Any, rollout: _Rollout, step: Step) -> None:
-        """Takes the sandbox's output into the record, or ends the trajectory where the engine has no room for it."""
+        """Takes the sandbox's output into the record, or ends the trajectory where the next prompt would be too long.
+
+        `--max_length` bounds a prompt; the engine's context bounds a prompt and a short answer to it.
+        """
         assert step.turn.result is not None  # a step that goes on has run code
         output_ids = self._o3.encode_output(step)
         tokens = sum(self._o3.visual_tokens(i.width_px, i.height_px) for i in step.turn.result.images)
-        limit = host_run().max_context_tokens
-        if limit is not None:
-            rollout.prompt_tokens = rollout.prompt_tokens or self._o3.prompt_tokens(request)
-            needed = rollout.prompt_tokens + rollout.record.expanded_length + len(output_ids) + tokens
-            if needed + self._settings.min_round_tokens > limit:
-                rollout.step = await rollout.agent.end(StopReason.LENGTH)
-                return
+        rollout.prompt_tokens = rollout.prompt_tokens or self._o3.prompt_tokens(request)
+        needed = rollout.prompt_tokens + rollout.record.expanded_length + len(output_ids) + tokens
+        context = host_run().max_context_tokens
+        bounds = [self._max_prompt_tokens, None if context is None else context - self._settings.min_round_tokens]
+        if any(bound is not None and needed > bound for bound in bounds):
+            rollout.step = await rollout.agent.end(StopReason.LENGTH)
+            return
         rollout.record.output(output_ids, tokens)
         await self._o3.show_all(image.path for image in step.turn.result.images)
 

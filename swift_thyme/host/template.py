@@ -7,12 +7,14 @@ kept out of the loss, and the sampling hook. Everything else is the host's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from swift.loss_scale import LossScale
-from swift.template import TemplateMeta
+from swift.template import StdTemplateInputs, TemplateMeta
 from swift.template.templates.qwen import Qwen2_5VLTemplate, Qwen2VLTemplate, Qwen3VLTemplate, QwenTemplateMeta
 from swift.template.utils import get_token_backed_response_ids
 from transformers import LogitsProcessorList
@@ -24,6 +26,7 @@ from ..errors import ConfigError, DataError, TrajectoryError
 from ..qwen import TEMPLATES
 from ..spans import token_pieces
 from ..types import CodeSwitch, TrainCode
+from .arguments import host_run
 from .budget import settle_budget
 from .loss import SandboxGuard
 from .patch import greedy_continuations, leave_out_untrained
@@ -133,13 +136,35 @@ class O3Mixin(ShowsPictures):
         """At most so many tokens has the prompt of a request, its pictures included.
 
         Args:
-            request: the host's, before the first generation or after it; assistant messages do not count.
+            request: the host's, before the first generation or after it; the turn that is being generated does not
+                count, earlier ones of the assistant do.
         """
-        texts = [m['content'] for m in request.messages if m['role'] != 'assistant' and isinstance(m['content'], str)]
-        if not any(m['role'] == 'system' for m in request.messages):
-            texts.append(self.template_meta.default_system or '')
+        messages = [dict(m) for m in request.messages if m['role'] != 'system']
+        messages = messages[:-1] if messages[-1]['role'] == 'assistant' else messages
+        given = next((m['content'] for m in request.messages if m['role'] == 'system'), None)
+        system = self._get_system(
+            StdTemplateInputs(messages=messages, system=given, tools=getattr(request, 'tools', None))
+        )
+        texts = [system or '', *(m['content'] for m in messages if isinstance(m['content'], str))]
         text = sum(len(self.tokenizer.encode(t, add_special_tokens=False)) + _TOKENS_A_MESSAGE for t in texts)
         return text + sum(self.visual_tokens(*picture.size(image)) + 2 for image in request.images)
+
+    def located(self, image: Any) -> Any:
+        """A picture of a request with its relative path found below `ROOT_IMAGE_DIR`, as the host finds it."""
+        if isinstance(image, Mapping):
+            return image if image.get('bytes') else self.located(image.get('path'))
+        if not self.root_image_dir or not isinstance(image, str) or picture.is_file(image):
+            return image
+        below = Path(self.root_image_dir, image)
+        return str(below) if picture.is_file(below) else image
+
+    def _encode_truncated(self, inputs: Any) -> Any:
+        """As the host's, but no prompt of a rollout is cut or refused: the scheduler counts, and ends with `length`."""
+        if self.is_training or not host_run().rolls_out:
+            return super()._encode_truncated(inputs)
+        whole = copy(self)
+        whole.max_length = None
+        return super(O3Mixin, whole)._encode_truncated(inputs)
 
     def _encode(self, inputs: Any) -> dict[str, Any]:
         """As the host's, with the end-of-turn token trained after `</answer>` although that is a stop word."""
@@ -345,5 +370,4 @@ def template_meta(template_type: str, template_cls: type[O3Mixin]) -> TemplateMe
         template_cls=template_cls,
         default_system=protocol.SYSTEM_PROMPT,
         stop_words=['<|endoftext|>', *protocol.STOP_STRINGS, *[protocol.CODE_OPEN] * by_stop_words],
-        agent_template=None,
     )

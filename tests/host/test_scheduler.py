@@ -211,8 +211,61 @@ def test_a_round_without_room_for_its_output_ends_with_length(
     for room, stop in ((n + 200, None), (n + 20, 'length')):
         monkeypatch.setattr(host_run, '_RUN', host_run.HostRun(max_context_tokens=prompt + room))
         request = started(scheduler, picture)
-        ended, _ = turn(scheduler, request, CODE)
+        ended, made = turn(scheduler, request, CODE)
         assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
+        assert made.finish_reason == (stop or 'stop'), 'what --overlong_filter and clipped_ratio go by'
+
+
+@pytest.mark.parametrize(('room', 'stop'), [(200, None), (5, 'length')])
+def test_a_prompt_longer_than_max_length_is_not_asked(
+    scheduler: ThymeScheduler, picture: Path, room: int, stop: str | None
+) -> None:
+    prompt = scheduler._o3.prompt_tokens(request_for(str(picture)))
+    scheduler._max_prompt_tokens = prompt + len(scheduler.tokenizer.encode(CODE)) + room
+    ended, made = turn(scheduler, started(scheduler, picture), CODE)
+    assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
+    assert made.finish_reason == (stop or 'stop')
+
+
+def test_an_answer_that_fills_its_last_token_is_no_truncated_one(scheduler: ThymeScheduler, picture: Path) -> None:
+    request = started(scheduler, picture)
+    made = choice(scheduler, '<think>so</think><answer>1</answer>', 'length')
+    scheduler.append_assistant_completion(request, made.message.content)
+    ended = asyncio.run(scheduler.on_turn_end(request, made, 1))
+    assert (ended['rollout_infos']['thyme']['stop_reason'], made.finish_reason) == ('answer', 'stop')
+
+
+@pytest.mark.parametrize('strategy', ['left', 'right', 'raise'])
+@pytest.mark.parametrize('mode', ['transformers', 'vllm'])
+def test_the_prompt_of_a_rollout_is_never_cut(
+    scheduler: ThymeScheduler, picture: Path, strategy: str, mode: str
+) -> None:
+    template = scheduler._o3
+    template.set_mode(mode)
+    whole = template.encode(request_for(str(picture)))['input_ids']
+    template.max_length, template.truncation_strategy = 100, strategy
+    assert len(whole) > 100 and template.encode(request_for(str(picture)))['input_ids'] == whole
+
+
+def test_earlier_turns_and_tools_count_as_prompt(scheduler: ThymeScheduler, picture: Path) -> None:
+    tools = [{'type': 'function', 'function': {'name': 'zoom', 'description': 'zoom', 'parameters': {}}}]
+    request = request_for(str(picture))
+    said = [{'role': 'user', 'content': 'Before?'}, {'role': 'assistant', 'content': 'so ' * 50}]
+    request.messages, request.tools = [*said, *request.messages], tools
+    predicted = scheduler._o3.prompt_tokens(request)
+    scheduler._o3.set_mode('transformers')
+    n = len(scheduler._o3.encode(request)['input_ids'])
+    assert n <= predicted <= n + 60
+
+
+def test_pictures_below_root_image_dir_are_found_by_everybody(
+    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler._o3, 'root_image_dir', str(picture.parent))
+    request = request_for(picture.name)
+    asyncio.run(scheduler.on_trajectory_start([request]))
+    assert request.images == [str(picture)]
+    assert turn(scheduler, request, CODE)[0] == {}, 'not ended by an error'
 
 
 def test_a_generation_that_stops_at_code_goes_on_until_the_code_ends(scheduler: ThymeScheduler, picture: Path) -> None:

@@ -100,6 +100,29 @@ def test_a_rows_own_loss_scale_cannot_train_sandbox_output(o3_template: Any, pic
     assert 'rows' not in ''.join(runs(template, ids, labels, trained=True))
 
 
+@pytest.mark.parametrize('loss_scale', ['all', 'default', 'last_round', 'thyme', 'thyme_last_round'])
+@pytest.mark.parametrize('own_loss', [None, True])
+def test_of_a_rollout_only_the_sampled_ids_are_trained(
+    o3_template: Any, picture: Path, loss_scale: str, own_loss: bool | None
+) -> None:
+    template = o3_template(loss_scale)
+    ids = template.tokenizer.encode('Sampled, printed.')
+    mask = [1, 1] + [0] * (len(ids) - 2)
+    said = {'role': 'assistant', 'content': 'HISTORY <code>\nprint(1)\n</code>', 'loss': own_loss}
+    user = {'role': 'user', 'content': '<image>Which?'}
+    turn = {'role': 'assistant', 'content': {'token_ids': ids, 'loss_scale': mask}}
+    messages = [user, said, {'role': 'user', 'content': 'And?'}, turn]
+    _, labels = collate(template, {'messages': messages, 'images': [str(picture)], 'add_eos': False})
+    assert [label for label in labels if label >= 0] == ids[:2]
+
+
+def test_rows_with_tools_take_the_familys_agent_template(o3_template: Any, picture: Path) -> None:
+    template, row = o3_template(), sft_row(1, picture)
+    row['tools'] = '[{"type": "function", "function": {"name": "zoom", "description": "z", "parameters": {}}}]'
+    text = template.tokenizer.decode(template.encode(row)['input_ids'])
+    assert '"zoom"' in text and protocol.SYSTEM_PROMPT.strip()[:60] in text
+
+
 def test_image_pads_and_grids_agree_with_the_pictures(o3_template: Any, tmp_path: Path) -> None:
     template, row = o3_template(), sft_row(3, tmp_path / 'none')
     row['images'] = []
