@@ -46,6 +46,11 @@ def handle(index: int) -> str:
     return f'$IMAGE_{index}'
 
 
+def has_handle(text: str) -> bool:
+    """Whether a text names a picture of a prepared set whose real path is not filled in."""
+    return _HANDLE.search(text) is not None
+
+
 @dataclass(frozen=True)
 class Converted:
     """Texts of one row with handles in place of foreign paths."""
@@ -69,7 +74,7 @@ def to_handles(user: str, response: str | None, sizes: Sequence[tuple[int, int]]
         RowRejected: SPECIAL_TOKEN, when a text already holds a handle.
     """
     for text in (user, response or ''):
-        if _HANDLE.search(text):
+        if has_handle(text):
             raise RowRejected(
                 Reason.SPECIAL_TOKEN, 'the text holds $IMAGE_…, which prepared sets use for picture paths'
             )

@@ -1,5 +1,6 @@
 """The one place where the host is changed: what it has no hook for. Version-gated; `tests/host` pins what is touched.
 
+- `check_at_start`: no hook sees a run's arguments and its rows, or comes before the first rollout.
 - `leave_out_untrained`: GRPO has no way to keep one row of a batch out of the loss (KL term included).
 - `watch_scoring`: rewards see only their own values; nothing is called once all have spoken, or with the advantages.
 - `greedy_continuations`: the host builds one set of sampling parameters for a whole batch; only used with
@@ -15,7 +16,7 @@ import swift
 from packaging.version import Version
 
 from ..config import SamplingSettings
-from ..errors import ConfigError
+from ..errors import ConfigError, ThymeError
 from ..spans import token_pieces
 from ..types import SegmentKind
 
@@ -29,6 +30,37 @@ def _require_tested(what: str, instead: str) -> None:
             f'{what} changes the host in a place that is known for ms-swift {TESTED[0]} to below {TESTED[1]}, got '
             f'{swift.__version__}; {instead}'
         )
+
+
+def check_at_start() -> None:
+    """Has `preflight` look at every training run when the host has loaded its rows. Idempotent.
+
+    A refusal ends the process with its sentence and exit code 1.
+
+    Raises:
+        ConfigError: the host is of a version in which the place is not known.
+    """
+    _require_tested('checking a run at its start', 'install a version in that range')
+    from swift.pipelines.train.sft import SwiftSft
+
+    from . import preflight
+
+    original = SwiftSft._get_dataset
+    if getattr(original, 'by_thyme', False):
+        return
+
+    def get_dataset(pipeline: Any) -> Any:
+        try:
+            preflight.check_arguments(pipeline.args)
+            datasets = original(pipeline)
+            preflight.check_run(pipeline.args, pipeline.template, datasets)
+            preflight.await_judge(pipeline.args)
+        except ThymeError as error:
+            raise SystemExit(f'this run cannot start: {error}') from error
+        return datasets
+
+    get_dataset.by_thyme = True  # type: ignore[attr-defined]
+    SwiftSft._get_dataset = get_dataset
 
 
 def leave_out_untrained() -> None:

@@ -1,76 +1,328 @@
-"""Looks at the rows of a run before it starts: what would fail in step 1,000 is said before step 1.
+"""The run's contract: what would make a training run worthless in silence is refused before it starts.
 
-Reads local `.jsonl` files only, as they are named on the command line; other sources are the host's to load. Owns what
-a row needs for a rollout; `data.validate` looks deeper.
+Owns which of the host's arguments do not go with this package's template, scheduler and rewards, and what a row needs.
+Looks at the rows as the host has loaded them, so whatever the host reads (`--columns`, `image` columns, messages as
+JSON text) is read here. `patch.check_at_start` calls this in every trainer, `thyme sft|rlhf` the first half before it;
+`data.validate` looks deeper, at files.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
-from .. import protocol
-from ..errors import DataError
-from ..picture import is_file
+from PIL import Image
+from swift.rewards import orms
+from swift.rollout import multi_turns
+from swift.template import TEMPLATE_MAPPING
+from swift.utils import get_logger
 
-_ENDINGS = frozenset({'.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff'})
+from .. import picture, protocol
+from ..config import JudgeSettings, OutagePolicy, RolloutSettings
+from ..data.paths import has_handle
+from ..errors import ConfigError, DataError
+from ..rewards.formula import PAPER_REWARDS, REWARD_PARTS
+from ..rewards.judge.check import until_a_judge_rules
+from ..rewards.panel import NEEDS_JUDGE, NEEDS_SOLUTION, Part
+from ..rewards.trajectory import read_cases
+from .rewards import REWARDS
+from .scheduler import SCHEDULER, ThymeScheduler
+from .template import TEMPLATE_CLASSES, O3Mixin
+
+logger = get_logger()
+
+ROWS_SAMPLED = 256
+"""So many rows, evenly spaced, are looked at without `--strict true`."""
+PICTURES_DECODED = 32
+"""Of so many of them the pictures are decoded in full; of the others the header is read."""
+SIGNALS = ('reward_funcs', 'reward_model', 'teacher_model', 'teacher_model_server', 'use_gym_env', 'gym_env')
+"""Flags of which GRPO needs one to have something to learn from."""
+_CUT = ('left', 'right')
+_ANSWER_TAGS = (protocol.THINK_OPEN, protocol.CODE_OPEN, protocol.SANDBOX_OPEN, protocol.ANSWER_OPEN)
 
 
-def check_datasets(datasets: Sequence[str], *, need_solution: bool) -> int:
-    """Checks every row of the local files among the data sets of a run.
+@dataclass(frozen=True)
+class Run:
+    """A training run as its arguments describe it."""
+
+    args: Any
+    """The host's parsed arguments."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An argument; commands that do not have it leave it at the default."""
+        value = getattr(self.args, name, None)
+        return default if value is None else value
+
+    @property
+    def kind(self) -> str:
+        """`sft`, or the host's `--rlhf_type`."""
+        return str(self.get('rlhf_type', 'sft'))
+
+    @cached_property
+    def uses_template(self) -> bool:
+        """Whether the template is of this package."""
+        meta = TEMPLATE_MAPPING.get(self.get('template'))
+        return issubclass(TEMPLATE_CLASSES.get(self.get('template'), getattr(meta, 'template_cls', object)), O3Mixin)
+
+    @cached_property
+    def uses_scheduler(self) -> bool:
+        """Whether the scheduler is of this package."""
+        name = self.get('multi_turn_scheduler', '')
+        scheduler = ThymeScheduler if name == SCHEDULER else multi_turns.get(name)
+        return isinstance(scheduler, type) and issubclass(scheduler, ThymeScheduler)
+
+    @property
+    def rolls_out_here(self) -> bool:
+        """Whether this process drives rollouts, and not a rollout server."""
+        return self.uses_scheduler and not self.in_server
+
+    @property
+    def in_server(self) -> bool:
+        """Whether a rollout server generates."""
+        return bool(self.get('use_vllm')) and self.get('vllm_mode') == 'server'
+
+    @cached_property
+    def parts(self) -> frozenset[Part]:
+        """What this package's rewards score."""
+        named = [REWARDS.get(name, orms.get(name)) for name in self.get('reward_funcs', ())]
+        return frozenset(part for reward in named for part in REWARD_PARTS.get(getattr(reward, 'reward', ''), ()))
+
+
+def check_arguments(args: Any) -> None:
+    """Refuses arguments under which a run would end well and be worth nothing.
 
     Args:
-        datasets: as given to `--dataset`; `#N` at the end takes N rows and is left out here.
-        need_solution: whether a reward compares with `solution`.
+        args: the host's parsed arguments of a training command.
+
+    Raises:
+        ConfigError: the first that does not go, with what to do.
+    """
+    run = Run(args)
+    ours = run.uses_template or run.uses_scheduler or bool(run.parts)
+    for fault in _argument_faults(run) if ours else ():
+        raise ConfigError(fault)
+
+
+def _argument_faults(run: Run) -> Iterator[str]:
+    if run.kind == 'grpo':
+        yield from _grpo_faults(run)
+    elif run.uses_template and run.get('truncation_strategy') in _CUT:
+        yield (
+            f'a row that is cut keeps its picture tokens and loses the words between them: got --truncation_strategy '
+            f'{run.get("truncation_strategy")}; leave it out: rows longer than --max_length are then left out'
+        )
+    if run.kind == 'gkd' and (run.uses_scheduler or (run.uses_template and run.get('lmbda', 0.5) > 0)):
+        yield (
+            'the host’s GKD generates one turn and runs no code: got --rlhf_type gkd; use --rlhf_type grpo, or GKD on '
+            'the answers of the data set: --lmbda 0 without --multi_turn_scheduler'
+        )
+    if run.uses_template and run.get('template_backend', 'swift') != 'swift':
+        yield 'under --template_backend jinja prompts and sandbox output are trained; leave it out'
+    if run.uses_template and not run.get('use_chat_template', True):
+        yield 'without chat template there is neither system prompt nor turn; leave --use_chat_template false out'
+
+
+def _grpo_faults(run: Run) -> Iterator[str]:
+    if run.get('streaming'):
+        yield (
+            'with --streaming true the host puts different questions into one GRPO group, and their advantages mean '
+            'nothing; leave it out: rows are mapped from disk, not held in memory'
+        )
+    if not any(run.get(name) for name in SIGNALS):
+        yield (
+            f'GRPO without a reward has nothing to learn from: got no --reward_funcs; give --reward_funcs '
+            f'{" ".join(PAPER_REWARDS)} (the paper’s), or your own'
+        )
+    if run.uses_template and not run.get('multi_turn_scheduler') and not run.in_server:
+        yield (
+            'nobody would run the code: got GRPO with --template thyme_… and no scheduler, so every trajectory ends at '
+            'its first block of code; add --multi_turn_scheduler thyme'
+        )
+    if run.uses_scheduler and run.get('response_prefix'):
+        yield (
+            f'the host puts --response_prefix into the text and not into the ids: got {run.get("response_prefix")!r}; '
+            f'leave it out, and ask for these words in --system'
+        )
+    yield from _limit_faults(run)
+
+
+def _limit_faults(run: Run) -> Iterator[str]:
+    context, completion = run.get('vllm_max_model_len'), run.get('max_completion_length', 512)
+    if run.get('use_vllm') and not run.in_server and context is not None and completion >= context:
+        yield (
+            f'no room for a prompt: got --max_completion_length {completion} with --vllm_max_model_len {context}; '
+            f'raise the second, or lower the first'
+        )
+    scope = run.get('completion_length_limit_scope', 'per_round')
+    if run.uses_scheduler and scope == 'total' and (run.in_server or not run.get('use_vllm')):
+        yield (
+            '--completion_length_limit_scope total has an effect with vLLM in colocate mode only; leave it out: '
+            '--max_length bounds a trajectory'
+        )
+
+
+def check_run(args: Any, template: Any, datasets: Iterable[Any]) -> None:
+    """Checks what a run will be made of; the host has loaded it, and nothing is encoded yet.
+
+    Args:
+        args: the host's parsed arguments.
+        template: the run's template.
+        datasets: rows for training and for validation, each as the host has loaded them, or None.
+
+    Raises:
+        ConfigError: the template brings what the arguments must not.
+        DataError: a row cannot be used.
+    """
+    run = Run(args)
+    prefix = template._get_response_prefix() if run.uses_template and run.uses_scheduler else ''
+    if prefix:
+        raise ConfigError(
+            f'the template begins every answer with {prefix!r}, which is text and no ids; leave --enable_thinking out'
+        )
+    for dataset in datasets:
+        if hasattr(dataset, '__len__') and (run.uses_template or run.parts):
+            n = check_rows(args, template, dataset)
+            logger.info(f'rows looked at before the start: {n} of {len(dataset)} (all with --strict true)')
+
+
+def await_judge(args: Any) -> None:
+    """Waits until a judge rules, where rewards need one and the run is to stop without: shown, up to the outage limit.
+
+    Args:
+        args: the host's parsed arguments.
+
+    Raises:
+        JudgeError: none did within the limit.
+    """
+    settings = JudgeSettings.from_env()
+    if NEEDS_JUDGE & Run(args).parts and settings.outage is OutagePolicy.STOP:
+        logger.info(f'waiting for a judge that rules: {", ".join(settings.addresses)}')
+        asyncio.run(until_a_judge_rules(settings))
+
+
+def check_rows(args: Any, template: Any, dataset: Any) -> int:
+    """Checks a sample of a run's rows, with `--strict true` all, and every reference answer.
+
+    Args:
+        args: the host's parsed arguments.
+        template: the run's template.
+        dataset: rows as the host has loaded them.
 
     Returns:
         The number of rows looked at.
 
     Raises:
-        DataError: the first row that cannot be used, by file and line.
+        DataError: the first row that cannot be used, with what to do.
     """
-    rows = 0
-    for dataset in datasets:
-        path = Path(str(dataset).partition('#')[0])
-        if path.suffix == '.jsonl' and path.is_file():
-            for line_number, row in _rows(path):
-                _check_row(row, f'{path}, line {line_number}', need_solution)
-                rows += 1
-    return rows
+    run = Run(args)
+    if run.kind == 'grpo' and NEEDS_SOLUTION & run.parts:
+        _check_solutions(dataset)
+    n = len(dataset)
+    every = 1 if run.get('strict') else max(1, -(-n // ROWS_SAMPLED))
+    chosen = range(0, n, every)
+    decoded = chosen if run.get('strict') else chosen[:: -(-len(chosen) // PICTURES_DECODED) or 1]
+    for i in chosen if run.uses_template else ():
+        row = dataset[i]
+        for fault in _row_faults(run, template, row, decode=i in decoded):
+            raise DataError(f'row {i} of the data set ({_shown(row)}): {fault}')
+    return len(chosen)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding='utf-8') as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise DataError(f'{path}, line {number} is not JSON: {error}; write one object a line') from error
-                if isinstance(row, dict):
-                    yield number, row
-
-
-def _check_row(row: dict[str, Any], where: str, need_solution: bool) -> None:
-    solution = row.get('solution')
-    if need_solution and (solution is None or not str(solution).strip()):
-        columns = ', '.join(sorted(row))
-        raise DataError(f'{where}: no reference answer, got columns {columns}; expected a non-empty `solution`; add it')
-    images = row.get('images') or []
-    for image in images if isinstance(images, list) else [images]:
-        name = image.get('path') if isinstance(image, dict) and not image.get('bytes') else image
-        if isinstance(name, str) and _looks_like_a_path(name) and not is_file(name):
-            raise DataError(f'{where}: picture {name!r} does not exist; expected a readable file; check the path')
-    texts = [m['content'] for m in row.get('messages') or [] if isinstance(m.get('content'), str)]
-    tags = sum(text.count(protocol.IMAGE_TAG) for text in texts)
-    if tags and isinstance(images, list) and tags != len(images):
+def _check_solutions(dataset: Any) -> None:
+    if 'solution' not in dataset.column_names:
         raise DataError(
-            f'{where}: {len(images)} images for {tags} {protocol.IMAGE_TAG} tags; expected as many; correct the row'
+            f'no reference answers: got columns {", ".join(dataset.column_names)}; expected `solution`; add it, or '
+            f'name the column that has them: --columns \'{{"answer": "solution"}}\''
+        )
+    values = list(dataset.select_columns(['solution'])['solution'])
+    for i, case in enumerate(read_cases([''] * len(values), {'solution': values})):
+        if not (case.solution or '').strip():
+            raise DataError(
+                f'row {i} of the data set ({_shown(dataset[i])}): no reward can read this reference answer: got '
+                f'solution={values[i]!r}; expected a text or a number; correct the row, or leave it out'
+            )
+
+
+def _row_faults(run: Run, template: Any, row: Mapping[str, Any], *, decode: bool) -> Iterator[str]:
+    messages: Sequence[Mapping[str, Any]] = row.get('messages') or []
+    images = [template.located(image) for image in row.get('images') or []]
+    if any(has_handle(text) for text in _texts(messages)):
+        yield (
+            'it names its pictures $IMAGE_0, …, which the loader of prepared sets fills in: got rows it did not load; '
+            'give --dataset the folder that `thyme prepare` wrote, not a file in it'
+        )
+    for image in images:
+        yield from _picture_faults(run, image, decode=decode)
+    if run.kind == 'grpo':
+        yield from _prompt_faults(run, template, row, messages, images)
+
+
+def _picture_faults(run: Run, image: Any, *, decode: bool) -> Iterator[str]:
+    if isinstance(image, Image.Image):
+        return
+    if isinstance(image, str) and image.startswith(('http://', 'https://')) and run.kind != 'grpo':
+        return
+    try:
+        if decode:
+            picture.check(image)
+        else:
+            picture.size(image)
+    except DataError as error:
+        yield str(error)
+
+
+def _prompt_faults(
+    run: Run, template: Any, row: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], images: list[Any]
+) -> Iterator[str]:
+    given = messages[-1] if messages and messages[-1]['role'] == 'assistant' else None
+    if given is not None and any(tag in str(given['content']) for tag in _ANSWER_TAGS):
+        yield (
+            'an SFT row: its answer is written already, and GRPO samples its own; give rows that end with the question '
+            '(`thyme prepare rl`, or `messages` without the answer, and `solution`)'
+        )
+    prompt = messages[:-1] if given is not None else messages
+    if not prompt or prompt[-1]['role'] == 'assistant':
+        yield 'it does not end with a question: expected a user message last; correct the row'
+        return
+    tags = sum(text.count(protocol.IMAGE_TAG) for text in _texts(prompt))
+    if tags and tags != len(images):
+        yield f'{len(images)} images for {tags} {protocol.IMAGE_TAG} tags; expected as many; correct the row'
+    if (row.get('chat_template_kwargs') or {}).get('response_prefix'):
+        yield 'the host puts a response_prefix into the text and not into the ids; take it out of chat_template_kwargs'
+    if run.uses_scheduler:
+        yield from _length_faults(run, template, row, prompt, images)
+
+
+def _length_faults(
+    run: Run, template: Any, row: Mapping[str, Any], prompt: Sequence[Mapping[str, Any]], images: list[Any]
+) -> Iterator[str]:
+    room = RolloutSettings.from_env().min_round_tokens
+    tools = row.get('tools')
+    tools = json.loads(tools) if isinstance(tools, str) else tools
+    request = SimpleNamespace(messages=prompt, images=images, tools=tools)
+    tokens, limit = template.prompt_tokens(request), template.max_length
+    if limit is not None and tokens > limit and run.get('truncation_strategy') != 'delete':
+        yield (
+            f'its prompt has about {tokens} tokens, more than --max_length {limit}; raise it, lower MAX_PIXELS, or '
+            f'leave such rows out with --truncation_strategy delete'
+        )
+    context = run.get('vllm_max_model_len') if run.get('use_vllm') and not run.in_server else None
+    if context is not None and tokens + room > context:
+        yield (
+            f'its prompt has about {tokens} tokens, which leaves no room in --vllm_max_model_len {context}; raise it, '
+            f'or lower MAX_PIXELS'
         )
 
 
-def _looks_like_a_path(name: str) -> bool:
-    """Base64 of a JPEG begins with `/9j/`, so a leading slash says nothing; an ending does."""
-    return len(name) < 4096 and Path(name).suffix.lower() in _ENDINGS
+def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    return (message['content'] for message in messages if isinstance(message.get('content'), str))
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    user = next((m['content'] for m in row.get('messages') or [] if m.get('role') == 'user'), '')
+    return f'{str(user)[:80]!r}'

@@ -19,13 +19,13 @@ def register_all() -> None:
     from swift.template import register_template
 
     from .loss import LOSS_SCALES
-    from .scheduler import ThymeScheduler
+    from .scheduler import SCHEDULER, ThymeScheduler
     from .template import TEMPLATE_CLASSES, template_meta
 
     for template_type, template_cls in TEMPLATE_CLASSES.items():
         register_template(template_meta(template_type, template_cls), exist_ok=True)
     loss_scale_map.update(LOSS_SCALES)
-    multi_turns['thyme'] = ThymeScheduler
+    multi_turns[SCHEDULER] = ThymeScheduler
     register_rewards()
     register_prepared_sets()
     _say_untested()
@@ -44,15 +44,17 @@ def _say_untested() -> None:
 
 
 def register_rewards() -> None:
-    """Registers the rewards alone, and the callback that logs their figures."""
+    """Registers the rewards alone, the callback that logs their figures, and the check at the start of a run."""
     from swift.callbacks import callbacks_map
     from swift.rewards import orms
 
     from .callback import RewardFigures
+    from .patch import check_at_start
     from .rewards import REWARDS
 
     orms.update(REWARDS)
     callbacks_map['thyme_rewards'] = RewardFigures
+    check_at_start()
 
 
 def register_prepared_sets() -> None:

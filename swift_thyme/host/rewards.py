@@ -26,7 +26,6 @@ from ..rewards.panel import NEEDS_ROUNDS, NEEDS_SOLUTION, Assessment
 from ..rewards.trajectory import Case, read_cases, require_solutions
 from .arguments import remember_arguments
 from .patch import watch_scoring
-from .preflight import check_datasets
 from .scoring import note_judge_losses
 
 METRICS_FILE = 'thyme_rewards.jsonl'
@@ -70,7 +69,6 @@ class ThymeReward(ORM):  # type: ignore[misc]
         remember_arguments(args)
         self.desk = shared_desk()
         self.desk.register(self.parts)
-        check_datasets(getattr(args, 'dataset', None) or [], need_solution=bool(NEEDS_SOLUTION & set(self.parts)))
         self.folder = str(getattr(args, 'output_dir', '') or '')
         watch_scoring()
 

@@ -40,6 +40,9 @@ from .verify import generation_text, rollout_problem
 
 logger = get_logger()
 
+SCHEDULER = 'thyme'
+"""The name on the command line."""
+
 
 @dataclass
 class _Rollout:

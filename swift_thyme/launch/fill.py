@@ -1,4 +1,4 @@
-"""What `--O3 true` fills in: plugin, template, scheduler and mask. A flag that was given is never changed.
+"""What `--O3 true` fills in: plugin, template, scheduler, rewards and mask. A flag that was given is never changed.
 
 Differs from the release: there `--O3` switches code paths inside a fork; here it only completes the host's own flags.
 """
@@ -12,6 +12,7 @@ from ..agent import AgentSettings
 from ..env import parse_bool
 from ..errors import ConfigError
 from ..host.family import template_for
+from ..rewards.formula import PAPER_REWARDS
 from .host import Method
 from .legacy import PLUGIN, packaged_plugin
 from .words import Flags
@@ -61,6 +62,8 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
         out.setdefault('rlhf_type', ('grpo',))
     if method is Method.ROLLOUT or (method is Method.RLHF and out['rlhf_type'] == ('grpo',)):
         notes += _scheduler(method, out)
+    if method is Method.RLHF and out['rlhf_type'] == ('grpo',):
+        notes += _rewards(out)
     if method in (Method.INFER, Method.DEPLOY):
         notes.append(
             f'`swift {method.value}` has no multi-turn loop: it ends at the first block of code. '
@@ -84,3 +87,13 @@ def _scheduler(method: Method, out: Flags) -> list[str]:
     out.setdefault('multi_turn_scheduler', ('thyme',))
     out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
     return []
+
+
+def _rewards(out: Flags) -> list[str]:
+    """Puts in the paper's rewards where nothing else says what to learn."""
+    from ..host.preflight import SIGNALS
+
+    if any(name in out for name in SIGNALS):
+        return []
+    out['reward_funcs'] = PAPER_REWARDS
+    return [f'no --reward_funcs: the paper’s are taken, {" ".join(PAPER_REWARDS)}']

@@ -72,8 +72,11 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     return difflib.get_close_matches(name, sorted(known), n=n, cutoff=0.6)
 
 
-def check(method: Method, flags: Flags) -> None:
+def check(method: Method, flags: Flags) -> argparse.Namespace:
     """Checks names and values with the host's parser; starts nothing.
+
+    Returns:
+        The values as the host parses them, with its defaults.
 
     Raises:
         ConfigError: a flag does not exist or its value does not parse; the message names the nearest flags.
@@ -87,6 +90,7 @@ def check(method: Method, flags: Flags) -> None:
                 + (f', the nearest are {near}' if near else '')
                 + '; correct or remove it'
             )
-    rest = _parser(method).parse_known_args(to_words(flags))[1]
+    arguments, rest = _parser(method).parse_known_args(to_words(flags))
     if rest:
         raise ConfigError(f'too many values: the host does not know what to do with {rest}; remove them')
+    return arguments

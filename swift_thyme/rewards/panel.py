@@ -45,6 +45,8 @@ _KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg', b'RIFF': 'webp', b'GIF8': 
 ANSWER_CHARS = 2000
 """A longer answer (unless the reference is long, too) is wrong before any judge sees it."""
 NEEDS_SOLUTION = frozenset({Part.RESULT, Part.CONSISTENCY, Part.PROCESS, Part.CROPS})
+NEEDS_JUDGE = frozenset(Part) - {Part.FORMAT, Part.CODE}
+"""Of these the rules decide some by themselves, never all."""
 NEEDS_ROUNDS = frozenset({Part.CODE, Part.CODE_LLM, Part.CROPS})
 
 

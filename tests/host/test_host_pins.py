@@ -31,6 +31,9 @@ SIGNATURES = {
     ),
     'swift.template:Template.replace_tag': ('self, media_type, index, inputs', 'loading pictures of id-backed turns'),
     'swift.template:Template._encode': ('self, inputs', 'training the end-of-turn token after </answer>'),
+    'swift.template:Template._encode_truncated': ('self, inputs', 'prompts of rollouts that are never cut'),
+    'swift.template:Template._get_system': ('self, inputs', 'counting a prompt, tools included'),
+    'swift.template:Template._get_response_prefix': ('self, inputs', 'refusing words that have no ids'),
     'swift.template:Template._tokenize': ('self, context, **kwargs', 'token borders of sandbox output'),
     'swift.template:register_template': ('template_meta, *, exist_ok', 'registration of the O3 templates'),
     'swift.template.utils:get_token_backed_response_ids': ('response', 'finding id-backed turns'),
@@ -40,6 +43,11 @@ SIGNATURES = {
         'self, context, context_type, query, loss, loss_scale, is_last_round',
         'the guard of sandbox output',
     ),
+    'swift.loss_scale:LossScale.__call__': (
+        'self, context_list, context_types, messages, **kwargs',
+        'training the last turn of a rollout only',
+    ),
+    'swift.pipelines.train.sft:SwiftSft._get_dataset': ('self', 'patch.check_at_start'),
     'swift.rollout:MultiTurnScheduler.__init__': ('self, infer_engine, max_turns, *args, **kwargs', 'the scheduler'),
     'swift.rollout:MultiTurnScheduler.on_trajectory_start': ('self, requests', 'the scheduler'),
     'swift.rollout:MultiTurnScheduler.on_turn_end': (
@@ -164,6 +172,17 @@ def test_host_dataclass_has_the_fields_we_read(name: str) -> None:
 def test_the_grpo_trainer_collates_through_the_name_that_is_patched() -> None:
     source = inspect.getsource(importlib.import_module('swift.rlhf_trainers.grpo_trainer'))
     assert 'collate_to_grpo_micro_batch(' in source and 'import' in source.split('collate_to_grpo_micro_batch')[0]
+
+
+def test_every_training_command_loads_its_rows_through_the_method_that_is_patched() -> None:
+    sft, rlhf = (
+        inspect.getsource(resolve(f'swift.pipelines.train.{name}')) for name in ('sft:SwiftSft', 'rlhf:SwiftRLHF')
+    )
+    assert sft.count('self._get_dataset()') == 1, 'from _prepare_dataset, before anything is encoded'
+    assert 'super()._get_dataset()' in rlhf, 'the overriding one begins with it'
+    assert 'multi_turn_scheduler' in inspect.getsource(resolve('swift.arguments:RLHFArguments')._set_loss_scale), (
+        'the host makes the last turn the default itself: SandboxGuard.__call__ may go'
+    )
 
 
 def test_vllm_requests_pass_through_the_method_that_is_patched() -> None:

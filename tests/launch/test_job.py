@@ -73,6 +73,36 @@ def test_o3_fills_in_plugin_template_scheduler_and_turns_for_grpo(job: Make) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ('words', 'rewards'),
+    [
+        ((), ('fmt_orm', 'vqa_orm', 'cst_orm')),
+        (('--reward_funcs', 'accuracy'), ('accuracy',)),
+        (('--teacher_model', 'm'), None),
+        (('--reward_model', 'm'), None),
+    ],
+)
+def test_o3_fills_in_the_papers_rewards_where_nothing_says_what_to_learn(
+    job: Make, words: tuple[str, ...], rewards: tuple[str, ...] | None
+) -> None:
+    assert job('--O3', 'true', *words, method=Method.RLHF).flags.get('reward_funcs') == rewards
+
+
+@pytest.mark.parametrize(
+    ('words', 'sentence'),
+    [
+        (('--O3', 'true', '--streaming', 'true'), 'different questions'),
+        (('--O3', 'true', '--template_backend', 'jinja'), 'jinja'),
+        (('--rlhf_type', 'grpo', '--template', 'thyme_qwen2_5_vl', '--multi_turn_scheduler', 'thyme'), 'no --reward'),
+    ],
+)
+def test_a_run_that_would_be_worthless_is_refused_before_the_host_starts(
+    job: Make, words: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        job(*words, method=Method.RLHF)
+
+
 def test_generating_ahead_leaves_the_scheduler_to_the_server(job: Make) -> None:
     words = ['--O3', 'true', '--rlhf_type', 'grpo', '--use_vllm', 'true', '--vllm_mode', 'server']
     made = job(*words, '--vllm_server_host', '127.0.0.1', '--async_generate', 'true', method=Method.RLHF)

@@ -59,6 +59,20 @@ def known_pairs() -> list[KnownPair]:
     return pairs
 
 
+async def until_a_judge_rules(settings: JudgeSettings) -> None:
+    """Returns once a judge has ruled on a known pair; waits for one as a step does.
+
+    Raises:
+        JudgeUnavailable: none answered within the limit.
+        JudgeUnparsable: its replies hold no verdict.
+    """
+    client = JudgeClient(replace(settings, cache_dir=''))
+    try:
+        await client.ask(known_pairs()[0].question)
+    finally:
+        await client.aclose()
+
+
 async def check_all(settings: JudgeSettings, limit_s: float) -> list[AddressReport]:
     """Asks every address all known pairs, all addresses at once.
 
