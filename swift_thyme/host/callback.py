@@ -10,12 +10,14 @@ from typing import Any
 from accelerate.utils import gather_object
 from swift.callbacks.base import TrainerCallback
 
-from ..trajectories.figures import CollapseWatch, Tally, figures
+from ..trajectories.figures import Tally, figures
+from ..trajectories.watch import Watch
 from .patch import watch_scoring
 from .rewards import shared_desk
 from .scoring import take_tally
 
 PREFIX = 'thyme/'
+_WATCHED = ('frac_reward_zero_std', 'kl')
 
 
 class RewardFigures(TrainerCallback):  # type: ignore[misc]
@@ -23,7 +25,7 @@ class RewardFigures(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._watch = CollapseWatch()
+        self._watch = Watch()
         watch_scoring()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -34,8 +36,13 @@ class RewardFigures(TrainerCallback):  # type: ignore[misc]
         if total.trajectories:
             rollouts = figures(total)
             if state.is_world_process_zero:
-                self._watch.observe(rollouts)
+                self._watch.observe(rollouts | self._host_figures(), state.global_step)
             found = {**found, **{f'rollout/{name}': value for name, value in rollouts.items()}}
         for name, value in found.items():
             if name != 'step':
                 self.trainer._metrics['train'][PREFIX + name].append(value)
+
+    def _host_figures(self) -> dict[str, float]:
+        """What the host found in the last step of what is watched."""
+        logged = self.trainer._metrics['train']
+        return {name: float(logged[name][-1]) for name in _WATCHED if logged.get(name)}

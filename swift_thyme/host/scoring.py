@@ -71,12 +71,13 @@ def record(trainer: Any, samples: Sequence[Any]) -> None:
         samples: those of this rank.
     """
     training = bool(trainer.model.training)
+    first, size = _rank() * len(samples), group_size(trainer)
     if training:
-        _TALLIES.append(tally([info for sample in samples if (info := _info(sample))]))
+        known = [(info, (first + i) // size) for i, sample in enumerate(samples) if (info := _info(sample))]
+        _TALLIES.append(tally([info for info, _ in known], [group for _, group in known]))
     root = Path(trainer.args.output_dir) / (FOLDER if training else EVAL_FOLDER)
     if root not in _RECORDERS:
         _RECORDERS[root] = Recorder(root, rank=_rank(), max_bytes=RolloutSettings.from_env().trajectory_mb << 20)
-    first, size = _rank() * len(samples), group_size(trainer)
     rewards_NF = trainer._rewards_per_func[first : first + len(samples)].tolist()
     rows = [
         (sample.to_reward_row(), Scores(dict(zip(trainer.reward_func_names, values, strict=True)), advantage, group))

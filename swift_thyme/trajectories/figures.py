@@ -1,12 +1,11 @@
 """What the rollouts of a step did, in figures: rounds, code, pictures, stop reasons, tokens, time in the sandbox.
 
-Owns counting (on one rank, and over all of them) and noticing that the policy gives up its tools. Who logs the
-figures is `host.callback`'s business; what they are computed from is `rollout_infos['thyme']`.
+Owns counting (on one rank, and over all of them). Who logs the figures is `host.callback`'s business, what they warn of
+is `watch`'s; what they are computed from is `rollout_infos['thyme']`.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from typing import Any
 
 from ..types import StopReason
 
-logger = logging.getLogger(__name__)
 TOKEN_KINDS = ('text', 'code', 'sandbox', 'image')
 
 
@@ -26,21 +24,29 @@ class Tally:
     sums: Counter[str] = field(default_factory=Counter)
     sandbox_s: list[float] = field(default_factory=list)
     """Wall-clock seconds of every snippet."""
+    codes: tuple[tuple[int, str], ...] = ()
+    """Group and code of every trajectory whose group is known; the code is empty where none was written."""
 
     def __add__(self, other: Tally) -> Tally:
         """Both together."""
         return Tally(
-            self.trajectories + other.trajectories, self.sums + other.sums, [*self.sandbox_s, *other.sandbox_s]
+            self.trajectories + other.trajectories,
+            self.sums + other.sums,
+            [*self.sandbox_s, *other.sandbox_s],
+            self.codes + other.codes,
         )
 
 
-def tally(infos: Sequence[Mapping[str, Any]]) -> Tally:
+def tally(infos: Sequence[Mapping[str, Any]], groups: Sequence[int] = ()) -> Tally:
     """Counts trajectories.
 
     Args:
         infos: `rollout_infos['thyme']` of each.
+        groups: the group of each, the same number on every rank; empty where they are not known.
     """
     out = Tally(len(infos))
+    if groups:
+        out.codes = tuple((group, _code(info)) for group, info in zip(groups, infos, strict=True))
     for info in infos:
         turns = info.get('turns') or []
         ran = [turn for turn in turns if 'outcome' in turn]
@@ -68,6 +74,10 @@ def figures(total: Tally) -> dict[str, float]:
         out['code_ok_rate'] = total.sums['code_ok'] / total.sums['code_run']
         out['repaired_rate'] = total.sums['repaired'] / total.sums['code_run']
     out['quarantined'] = float(total.sums['quarantined'])
+    out['set_aside_share'] = total.sums['quarantined'] / n
+    shared = _same_code_share(total.codes)
+    if shared is not None:
+        out['same_code_share'] = shared
     out |= {f'stop/{reason.value}': total.sums[f'stop/{reason.value}'] / n for reason in StopReason}
     out |= {f'tokens/{kind}': total.sums[f'tokens/{kind}'] / n for kind in TOKEN_KINDS}
     if total.sandbox_s:
@@ -77,45 +87,14 @@ def figures(total: Tally) -> dict[str, float]:
     return out
 
 
-class CollapseWatch:
-    """Notices when the policy stops using its tools, or when its code stops running.
+def _code(info: Mapping[str, Any]) -> str:
+    return '\0'.join(str(turn['code']) for turn in info.get('turns') or [] if turn.get('code') is not None)
 
-    Compares a running mean with the best one so far; one warning a collapse, and another only after recovery.
-    """
 
-    def __init__(self, *, drop: float = 0.5, memory: float = 0.9, warm_up: int = 5) -> None:
-        """Sets when to warn.
-
-        Args:
-            drop: share of its best value below which a rate has collapsed.
-            memory: weight of the past in the running mean.
-            warm_up: steps before the first warning.
-        """
-        self._drop, self._memory, self._warm_up = drop, memory, warm_up
-        self._means: dict[str, float] = {}
-        self._best: dict[str, float] = {}
-        self._seen: Counter[str] = Counter()
-        self._warned: set[str] = set()
-
-    def observe(self, found: Mapping[str, float]) -> list[str]:
-        """Takes one step's figures; returns the warnings, which are also logged."""
-        warnings = []
-        for name, what in (('tool_use_rate', 'the policy gives up its tools'), ('code_ok_rate', 'code stops running')):
-            if name not in found:
-                continue
-            mean = self._memory * self._means.get(name, found[name]) + (1 - self._memory) * found[name]
-            self._means[name] = mean
-            self._seen[name] += 1
-            best = self._best[name] = max(self._best.get(name, 0.0), mean)
-            low = mean < self._drop * best
-            if low and name not in self._warned and self._seen[name] > self._warm_up:
-                self._warned.add(name)
-                warnings.append(
-                    f'{what}: {name} fell to {mean:.2f} from {best:.2f} (running means); look at the trajectories, '
-                    'at the rewards and at the learning rate before training on'
-                )
-            elif not low:
-                self._warned.discard(name)
-        for warning in warnings:
-            logger.warning(warning)
-        return warnings
+def _same_code_share(codes: Sequence[tuple[int, str]]) -> float | None:
+    """The share of groups whose members all wrote the same code, of those in which any wrote some; None without any."""
+    groups: dict[int, list[str]] = {}
+    for group, code in codes:
+        groups.setdefault(group, []).append(code)
+    with_code = [found for found in groups.values() if len(found) > 1 and any(found)]
+    return sum(len(set(found)) == 1 for found in with_code) / len(with_code) if with_code else None

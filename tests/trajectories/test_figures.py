@@ -1,10 +1,10 @@
-"""Figures of rollouts, and noticing that the policy gives up its tools."""
+"""Figures of rollouts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from swift_thyme.trajectories.figures import CollapseWatch, Tally, figures, tally
+from swift_thyme.trajectories.figures import Tally, figures, tally
 
 
 def info(**fields: Any) -> dict[str, Any]:
@@ -30,13 +30,15 @@ def test_ranks_add_up() -> None:
     assert figures(tally([info()]) + tally([PLAIN]) + Tally()) == together
 
 
-def test_a_collapse_is_said_once_and_again_after_recovery() -> None:
-    watch = CollapseWatch(warm_up=2, memory=0.0)
-    rates = [0.8, 0.8, 0.8, 0.1, 0.1, 0.8, 0.1]
-    said = [bool(watch.observe({'tool_use_rate': rate})) for rate in rates]
-    assert said == [False, False, False, True, False, False, True]
+def wrote(*codes: str) -> dict[str, Any]:
+    return info(turns=[{'text': 'x', 'code': code, 'outcome': 'ok'} for code in codes])
 
 
-def test_a_policy_that_never_used_tools_has_not_given_them_up() -> None:
-    watch = CollapseWatch(warm_up=0)
-    assert not any(watch.observe({'tool_use_rate': 0.0}) for _ in range(20))
+def test_a_group_writes_the_same_code_when_all_members_do_on_all_ranks() -> None:
+    one, other = wrote('a', 'b'), wrote('a', 'c')
+    same = tally([one, one, other, PLAIN, PLAIN], [0, 0, 1, 2, 2])
+    assert figures(same + tally([other], [1]))['same_code_share'] == 1.0
+    assert figures(same + tally([one], [1]))['same_code_share'] == 0.5
+    assert figures(same + tally([PLAIN], [1]))['same_code_share'] == 0.5, 'one did not write any'
+    assert 'same_code_share' not in figures(tally([PLAIN, PLAIN], [0, 0])), 'nobody wrote code'
+    assert 'same_code_share' not in figures(tally([one, one])), 'groups are not known'
