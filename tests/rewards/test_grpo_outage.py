@@ -32,7 +32,8 @@ SCRIPT = [
 ]
 """Two answers that only a judge can rate, two that rules decide."""
 HALF_WAY = 4
-"""Requests after which the judge is gone: three in the first step (two answers, one consistency), one in the second."""
+"""Requests after which the judge is gone: three in the first step (two answers, one consistency), one in the second;
+under `stop` one more, at the start of the run."""
 
 
 def dying_judge(after: int) -> StubJudge:
@@ -93,7 +94,7 @@ def advantages(out: Path) -> list[list[float]]:
 
 def test_stop_ends_with_a_clean_error_and_training_resumes(train: Callable[..., Path], tmp_path: Path) -> None:
     out = tmp_path / 'out'
-    with dying_judge(after=HALF_WAY) as judge, pytest.raises(HostCommandFailed):
+    with dying_judge(after=HALF_WAY + 1) as judge, pytest.raises(HostCommandFailed):
         train(judge, 'stop')
     log = (tmp_path / 'log-stop-0').read_text()
     assert 'JudgeUnavailable: no judge answered for' in log
