@@ -54,7 +54,7 @@ def check_at_start() -> None:
             preflight.check_arguments(pipeline.args)
             datasets = original(pipeline)
             preflight.check_run(pipeline.args, pipeline.template, datasets)
-            preflight.await_judge(pipeline.args)
+            preflight.await_machinery(pipeline.args)
         except ThymeError as error:
             raise SystemExit(f'this run cannot start: {error}') from error
         return datasets

@@ -23,13 +23,16 @@ from swift.template import TEMPLATE_MAPPING
 from swift.utils import get_logger
 
 from .. import picture, protocol
-from ..config import JudgeSettings, OutagePolicy, RolloutSettings
+from ..config import JudgeSettings, OutagePolicy, RolloutSettings, SandboxSettings
 from ..data.paths import has_handle
 from ..errors import ConfigError, DataError
 from ..rewards.formula import PAPER_REWARDS, REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
 from ..rewards.panel import NEEDS_JUDGE, NEEDS_SOLUTION, Part
 from ..rewards.trajectory import read_cases
+from ..sandbox import PatientSandbox, local_sandbox
+from .arguments import remember_arguments
+from .patch import watch_scoring
 from .rewards import REWARDS
 from .scheduler import SCHEDULER, ThymeScheduler
 from .template import TEMPLATE_CLASSES, O3Mixin
@@ -75,11 +78,6 @@ class Run:
         name = self.get('multi_turn_scheduler', '')
         scheduler = ThymeScheduler if name == SCHEDULER else multi_turns.get(name)
         return isinstance(scheduler, type) and issubclass(scheduler, ThymeScheduler)
-
-    @property
-    def rolls_out_here(self) -> bool:
-        """Whether this process drives rollouts, and not a rollout server."""
-        return self.uses_scheduler and not self.in_server
 
     @property
     def in_server(self) -> bool:
@@ -169,16 +167,21 @@ def _limit_faults(run: Run) -> Iterator[str]:
 def check_run(args: Any, template: Any, datasets: Iterable[Any]) -> None:
     """Checks what a run will be made of; the host has loaded it, and nothing is encoded yet.
 
+    What rewards or callback would tell the scheduler is known from here on, whichever of them a run has.
+
     Args:
         args: the host's parsed arguments.
         template: the run's template.
         datasets: rows for training and for validation, each as the host has loaded them, or None.
 
     Raises:
-        ConfigError: the template brings what the arguments must not.
+        ConfigError: the template brings what the arguments must not, or log-probs are asked for that nobody can give.
         DataError: a row cannot be used.
     """
     run = Run(args)
+    if run.kind == 'grpo' and run.uses_template:
+        remember_arguments(args)
+        watch_scoring()
     prefix = template._get_response_prefix() if run.uses_template and run.uses_scheduler else ''
     if prefix:
         raise ConfigError(
@@ -190,19 +193,24 @@ def check_run(args: Any, template: Any, datasets: Iterable[Any]) -> None:
             logger.info(f'rows looked at before the start: {n} of {len(dataset)} (all with --strict true)')
 
 
-def await_judge(args: Any) -> None:
-    """Waits until a judge rules, where rewards need one and the run is to stop without: shown, up to the outage limit.
+def await_machinery(args: Any) -> None:
+    """Waits until a judge rules and the sandbox runs code, where the run needs them: shown, up to the outage limits.
 
     Args:
         args: the host's parsed arguments.
 
     Raises:
-        JudgeError: none did within the limit.
+        ConfigError: a setting of one of them cannot work.
+        JudgeError: no judge ruled within the limit, and the run is to stop then.
+        MachineryDown: no snippet ran within the limit.
     """
-    settings = JudgeSettings.from_env()
-    if NEEDS_JUDGE & Run(args).parts and settings.outage is OutagePolicy.STOP:
-        logger.info(f'waiting for a judge that rules: {", ".join(settings.addresses)}')
-        asyncio.run(until_a_judge_rules(settings))
+    run, judge = Run(args), JudgeSettings.from_env()
+    if NEEDS_JUDGE & run.parts and judge.outage is OutagePolicy.STOP:
+        logger.info(f'waiting for a judge that rules: {", ".join(judge.addresses)}')
+        asyncio.run(until_a_judge_rules(judge))
+    if run.uses_scheduler and not run.in_server:
+        limit_s = SandboxSettings.from_env().outage_limit_s
+        asyncio.run(PatientSandbox(local_sandbox(), limit_s).until_it_works())
 
 
 def check_rows(args: Any, template: Any, dataset: Any) -> int:

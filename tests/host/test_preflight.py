@@ -16,9 +16,11 @@ from datasets import Dataset
 from swift.dataset import load_dataset
 
 from swift_thyme.demo.host_command import HostCommand
-from swift_thyme.errors import ConfigError, DataError
-from swift_thyme.host.preflight import check_arguments, check_rows, check_run
+from swift_thyme.errors import ConfigError, DataError, ThymeError
+from swift_thyme.host import preflight
+from swift_thyme.host.preflight import await_machinery, check_arguments, check_rows, check_run
 from swift_thyme.host.register import register_all
+from swift_thyme.sandbox import ZygoteSandbox
 
 from .conftest import grpo_flags, write_rl_rows
 
@@ -201,6 +203,34 @@ def test_a_template_that_begins_answers_is_refused(o3_template: Any) -> None:
     template.response_prefix = '<think>'
     with pytest.raises(ConfigError, match='begins every answer'):
         check_run(SimpleNamespace(**GRPO), template, [])
+
+
+@pytest.mark.parametrize(
+    ('variables', 'arguments', 'sentence'),
+    [
+        ({'THYME_SANDBOX_DIR': '/proc'}, {'reward_funcs': ['fmt_orm']}, 'the sandbox does not work'),
+        ({'THYME_SANDBOX_DIR': '/proc/nowhere'}, {'reward_funcs': ['fmt_orm']}, 'THYME_SANDBOX_DIR'),
+        ({'REWARD_API_ADDRESS': '127.0.0.1', 'QWEN_API_PORT': '9'}, {}, 'no judge answered for'),
+    ],
+)
+def test_machinery_that_does_not_work_is_waited_for_up_to_the_limit(
+    variables: dict[str, str], arguments: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    limits = dict.fromkeys(('THYME_SANDBOX_OUTAGE_LIMIT_S', 'THYME_JUDGE_OUTAGE_LIMIT_S'), '1')
+    for name, value in {**limits, **variables}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ThymeError, match=sentence):
+        await_machinery(SimpleNamespace(**{**GRPO, **arguments}))
+
+
+@pytest.mark.parametrize(
+    'arguments', [SFT, {**GRPO, 'reward_funcs': ['fmt_orm'], 'use_vllm': True, 'vllm_mode': 'server'}]
+)
+def test_nobody_waits_for_what_a_run_does_not_need(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('THYME_SANDBOX_DIR', '/proc')
+    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    await_machinery(SimpleNamespace(**arguments))
 
 
 SFT_FLAGS = dict.fromkeys(('rlhf_type', 'use_vllm', 'multi_turn_scheduler', 'max_turns', 'reward_funcs'))
