@@ -49,6 +49,7 @@ def check_at_start() -> None:
     if getattr(original, 'by_thyme', False):
         return
 
+    @wraps(original)
     def get_dataset(pipeline: Any) -> Any:
         try:
             preflight.check_arguments(pipeline.args)

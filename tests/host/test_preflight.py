@@ -16,7 +16,7 @@ from datasets import Dataset
 from swift.dataset import load_dataset
 
 from swift_thyme.demo.host_command import HostCommand
-from swift_thyme.errors import ConfigError, DataError, ThymeError
+from swift_thyme.errors import ConfigError, DataError, SandboxUnavailable, ThymeError
 from swift_thyme.host import preflight
 from swift_thyme.host.preflight import await_machinery, check_arguments, check_rows, check_run
 from swift_thyme.host.register import register_all
@@ -205,18 +205,24 @@ def test_a_template_that_begins_answers_is_refused(o3_template: Any) -> None:
         check_run(SimpleNamespace(**GRPO), template, [])
 
 
+class NoSandbox(ZygoteSandbox):
+    """One that cannot start here."""
+
+    async def open(self, *args: Any, **kwargs: Any) -> Any:
+        raise SandboxUnavailable('no zygote')
+
+
 @pytest.mark.parametrize(
     ('variables', 'arguments', 'sentence'),
     [
-        ({'THYME_SANDBOX_DIR': '/proc'}, {'reward_funcs': ['fmt_orm']}, 'the sandbox does not work'),
-        ({'THYME_SANDBOX_DIR': '/proc/nowhere'}, {'reward_funcs': ['fmt_orm']}, 'THYME_SANDBOX_DIR'),
+        ({}, {'reward_funcs': ['fmt_orm']}, 'the sandbox does not work'),
         ({'REWARD_API_ADDRESS': '127.0.0.1', 'QWEN_API_PORT': '9'}, {}, 'no judge answered for'),
     ],
 )
 def test_machinery_that_does_not_work_is_waited_for_up_to_the_limit(
     variables: dict[str, str], arguments: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    monkeypatch.setattr(preflight, 'local_sandbox', NoSandbox)
     limits = dict.fromkeys(('THYME_SANDBOX_OUTAGE_LIMIT_S', 'THYME_JUDGE_OUTAGE_LIMIT_S'), '1')
     for name, value in {**limits, **variables}.items():
         monkeypatch.setenv(name, value)
@@ -228,9 +234,15 @@ def test_machinery_that_does_not_work_is_waited_for_up_to_the_limit(
     'arguments', [SFT, {**GRPO, 'reward_funcs': ['fmt_orm'], 'use_vllm': True, 'vllm_mode': 'server'}]
 )
 def test_nobody_waits_for_what_a_run_does_not_need(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('THYME_SANDBOX_DIR', '/proc')
-    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    monkeypatch.setattr(preflight, 'local_sandbox', NoSandbox)
     await_machinery(SimpleNamespace(**arguments))
+
+
+def test_a_sandbox_that_is_set_up_wrongly_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    monkeypatch.setenv('THYME_SANDBOX_DIR', '/proc/nowhere')
+    with pytest.raises(ConfigError, match='THYME_SANDBOX_DIR'):
+        await_machinery(SimpleNamespace(**{**GRPO, 'reward_funcs': ['fmt_orm']}))
 
 
 SFT_FLAGS = dict.fromkeys(('rlhf_type', 'use_vllm', 'multi_turn_scheduler', 'max_turns', 'reward_funcs'))
