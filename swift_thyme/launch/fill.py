@@ -72,6 +72,16 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
     return out, notes
 
 
+def _rewards(out: Flags) -> list[str]:
+    """Puts in the paper's rewards where nothing else says what to learn."""
+    from ..host.preflight import SIGNALS
+
+    if any(name in out for name in SIGNALS):
+        return []
+    out['reward_funcs'] = PAPER_REWARDS
+    return [f'no --reward_funcs: the paper’s are taken, {" ".join(PAPER_REWARDS)}']
+
+
 def _scheduler(method: Method, out: Flags) -> list[str]:
     """Puts in the scheduler, or leaves it to the rollout server where the trainer generates ahead."""
     if method is Method.RLHF and parse_bool(''.join(out.get('async_generate', ('false',)))):
@@ -87,13 +97,3 @@ def _scheduler(method: Method, out: Flags) -> list[str]:
     out.setdefault('multi_turn_scheduler', ('thyme',))
     out.setdefault('max_turns', (str(AgentSettings.max_rounds),))
     return []
-
-
-def _rewards(out: Flags) -> list[str]:
-    """Puts in the paper's rewards where nothing else says what to learn."""
-    from ..host.preflight import SIGNALS
-
-    if any(name in out for name in SIGNALS):
-        return []
-    out['reward_funcs'] = PAPER_REWARDS
-    return [f'no --reward_funcs: the paper’s are taken, {" ".join(PAPER_REWARDS)}']

@@ -72,14 +72,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     return difflib.get_close_matches(name, sorted(known), n=n, cutoff=0.6)
 
 
-def check(method: Method, flags: Flags) -> argparse.Namespace:
-    """Checks names and values with the host's parser; starts nothing.
-
-    Returns:
-        The values as the host parses them, with its defaults.
+def check(method: Method, flags: Flags) -> None:
+    """Checks names and values with the host's parser, and whether a training with them can teach; starts nothing.
 
     Raises:
-        ConfigError: a flag does not exist or its value does not parse; the message names the nearest flags.
+        ConfigError: a flag does not exist or its value does not parse; the message names the nearest flags. Or it is
+            one under which a run would be worth nothing.
     """
     known = known_flags(method)
     for name in flags:
@@ -93,4 +91,7 @@ def check(method: Method, flags: Flags) -> argparse.Namespace:
     arguments, rest = _parser(method).parse_known_args(to_words(flags))
     if rest:
         raise ConfigError(f'too many values: the host does not know what to do with {rest}; remove them')
-    return arguments
+    if method.trains:
+        from ..host.preflight import check_arguments
+
+        check_arguments(arguments)

@@ -112,11 +112,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     elif method.trains:
         job.notes.append(f'no --O3 true: this is plain `swift {method.value}`, nothing of Thyme is filled in')
     if not tested:  # tests hold the recipes against the host's parser, which takes seconds to import
-        arguments = check(method, job.flags)
-        if method.trains:
-            from ..host.preflight import check_arguments
-
-            check_arguments(arguments)
+        check(method, job.flags)
     if method.trains:
         _accumulation(job)
         _place(job)
