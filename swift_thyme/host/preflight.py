@@ -29,7 +29,7 @@ from ..errors import ConfigError, DataError
 from ..rewards.formula import PAPER_REWARDS, REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
 from ..rewards.panel import NEEDS_JUDGE, NEEDS_SOLUTION, Part
-from ..rewards.trajectory import read_cases
+from ..rewards.trajectory import question_of, read_cases
 from ..sandbox import PatientSandbox, local_sandbox
 from .arguments import remember_arguments
 from .patch import watch_scoring
@@ -332,5 +332,4 @@ def _texts(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _shown(row: Mapping[str, Any]) -> str:
-    user = next((m['content'] for m in row.get('messages') or [] if m.get('role') == 'user'), '')
-    return f'{str(user)[:80]!r}'
+    return f'{question_of(row.get("messages") or [])[:80]!r}'
