@@ -144,7 +144,7 @@ def test_a_small_model_reads_the_crop_and_not_the_picture(task: str, seed: int, 
     assert target.detail_px * (BUDGET / region.area) ** 0.5 >= LEGIBLE_PX
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(seeds, st.sampled_from((0.0, 0.5, 1.0)))
 def test_a_threshold_finds_the_label_of_the_named_colour(seed: int, difficulty: float) -> None:
     made = drafted('by_color', seed, difficulty)
