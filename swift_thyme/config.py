@@ -108,6 +108,12 @@ class OutagePolicy(str, Enum):
     """The trajectory carries no advantage; training goes on."""
 
 
+PAPER_REWARDS = ('fmt_orm', 'vqa_orm', 'cst_orm')
+"""Their sum is the paper's reward."""
+SIGNALS = ('reward_funcs', 'reward_model', 'teacher_model', 'teacher_model_server', 'use_gym_env', 'gym_env')
+"""Flags of the host of which GRPO needs one to have something to learn from."""
+
+
 @dataclass(frozen=True)
 class RewardSettings:
     """Weights of the rewards and how they are counted.

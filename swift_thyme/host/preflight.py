@@ -23,10 +23,10 @@ from swift.template import TEMPLATE_MAPPING
 from swift.utils import get_logger
 
 from .. import picture, protocol
-from ..config import JudgeSettings, OutagePolicy, RolloutSettings, SandboxSettings
+from ..config import PAPER_REWARDS, SIGNALS, JudgeSettings, OutagePolicy, RolloutSettings, SandboxSettings
 from ..data.paths import has_handle
 from ..errors import ConfigError, DataError
-from ..rewards.formula import PAPER_REWARDS, REWARD_PARTS
+from ..rewards.formula import REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
 from ..rewards.panel import NEEDS_JUDGE, NEEDS_SOLUTION, Part
 from ..rewards.trajectory import question_of, read_cases
@@ -43,8 +43,6 @@ ROWS_SAMPLED = 256
 """So many rows, evenly spaced, are looked at without `--strict true`."""
 PICTURES_DECODED = 32
 """Of so many of them the pictures are decoded in full; of the others the header is read."""
-SIGNALS = ('reward_funcs', 'reward_model', 'teacher_model', 'teacher_model_server', 'use_gym_env', 'gym_env')
-"""Flags of which GRPO needs one to have something to learn from."""
 _CUT = ('left', 'right')
 _ANSWER_TAGS = (protocol.THINK_OPEN, protocol.CODE_OPEN, protocol.SANDBOX_OPEN, protocol.ANSWER_OPEN)
 

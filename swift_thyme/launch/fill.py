@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import Path
 
 from ..agent import AgentSettings
+from ..config import PAPER_REWARDS, SIGNALS
 from ..env import parse_bool
 from ..errors import ConfigError
 from ..host.family import template_for
-from ..rewards.formula import PAPER_REWARDS
 from .host import Method
 from .legacy import PLUGIN, packaged_plugin
 from .words import Flags
@@ -74,8 +74,6 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
 
 def _rewards(out: Flags) -> list[str]:
     """Puts in the paper's rewards where nothing else says what to learn."""
-    from ..host.preflight import SIGNALS
-
     if any(name in out for name in SIGNALS):
         return []
     out['reward_funcs'] = PAPER_REWARDS

@@ -27,10 +27,6 @@ REWARD_PARTS: dict[str, tuple[Part, ...]] = {
 """Reward → the parts it needs; its value is the last one, weighted, and for `thyme_reward` the sum of all."""
 
 
-PAPER_REWARDS = ('fmt_orm', 'vqa_orm', 'cst_orm')
-"""Their sum is the paper's reward."""
-
-
 def reward_value(name: str, scores: Mapping[Part, float], settings: RewardSettings) -> float:
     """One trajectory's value of a reward of `REWARD_PARTS`."""
     if REWARD_PARTS[name] == COMBINED:

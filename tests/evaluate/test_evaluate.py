@@ -197,10 +197,12 @@ def test_what_rules_cannot_decide_goes_to_the_judge(verdict: int, mark: Mark, tm
 def test_a_judge_that_fails_leaves_the_answer_ungraded_until_the_next_time(tmp_path: Path) -> None:
     items = [Item('1', 'What does it do?', 'It keeps the door from closing')]
     engine = ScriptedEngine(lambda c: answering('a wedge'))
-    with StubJudge(lambda n, body: http(body=reply('no verdict' if n < 2 else VERDICT))) as judge:
-        settings = JudgeSettings((judge.url,), model='stub', attempts=1, cache_dir='')
+    said = ['no verdict']
+    with StubJudge(lambda n, body: http(body=reply(said[-1]))) as judge:
+        settings = JudgeSettings((judge.url,), model='stub', outage_limit_s=0.5, cache_dir='')
         plan = plan_of(items, EvalSettings(), judge=settings)
         summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')
+        said.append(VERDICT)
         line = summary.overall(Condition.TOOLS)
         assert (line.ungraded, line.accuracy, summary.complete) == (1, None, False)
         summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')

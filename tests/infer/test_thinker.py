@@ -96,6 +96,9 @@ def test_without_tools_the_prompt_has_none_and_code_stays_words(scripted: Any, p
     class Watching:
         name = 'watching'
 
+        def picture_problem(self, *size: int) -> str:
+            return ''
+
         async def generate(self, conversation: Conversation, sampling: Any, on_text: Any = None) -> Generation:
             seen.append(conversation)
             return await thinker.engine.generate(conversation, sampling, on_text)
@@ -225,6 +228,9 @@ def test_a_context_that_fills_up_ends_the_trajectory(
 def test_a_failing_engine_is_no_wrong_answer(thinker: Thinker, picture: Path) -> None:
     class Broken:
         name = 'broken'
+
+        def picture_problem(self, *size: int) -> str:
+            return ''
 
         async def generate(self, *args: Any) -> Generation:
             raise EngineError('out of order')

@@ -183,7 +183,7 @@ def test_scores_in_the_cache_that_are_not_of_the_scale_are_asked_for_again(tmp_p
 
 
 def case(answer: str) -> Case:
-    return Case('What is it?', 'some thing', f'<think>t</think><answer>{answer}</answer>', group='g', request=answer)
+    return Case('What is it?', 'some thing', f'<think>t</think><answer>{answer}</answer>', request=answer)
 
 
 def assess(stub: StubJudge, cases: list[Case], outage: OutagePolicy) -> tuple[list[object], dict[str, float]]:
