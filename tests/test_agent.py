@@ -11,7 +11,7 @@ import pytest
 from swift_thyme.agent import Agent, AgentSettings, Step, is_repetitive
 from swift_thyme.errors import SessionDead
 from swift_thyme.sandbox import InputImage, Limits, Sandbox, Session
-from swift_thyme.types import Outcome, SandboxImage, SandboxResult, StopReason
+from swift_thyme.types import Outcome, RepetitionRule, SandboxImage, SandboxResult, StopReason
 
 
 class ScriptedSession(Session):
@@ -127,3 +127,23 @@ def test_an_ended_trajectory_takes_no_more_text() -> None:
 def test_ordinary_prose_and_code_are_not_repetitive() -> None:
     prose = ' '.join(f'row {i} of the table says {i * 37 % 101} units' for i in range(60))
     assert not is_repetitive(prose, AgentSettings())
+
+
+REPEATED = 'the same twenty words again and again, until the limit ends it all. '
+MIXED = ''.join(f'Item {i * 7919 % 9973} weighs {i * 104729 % 7907} grams. ' for i in range(18)) + REPEATED * 5
+
+
+@pytest.mark.parametrize(
+    ('rule', 'text', 'repetitive'),
+    [
+        (RepetitionRule.PAPER, REPEATED * 20, True),
+        (RepetitionRule.PAPER, MIXED, False),
+        (RepetitionRule.RELEASE, MIXED, True),
+        (RepetitionRule.RELEASE, f'the answer: {MIXED}'[-1000:] + ' answer', False),
+        (RepetitionRule.OFF, REPEATED * 20, False),
+    ],
+)
+def test_each_rule_of_repetition_has_its_own_share_and_window(
+    rule: RepetitionRule, text: str, repetitive: bool
+) -> None:
+    assert is_repetitive(text, AgentSettings(repetition_rule=rule)) is repetitive

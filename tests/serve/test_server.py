@@ -36,7 +36,17 @@ def in_background(running: Running, body: dict[str, Any]) -> tuple[threading.Thr
 def test_a_key_is_asked_for_where_there_is_one(serve: Any, scripted: Any, picture: Path) -> None:
     scripted([ANSWER])
     running = serve(api_key='s3cret')
-    for headers in ({}, {'authorization': 'Bearer wrong'}, {'authorization': 's3cret'}):
+    wrong = (
+        'Bearer wrong',
+        's3cret',
+        'Bearer',
+        'Bearer ',
+        'Bearer s',
+        'Bearer s3cre',
+        'Bearer s3crets',
+        'Basic s3cret',
+    )
+    for headers in ({}, *({'authorization': value} for value in wrong)):
         reply = running.post(question(picture), headers=headers)
         assert (reply.status_code, reply.json()['error']['type']) == (401, 'authentication_error')
     assert httpx.get(f'{running.url}/v1/models').status_code == 401

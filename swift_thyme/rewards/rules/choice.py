@@ -108,8 +108,14 @@ def decide_choice(question: Question, reference: str, answer: str) -> RuleVerdic
     if wanted.reading is not Reading.TAKES:
         return None
     given = taken(question, options, answer)
+    if given.reading is Reading.TAKES and given.letters == wanted.letters:
+        return (
+            match('choice')
+            if len(given.letters) < 2 or not _EITHER.search(f'{reference}\n{answer}')
+            else undecided('choice')
+        )
     if given.reading is Reading.TAKES:
-        return match('choice') if given.letters == wanted.letters else mismatch('choice')
+        return mismatch('choice')
     if given.reading is Reading.CONTRADICTS:
         return mismatch('letter against text')
     if given.reading is Reading.NONE_OFFERED:
@@ -145,6 +151,7 @@ _UNMARKED = re.compile(r'([B-HJ-Z])\s+(\S.*)', re.DOTALL)
 _LETTER = re.compile(r'\((.)\)|\[(.)\]|\{(.)\}|"(.)"|\'(.)\'|(.)[).:]?')
 _ENCLOSED = re.compile(r'\A[(\[{]([^()\[\]{}]{2,})[)\]}]\Z')
 _BETWEEN = re.compile(r'\s*(?:[,;/&+|]|\band\b|\bor\b|和|与|及|或)\s*|\s+')
+_EITHER = re.compile(r'[/|或]|\bor\b', re.IGNORECASE)
 _TRAILING = re.compile(r'(.*\S)\s*[(\[]([A-Z])[)\]]', re.DOTALL)
 
 

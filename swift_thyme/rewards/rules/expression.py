@@ -50,7 +50,7 @@ def parse(text: str) -> Node:
     """
     if _DIGITS_APART.search(text):
         raise Unreadable('two numbers side by side')
-    tokens = [_SPELLINGS.get(t, t) for t in _TOKEN.findall(_IGNORED.sub(' ', text))]
+    tokens = list(_tokens(text))
     if not tokens or len(tokens) > MOST_TOKENS:
         raise Unreadable(f'got {len(tokens)} tokens; expected 1 to {MOST_TOKENS}')
     parser = _Parser(tokens)
@@ -58,6 +58,14 @@ def parse(text: str) -> Node:
     if parser.next is not None:
         raise Unreadable(f'left over: {parser.next!r}')
     return tree
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """The tokens; letters side by side are factors, each with a power of its own: `mc^2` is m·c²."""
+    for token in _TOKEN.findall(_IGNORED.sub(' ', text)):
+        spelled = _SPELLINGS.get(token, token)
+        together = spelled.isascii() and spelled.isalpha() and spelled not in _FUNCTIONS and len(spelled) <= 3
+        yield from spelled if together else [spelled]
 
 
 class _Parser:
@@ -156,12 +164,8 @@ class _Parser:
             return self._fraction()
         if token[0] == '\\' and name in _GREEK:
             return ('var', self._named(token))
-        if token.isascii() and token.isalpha() and len(token) <= 3:
-            letters = [('var', c) for c in token[:-1]] + [('var', self._named(token[-1]))]
-            tree: Node = letters[0]
-            for letter in letters[1:]:
-                tree = ('*', tree, letter)
-            return tree
+        if token.isascii() and token.isalpha() and len(token) == 1:
+            return ('var', self._named(token))
         raise Unreadable(f'unknown: {token!r}')
 
     def _named(self, name: str) -> str:
@@ -194,6 +198,10 @@ class _Parser:
         if self.next == '^' and name != 'sqrt':
             self._take()
             power = self._group()
+        if power is not None and power[0] == 'neg':
+            if power[1] != ('num', Fraction(1)) or f'arc{name}' not in _FUNCTIONS:
+                raise Unreadable('whether a negative power of a function is its inverse is not clear')
+            name, power = f'arc{name}', None
         argument = self._group() if self.next in ('{', '(') or name == 'sqrt' else self._argument()
         tree: Node = ('fn', name, argument) if base is None else ('log', argument, base)
         return tree if power is None else ('^', tree, power)

@@ -13,7 +13,7 @@ from .question import Question
 from .reading import Row, read, row
 from .text import tokens
 from .verdict import RuleVerdict, match, mismatch, undecided
-from .words import ARTICLES, CHINESE_COLOURS, CLASSES, SPELLINGS
+from .words import AFTER_A_LETTER, ARTICLES, CHINESE_COLOURS, CLASSES, SPELLINGS
 
 Side = tuple[str, str]
 """Vertical and horizontal; empty where not said."""
@@ -90,12 +90,17 @@ def key_of(text: str) -> tuple[str, ...]:
     if not _ADDRESS.search(text):
         text = _HYPHEN.sub(' ', text)
     found = tokens(text)
-    if (len(found) > 1 and found[0].casefold() in ARTICLES and found[0] != 'A' and 'A' <= found[1][0] < '㐀') or (
-        len(found) > 1 and found[0] == 'A' and found[1].islower()
-    ):
+    if len(found) > 1 and _is_article(*found[:2]):
         found = found[1:]
     ordinary = any(len(t) > 2 and t.isalpha() for t in found)
     return tuple(_folded(t) if ordinary else t for t in found)
+
+
+def _is_article(first: str, second: str) -> bool:
+    """Whether the first of two tokens is an article of the second; a capital A may be a letter, key or grade."""
+    if not second[0].isalpha() or second >= '㐀' or second.casefold() in ARTICLES:
+        return False
+    return (second.islower() and second not in AFTER_A_LETTER) if first == 'A' else first.casefold() in ARTICLES
 
 
 def _folded(token: str) -> str:

@@ -27,8 +27,9 @@ _COUNTED = _wording(
     r' (?:are|is|do|does|did|can|could|have|has|were|was|will|would|in|on|at|with|there)\b)'
 )
 _NOT_COUNTED = frozenset(['than', 'and', 'or', 'more', 'fewer', 'less', 'of', 'the', 'percent', 'much', 'times'])
-_SHARE = _wording(r'\b(?:percent\w*|per cent|probability|chance|fraction|share|proportion|rate)\b|%|百分|概率|比例')
-_PERCENT = _wording(r'\bpercent\w*|\bper cent\b|%|百分')
+_PERCENT = _wording(r'(?<!\d)(?<!\d )(?:%|\bper ?cent\w*)|百分(?!之[\d一二三四五六七八九十])')
+"""A percentage is asked for; one that the question itself names ("15% of 200") is none."""
+_SHARE = _wording(_PERCENT.pattern + r'|\b(?:probability|chance|fraction|share|proportion|rate)\b|概率|比例')
 _MONEY = _wording(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
 _DATE = _wording(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
 _PRINTED = _wording(

@@ -67,7 +67,11 @@ _BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
 _ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'option', 'prediction')
 _FINAL = re.compile(r'(?<!\\)[\s.;,:]+\Z')
 _EXCLAIMED = re.compile(r'(?<=[^\W\d_]{3})\s*!+\Z|(?<=\S) !\Z')
-_TEMPLATE_SLOT = re.compile(r'\{\{?\s*[A-Za-z_][A-Za-z_ ]*\s*\}?\}')
+_TEMPLATE_SLOT = re.compile(
+    r'\{\{\s*[A-Za-z_][A-Za-z_ ]+\}\}'
+    r'|\{\s*(?:(?:your|the|final)[ _])?(?:answer|response|result|output|letter|text)[a-z_ ]*\}',
+    re.IGNORECASE,
+)
 _MEDIA_TAG = re.compile(r'<(?:image|video|audio)>|<\|[^<>|\s]{1,64}\|>')
 _TOKEN = re.compile(r"[㐀-鿿]|[^\W_㐀-鿿]+(?:'[^\W_㐀-鿿]+)*|\S")
 

@@ -18,6 +18,8 @@ NEGATION = _set(
     "wouldn't shouldn't hardly 不 没 非 无 否 别"
 )
 ARTICLES = frozenset({'a', 'an', 'the'})
+AFTER_A_LETTER = frozenset({'major', 'minor', 'flat', 'sharp', 'natural', 'plus', 'minus', 'to', 'is', 'and', 'or'})
+"""Words before which a capital A is the letter."""
 FILLER = _set('a an the it its this that these those is are was were there here he she they his her their do does did')
 """Words that a restated question may add."""
 
