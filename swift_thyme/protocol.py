@@ -76,17 +76,20 @@ _SPECIAL_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>')
 
 
 _PATH_LABEL = re.compile(
-    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?(?:file[\s_]*)?paths?[\s_]*(?:#?\d+)?[\s*_`"\'”]*(?:(?P<colon>[:：=])[\s*]*|(?=["“]))',
+    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?(?:file[\s_]*)?paths?(?:[\s_]*#?\d+)?[\s*_`"\'”]*(?:(?P<colon>[:：=])[\s*]*|(?=["“]))',
     re.IGNORECASE,
 )
 _SIZE_LABEL = re.compile(
-    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?sizes?[\s_]*(?:#?\d+)?[\s*_`"\'”]*[:：=][\s*`"\'“‘(\[\\]*'
+    r'\buser[\s_]*images?[\s_]*(?:#?\d+[\s_]*)?sizes?(?:[\s_]*#?\d+)?[\s*_`"\'”]*[:：=][\s*`"\'“‘(\[\\]*'
     r'(?P<size>(?P<width>\d+)\s*[x×*X,]\s*(?P<height>\d+))',
     re.IGNORECASE,
 )
 _QUOTES = {'"': '"”“＂', '“': '”"', '”': '”"', '„': '“”"', '＂': '＂"', "'": "'’", '‘': "’'", '’': "’'", '`': '`'}
 _QUOTES |= {'«': '»', '「': '」', '『': '』', '<': '>'}
-_LINK = re.compile(r'!?\[[^\]\n]*\]\(\s*(?P<angle><)?(?P<path>[^\n]*?)(?(angle)>)\s*\)(?=[\s*.,;]|\Z)')
+_LINK = re.compile(r'!?\[[^\]\n]*\]\((?:[^\S\n]*<(?P<angled>[^\n]*?)>[^\S\n]*|(?P<path>[^\n]*?))\)(?=[\s*.,;]|\Z)')
+_LIST_COMMA = re.compile(r'[^\s\w]?\s*,\s*')
+_MOST_QUOTES = 8
+"""Quotes within quotes around a path that are taken away, in bounded time."""
 _LOOKS_LIKE_PATH = re.compile(r'\$\w+\Z|.*[/\\].|.*\.\w{2,5}\Z', re.DOTALL)
 
 
@@ -147,20 +150,23 @@ def _read_paths(text: str, start: int, limit: int) -> list[PromptPath]:
     limit = line_end if line_end >= 0 else limit
     link = _LINK.match(text, start, limit)
     if link:
-        return _as_path(text, link.start('path'), link.end('path'))
+        group = 'path' if link['angled'] is None else 'angled'
+        return _as_path(text, link.start(group), link.end(group))
     if not text.startswith('[', start):
         return _read_path(text, start, limit)
     found, at = [], start + 1
     while spans := _read_path(text, at, limit, quoted_only=True):
         found += spans
-        closing = re.compile(r'[^\s\w]?\s*,\s*').match(text, spans[-1].end, limit)
+        closing = _LIST_COMMA.match(text, spans[-1].end, limit)
         if not closing:
             break
         at = closing.end()
     return found
 
 
-def _read_path(text: str, start: int, limit: int, quoted_only: bool = False) -> list[PromptPath]:
+def _read_path(
+    text: str, start: int, limit: int, quoted_only: bool = False, quotes: int = _MOST_QUOTES
+) -> list[PromptPath]:
     if _TAG.match(text, start, limit):
         return []
     escaped = text.startswith('\\', start) and text[start + 1 : start + 2] in _QUOTES
@@ -171,8 +177,8 @@ def _read_path(text: str, start: int, limit: int, quoted_only: bool = False) -> 
         pattern = (r'\\' if escaped else '') + f'[{re.escape(closers)}]' + r'(?!\w)'
         closed = re.compile(pattern).search(text, body, limit)
         inner = text[body : body + 1]
-        if closed and inner in _QUOTES:
-            return _read_path(text, body, closed.start() + 1, quoted_only)
+        if closed and inner in _QUOTES and quotes:
+            return _read_path(text, body, closed.start() + 1, quoted_only, quotes - 1)
         if closed:
             return _as_path(text, body, closed.start())
         return _as_path(text, body, limit)

@@ -16,12 +16,13 @@ from .types import SegmentKind
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_TAGS = {
+TAGS = {
     SegmentKind.TEXT: ((protocol.CODE_OPEN, SegmentKind.CODE), (protocol.SANDBOX_OPEN, SegmentKind.SANDBOX)),
     SegmentKind.CODE: ((protocol.CODE_CLOSE, SegmentKind.TEXT),),
     SegmentKind.SANDBOX: ((protocol.SANDBOX_CLOSE, SegmentKind.TEXT),),
 }
-_LONGEST_TAG = max(len(tag) for tags in _TAGS.values() for tag, _ in tags)
+"""Within which stretch which tag begins which other one."""
+_LONGEST_TAG = max(len(tag) for tags in TAGS.values() for tag, _ in tags)
 _TURN_START = '<|im_start|>'
 
 
@@ -50,7 +51,7 @@ class SpanTracker:
             self._tail = ''
             return
         while True:
-            hits = [(text.find(tag), tag, kind) for tag, kind in _TAGS[self.kind]]
+            hits = [(text.find(tag), tag, kind) for tag, kind in TAGS[self.kind]]
             hits = [hit for hit in hits if hit[0] >= 0]
             if not hits:
                 break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import protocol
+from ..spans import TAGS
 from ..types import SandboxResult, Segment, SegmentKind, StopReason
 
 
@@ -52,33 +52,38 @@ Event = TextDelta | CodeStarted | SandboxReplied | AttemptStarted | Stopped
 
 
 class TextSplitter:
-    """Splits one generation's text into words and code while it comes."""
+    """Splits one generation's text into words and code while it comes, as `protocol.segments` does the whole."""
 
     def __init__(self) -> None:
-        self._text = ''
-        self._given = 0
+        self._kind = SegmentKind.TEXT
+        self._held = ''
 
     def feed(self, piece: str) -> list[Segment]:
         """Takes further text; what may be the beginning of a tag is held back."""
-        self._text += piece
-        return self._give(len(self._text) - _possible_tag(self._text))
+        self._held += piece
+        return self._give(at_end=False)
 
     def end(self) -> list[Segment]:
         """Gives what was held back."""
-        return self._give(len(self._text))
+        return self._give(at_end=True)
 
-    def _give(self, until: int) -> list[Segment]:
-        out, at = [], 0
-        for part in protocol.segments(self._text[:until]):
-            start, at = max(at, self._given), at + len(part.text)
-            if at > start:
-                out.append(Segment(part.kind, self._text[start:at]))
-        self._given = max(until, self._given)
-        return out
+    def _give(self, *, at_end: bool) -> list[Segment]:
+        out: list[Segment] = []
+        text, start, at = self._held, 0, 0
+        while hits := [(found, tag, kind) for tag, kind in TAGS[self._kind] if (found := text.find(tag, at)) >= 0]:
+            found, tag, kind = min(hits)
+            at = found + len(tag)
+            border = found if self._kind is SegmentKind.TEXT else at
+            out.append(Segment(self._kind, text[start:border]))
+            start, self._kind = border, kind
+        until = len(text) if at_end else max(at, len(text) - _possible_tag(text[at:], self._kind))
+        out.append(Segment(self._kind, text[start:until]))
+        self._held = text[until:]
+        return [segment for segment in out if segment.text]
 
 
-def _possible_tag(text: str) -> int:
-    """Length of the longest end of `text` that may turn out to be an opening tag."""
-    tags = (protocol.CODE_OPEN, protocol.SANDBOX_OPEN)
+def _possible_tag(text: str, kind: SegmentKind) -> int:
+    """Length of the longest end of `text` that may turn out to be a tag that ends such a stretch."""
+    tags = [tag for tag, _ in TAGS[kind]]
     longest = min(max(map(len, tags)) - 1, len(text))
     return next((n for n in range(longest, 0, -1) if any(tag.startswith(text[-n:]) for tag in tags)), 0)

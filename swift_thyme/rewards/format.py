@@ -6,6 +6,7 @@ Owns both readings, the paper's and the release's. Says nothing of what the answ
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from .. import protocol
 from ..config import Convention
@@ -14,7 +15,7 @@ from ..types import SegmentKind
 _TOOL = '\0'
 """Stands for one code block or sandbox output."""
 _TAGS = (protocol.THINK_OPEN, protocol.THINK_CLOSE, protocol.ANSWER_OPEN, protocol.ANSWER_CLOSE)
-_END = re.compile(r'(?:<\|(?:im_end|endoftext|end_of_text|eot_id)\|>\s*)+\Z')
+_TURN_ENDS = re.compile(r'(?:<\|(?:im_end|endoftext|end_of_text|eot_id)\|>\s*)+')
 _TURN_TOKEN = re.compile(r'<\|(?:im_start|im_end|endoftext|end_of_text|eot_id)\|>')
 _PAPER = re.compile(
     rf'\s*{protocol.THINK_OPEN}.*{protocol.THINK_CLOSE}\s*{protocol.ANSWER_OPEN}[^{_TOOL}]*{protocol.ANSWER_CLOSE}\s*',
@@ -38,8 +39,8 @@ def is_well_formed(text: str, convention: Convention = Convention.PAPER) -> bool
     the parts and none after them, and lets anything stand before the thinking.
     """
     if convention is Convention.RELEASE:
-        return _RELEASE.fullmatch(text) is not None and all(text.count(tag) == 1 for tag in _TAGS)
-    words = _END.sub('', _words(text))
+        return all(text.count(tag) == 1 for tag in _TAGS) and _RELEASE.fullmatch(text) is not None
+    words = _without_end(_words(text))
     if _TURN_TOKEN.search(words) or any(words.count(tag) != 1 for tag in _TAGS) or protocol.has_made_up_output(text):
         return False
     return _PAPER.fullmatch(words) is not None and _EMPTY.fullmatch(words) is None
@@ -49,3 +50,9 @@ def _words(text: str) -> str:
     """The turn with a mark in place of every stretch of code and sandbox output."""
     parts = protocol.segments(text.replace(_TOOL, ''))
     return ''.join(p.text if p.kind is SegmentKind.TEXT else _TOOL for p in parts)
+
+
+def _without_end(words: str) -> str:
+    """The words without the end-of-turn tokens that they end with."""
+    last = next(iter(deque(_TURN_ENDS.finditer(words), maxlen=1)), None)
+    return words[: last.start()] if last is not None and last.end() == len(words) else words

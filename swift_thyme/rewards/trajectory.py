@@ -17,7 +17,7 @@ from .. import protocol
 from ..errors import DataError, TrajectoryError
 from ..types import SegmentKind, StopReason
 
-_PATH_LABEL = re.compile(r'\n?[^\n]*\buser image[^\n]*\n?[^\n]*\Z', re.IGNORECASE)
+_PATH_LABEL = re.compile(r'\buser image', re.IGNORECASE)
 THINKING_CHARS = 500
 """How much of the thinking's end the consistency judge sees. Paper: 500."""
 
@@ -158,8 +158,17 @@ def question_of(messages: Sequence[Mapping[str, Any]]) -> str:
     text = text.split(ending)[0]
     marks = protocol.prompt_paths(text)
     if marks:
-        text = _PATH_LABEL.sub('', text[: marks[0].start])
+        text = _without_label(text[: marks[0].start])
     return text.replace(protocol.IMAGE_TAG, '').strip()
+
+
+def _without_label(text: str) -> str:
+    """The lines before the one that names a picture, which the path ends or follows."""
+    lines = text.split('\n')
+    for last in (2, 1):
+        if len(lines) >= last and _PATH_LABEL.search(lines[-last]):
+            return '\n'.join(lines[:-last])
+    return text
 
 
 def thinking_tail(text: str, chars: int = THINKING_CHARS) -> str:

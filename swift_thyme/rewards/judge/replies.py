@@ -18,12 +18,14 @@ from ..prompts import Scale
 _SHOWN_CHARS = 200
 _WORDS = {'yes': 1, 'true': 1, 'no': 0, 'false': 0}
 _THINKING = (
-    re.compile(r'<(think|thinking|reasoning)>.*?</\1>', re.DOTALL | re.IGNORECASE),
-    re.compile(r'◁think▷.*?◁/think▷', re.DOTALL),
     re.compile(r'\A.*</think(?:ing)?>', re.DOTALL | re.IGNORECASE),  # the opening tag was in the prompt
     re.compile(r'\A.*<\|channel\|>final<\|message\|>', re.DOTALL),
 )
-_OPEN_THINKING = re.compile(r'<(?:think|thinking|reasoning)>|◁think▷|<\|channel\|>', re.IGNORECASE)
+_OPEN_THINKING = re.compile(r'<(?P<tag>think|thinking|reasoning)>|◁think▷|<\|channel\|>', re.IGNORECASE)
+_FLAT = re.compile(r'\{[^{}]*\}')
+_MOST_BRACES = 1_000
+"""In what a judge says; each may begin an object that has to be tried."""
+_CHANNEL = '<|channel|>'
 _FULL_WIDTH = str.maketrans('：“”„‘’｛｝，', ':"""\'\'{},')
 _DECORATION = r'[\s"\'`*_]*'
 
@@ -38,12 +40,13 @@ def read_verdict(reply: str, scale: Scale) -> tuple[int, ...]:
     Raises:
         JudgeUnparsable: there is no verdict, it is out of bounds or not committed to, or verdicts contradict.
     """
-    text = reply
+    text = _without_closed_thinking(reply)
     for pattern in _THINKING:
         text = pattern.sub('', text)
     text = text.translate(_FULL_WIDTH)
-    found = set() if _OPEN_THINKING.search(text) else _from_objects(text, scale)
-    if found == set() and '{' not in text and not _OPEN_THINKING.search(text):
+    unreadable = _OPEN_THINKING.search(text) is not None or text.count('{') > _MOST_BRACES
+    found = set() if unreadable else _from_objects(text, scale)
+    if found == set() and '{' not in text and not unreadable:
         found = _from_lines(text, scale)
     if found is not None and len(found) == 1:
         return found.pop()
@@ -53,6 +56,21 @@ def read_verdict(reply: str, scale: Scale) -> tuple[int, ...]:
         f'the judge’s reply {what}: got {shown!r}; expected a JSON object with {", ".join(scale.keys)} from '
         f'{scale.low} to {scale.high}; try a larger model, or THYME_JUDGE_TEMPERATURE=0'
     )
+
+
+def _without_closed_thinking(text: str) -> str:
+    kept, at, unclosed = list[str](), 0, set[str]()
+    for opening in _OPEN_THINKING.finditer(text):
+        name = (opening['tag'] or opening.group()).lower()
+        if opening.start() < at or name in unclosed or name == _CHANNEL:
+            continue
+        closing = re.compile(f'</{name}>' if opening['tag'] else '◁/think▷', re.IGNORECASE).search(text, opening.end())
+        if closing is None:
+            unclosed.add(name)
+        else:
+            kept.append(text[at : opening.start()])
+            at = closing.end()
+    return ''.join([*kept, text[at:]])
 
 
 def _from_objects(text: str, scale: Scale) -> set[tuple[int, ...]]:
@@ -89,10 +107,10 @@ def _object_at(text: str, start: int) -> tuple[int, dict[str, Any]] | None:
         value, end = json.JSONDecoder().raw_decode(text, start)
         return (end, value) if isinstance(value, dict) else None
     except (ValueError, RecursionError):
-        end = text.find('}', start) + 1
-    flat = text[start:end]
-    if not end or '{' in flat[1:]:
+        found = _FLAT.match(text, start)
+    if found is None:
         return None
+    flat, end = found.group(), found.end()
     flat = re.sub(r'([{,]\s*)([A-Za-z]\w*)(\s*:)', r'\1"\2"\3', flat)
     flat = re.sub(r'(:\s*)(true|false)\b', lambda m: m[1] + m[2].capitalize(), flat)
     try:
@@ -124,6 +142,7 @@ def _score(value: object, scale: Scale) -> int | None:
 
 def _from_lines(text: str, scale: Scale) -> set[tuple[int, ...]]:
     """Verdicts in the form `Key: number`; empty unless every mention of that form is one."""
+    text = '\n'.join(filter(None, map(str.strip, text.splitlines())))
     keys = '|'.join(map(re.escape, scale.keys))
     mentions = re.findall(rf'\b(?:{keys})\b{_DECORATION}[:=]{_DECORATION}-?\d', text, re.IGNORECASE)
     suffix = rf'(?:\s*/\s*{scale.high}|\s*\(?out of {scale.high}\)?)?{_DECORATION}(?=$|[.,;](?:\s|$)|\n)'
