@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
+from .env import reach_loopback_directly
 from .errors import ThymeError, pip_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f'did you mean {" or ".join(near)}?' if near else '`thyme --help` lists them'
         print(f'thyme: no such command: got {chosen!r}; {hint}', file=sys.stderr)
         return 2
+    reach_loopback_directly()
     try:
         return _run(parser, chosen, argv)
     except (ThymeError, OSError, ModuleNotFoundError) as error:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from .errors import ConfigError
 
 T = TypeVar('T')
+_LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
 
 def read_env(name: str, parse: Callable[[str], T], default: T, env: Mapping[str, str] | None = None) -> T:
@@ -136,3 +137,11 @@ def job_env(env: Mapping[str, str] | None = None) -> dict[str, str]:
 def child_env(**more: str) -> dict[str, str]:
     """The environment of a process that this package starts: its own, with further variables."""
     return {**os.environ, **more}
+
+
+def reach_loopback_directly() -> None:
+    """Sees to it that no client of this process or of its children goes to this machine's own servers by a proxy."""
+    if any(os.environ.get(name) for name in ('http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY')):
+        given = os.environ.get('no_proxy') or os.environ.get('NO_PROXY') or ''
+        names = [*filter(None, given.split(',')), *_LOOPBACK]
+        os.environ['no_proxy'] = os.environ['NO_PROXY'] = '*' if '*' in names else ','.join(dict.fromkeys(names))

@@ -6,10 +6,12 @@ import builtins
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import proxy_bypass
 
 import pytest
 
 from swift_thyme import cli
+from swift_thyme.env import reach_loopback_directly
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,15 @@ def test_nothing_to_do_is_no_success(words: tuple[str, ...], tmp_path: Path) -> 
     empty = tmp_path / 'empty.jsonl'
     empty.touch()
     assert cli.main([word.format(empty=empty, model=tmp_path) for word in words]) != 0
+
+
+@pytest.mark.parametrize('host', ['localhost', '127.0.0.1', '::1'])
+@pytest.mark.parametrize('variable', ['http_proxy', 'HTTP_PROXY', 'all_proxy'])
+def test_a_loopback_address_is_never_reached_by_a_proxy(
+    host: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ('no_proxy', 'NO_PROXY'):
+        monkeypatch.setenv(name, 'inner.example')
+    monkeypatch.setenv(variable, 'http://proxy.example:3128')
+    reach_loopback_directly()
+    assert proxy_bypass(host) and proxy_bypass('inner.example') and not proxy_bypass('other.example')

@@ -64,11 +64,57 @@ def _add_harness_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command; returns its exit code."""
+    refuse_without_effect(args)
     if args.rescore:
         return _rescore(args)
     if args.suite is Suite.SYNTH:
         return _evaluate(args)
     return _harness(args)
+
+
+_HARNESS = ('base_url', 'nproc', 'harness_python', 'harness_args', 'name')
+_MODEL = ('model', 'adapters', 'backend', 'url', 'pictures_in', 'template', 'batch_size', 'engine_kwargs')
+_SAMPLED = ('temperature', 'top_p', 'top_k', 'seed')
+_ANSWERS = (
+    *(*_SAMPLED, 'max_tokens', 'max_rounds', 'max_images', 'repetition_penalty', 'no_tools', 'retries'),
+    *('retry_temperature', 'fallback'),
+)
+_MADE = ('n', 'canvas', 'difficulty')
+_ASKED = ('baseline', 'repeats', 'no_shuffle')
+
+
+def refuse_without_effect(args: argparse.Namespace) -> None:
+    """Refuses flags that would change nothing: a report must not state what was not done.
+
+    Raises:
+        ConfigError: one was given another value than its default.
+    """
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    refused: dict[str, str] = {}
+    if args.rescore:
+        names = ('suite', 'data', *_HARNESS, *_MODEL, *_ANSWERS, *_MADE, *_ASKED, 'limit', 'concurrency')
+        refused = dict.fromkeys(names, '--rescore, which grades what a run has; leave it out')
+    elif args.suite is Suite.SYNTH:
+        refused = dict.fromkeys(_HARNESS, '--suite synth, which asks by itself; name a harness with --suite')
+        if args.data:
+            refused |= dict.fromkeys(_MADE, '--data, whose set is asked; leave one out')
+        if args.baseline:
+            refused['no_tools'] = '--baseline, which asks both ways; leave one out'
+    else:
+        reason = f'--suite {args.suite.value}, which asks and grades itself; see --harness-args'
+        refused = dict.fromkeys((*_ASKED, *_MADE, 'judge'), reason)
+        if args.base_url:
+            refused |= dict.fromkeys((*_MODEL, *_ANSWERS, 'nproc'), '--base-url, whose server decides; give it to that')
+        elif not (args.nproc and args.suite is Suite.VLMEVALKIT):
+            refused |= dict.fromkeys(_SAMPLED, f'--suite {args.suite.value}, which sends its own sampling')
+    if args.nproc:
+        refused['concurrency'] = '--nproc, whose processes ask one question at a time; leave it out'
+    if args.suite is Suite.EVALSCOPE:
+        refused['nproc'] = '--suite evalscope, which has one process; leave it out'
+    for name, reason in refused.items():
+        if getattr(args, name) != parser.get_default(name):
+            raise ConfigError(f'--{name.replace("_", "-")} has no effect with {reason}')
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -106,7 +152,8 @@ def _harness(args: argparse.Namespace) -> int:
     harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
     if not args.base_url and not args.url:
         resolve_model(args)
-    version, model = harness.version(run), model_arguments(args)
+    version = harness.version(run)
+    model = ['--base-url', args.base_url, '--name', name] if args.base_url else model_arguments(args)
     with ExitStack() as stack:
         if args.nproc and args.suite is Suite.VLMEVALKIT:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))

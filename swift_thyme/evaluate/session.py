@@ -27,7 +27,7 @@ from .store import Store, verdict_of
 from .summary import Summary, prompt, summarize, versions
 
 _WEIGHTS = ('*.safetensors', '*.bin', 'config.json', 'adapter_config.json')
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,13 @@ def graded(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) ->
 
 
 def items_hash(items: Sequence[Item]) -> str:
-    """SHA-256 over what is asked: texts, options, truths, and the pictures' sizes in bytes."""
+    """SHA-256 over what is asked: texts, options, truths, and the bytes of the pictures."""
     digest = hashlib.sha256()
+    paths = dict.fromkeys(image.path for item in items for image in item.images)
+    of = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     for item in items:
-        sizes = [image.path.stat().st_size for image in item.images]
-        digest.update(json.dumps([asdict(replace(item, images=())), sizes], ensure_ascii=False).encode())
+        pictures = [of[image.path] for image in item.images]
+        digest.update(json.dumps([asdict(replace(item, images=())), pictures], ensure_ascii=False).encode())
     return digest.hexdigest()
 
 
@@ -154,10 +156,11 @@ def environment_settings() -> dict[str, Any]:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over names, sizes and first MiB of a checkpoint's files: tells checkpoints apart without reading all."""
+    """SHA-256 over the names, sizes and bytes of a checkpoint's files."""
     digest = hashlib.sha256()
     for path in sorted(p for pattern in _WEIGHTS for p in folder.glob(pattern)):
         digest.update(f'{path.name} {path.stat().st_size}\n'.encode())
         with path.open('rb') as file:
-            digest.update(file.read(_READ_BYTES))
+            while piece := file.read(_READ_BYTES):
+                digest.update(piece)
     return digest.hexdigest()

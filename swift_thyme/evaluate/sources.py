@@ -79,7 +79,7 @@ def _synth(folder: Path) -> Iterator[Item]:
 
 
 def _jsonl(path: Path, pictures: Path) -> Iterator[Item]:
-    with path.open(encoding='utf-8') as lines:
+    with path.open(encoding='utf-8-sig', newline='\n') as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -96,13 +96,13 @@ def _jsonl(path: Path, pictures: Path) -> Iterator[Item]:
 def _tsv(path: Path, pictures: Path) -> Iterator[Item]:
     csv.field_size_limit(sys.maxsize)
     carried: dict[str, list[Any]] = {}
-    with path.open(encoding='utf-8', newline='') as file:
+    with path.open(encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file, delimiter='\t')
         letters = _letters(reader.fieldnames or (), path)
         for number, cells in enumerate(reader, 2):
             row: dict[str, Any] = {key: value for key, value in cells.items() if key and value}
             where = f'{path}:{number}'
-            options = [row[letter] for letter in letters if letter in row]
+            options = [cells[letter] for letter in letters]
             images = _tsv_images(row, where, carried, pictures, path.parent)
             carried[str(row['index'])] = images
             question = row.get('question', '')
@@ -182,10 +182,26 @@ def _names(messages: Any, n: int) -> tuple[str, ...]:
 def _options(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
     options = row.get('options') or row.get('choices') or ()
     if isinstance(options, Mapping):
-        options = [options[key] for key in sorted(options)]
+        lettered = all(isinstance(key, str) and len(key) == 1 and key in ascii_uppercase for key in options)
+        keys = ascii_uppercase[: ascii_uppercase.index(max(options)) + 1] if lettered else sorted(options)
+        options = [options.get(key) for key in keys]
+    if isinstance(options, (list, tuple)):
+        options = _without_empty_end(options, where)
     if not isinstance(options, (list, tuple)) or len(options) == 1 or len(options) > len(ascii_uppercase):
         raise DataError(f'{where} has unusable options: got {options!r:.100}; expected a list of 2 to 26 texts')
     return tuple(str(option) for option in options)
+
+
+def _without_empty_end(options: Sequence[Any], where: str) -> list[Any]:
+    filled = [option is not None and str(option).strip() != '' for option in options]
+    n = max((place for place, is_there in enumerate(filled, 1) if is_there), default=0)
+    if not all(filled[:n]):
+        empty = filled.index(False)
+        raise DataError(
+            f'{where}: option {ascii_uppercase[empty % len(ascii_uppercase)]} is empty and a later one is not: got '
+            f'{list(options)!r:.100}; expected no gap, which would move the letters behind it; fill or remove it'
+        )
+    return list(options[:n])
 
 
 def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tuple[str, int]:

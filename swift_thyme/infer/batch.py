@@ -65,8 +65,8 @@ def read_rows(path: Path) -> Iterator[Row]:
     """
     seen: set[str] = set()
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except OSError as error:
+        lines = path.read_bytes().decode('utf-8-sig').split('\n')
+    except (OSError, ValueError) as error:
         raise DataError(f'questions cannot be read: {error}; give a file of JSON lines') from error
     for index, line in enumerate(line for line in lines if line.strip()):
         try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from swift_thyme.cli import main
+from swift_thyme.evaluate.cli import add_arguments, refuse_without_effect
 from swift_thyme.evaluate.options import judge_settings
 from swift_thyme.evaluate.sources import load
 from swift_thyme.infer import Thinker
@@ -99,3 +101,44 @@ def test_audit_prints_the_shares_and_writes_the_page(
     assert (out / 'audit.html').is_file() and (out / 'report.html').is_file()
     assert main(['audit', '--rescore', str(out)]) == 0
     assert (out / 'rescored' / 'audit.json').is_file()
+
+
+KIT = ['--suite', 'vlmevalkit', '--data', 'd', '--out', 'o']
+URL = [*KIT, '--base-url', 'http://127.0.0.1:9/v1']
+
+
+@pytest.mark.parametrize(
+    ('argv', 'flag'),
+    [
+        ([*KIT, '--baseline'], '--baseline'),
+        ([*KIT, '--repeats', '3'], '--repeats'),
+        ([*KIT, '--judge', 'http://127.0.0.1:9/v1'], '--judge'),
+        ([*KIT, '--no-shuffle'], '--no-shuffle'),
+        ([*KIT, '--n', '7'], '--n'),
+        ([*KIT, '--temperature', '0.7'], '--temperature'),
+        ([*KIT, '--seed', '9'], '--seed'),
+        ([*KIT, '--nproc', '2', '--concurrency', '3'], '--concurrency'),
+        ([*URL, '--model', 'm'], '--model'),
+        ([*URL, '--max-rounds', '3'], '--max-rounds'),
+        ([*URL, '--nproc', '2'], '--nproc'),
+        (['--suite', 'evalscope', '--nproc', '2'], '--nproc'),
+        (['--data', 'd', '--nproc', '2'], '--nproc'),
+        (['--data', 'd', '--base-url', 'http://127.0.0.1:9/v1'], '--base-url'),
+        (['--data', 'd', '--n', '7'], '--n'),
+        (['--baseline', '--no-tools'], '--no-tools'),
+        (['--rescore', 'd', '--baseline'], '--baseline'),
+        (['--rescore', 'd', '--model', 'm'], '--model'),
+        (['--rescore', 'd', '--suite', 'vlmevalkit'], '--suite'),
+    ],
+)
+def test_a_flag_without_effect_is_refused(argv: list[str], flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['eval', *argv]) == 2
+    assert f'{flag} has no effect with ' in capsys.readouterr().err
+
+
+def test_flags_that_reach_the_model_are_not_refused() -> None:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    in_process = [*KIT, '--nproc', '2', '--temperature', '0.7', '--seed', '9', '--model', 'm']
+    for argv in (in_process, [*KIT, '--model', 'm', '--max-rounds', '3'], ['--baseline', '--repeats', '3']):
+        refuse_without_effect(parser.parse_args(argv))

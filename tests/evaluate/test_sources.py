@@ -12,6 +12,7 @@ from PIL import Image
 
 from swift_thyme.errors import DataError
 from swift_thyme.evaluate.items import Item
+from swift_thyme.evaluate.session import fingerprint, items_hash
 from swift_thyme.evaluate.sources import load
 from swift_thyme.protocol import PromptImage, render_user_prompt
 
@@ -178,3 +179,62 @@ def test_what_is_no_set_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / 'file.csv').write_text('x')
     with pytest.raises(DataError, match='synth'):
         load(tmp_path / name, tmp_path)
+
+
+GAP = ('cat', '', 'dog', 'horse')
+
+
+@pytest.mark.parametrize('empty', ['', ' '])
+def test_a_tsv_row_with_an_empty_option_before_another_is_refused(empty: str, tmp_path: Path) -> None:
+    cells = dict(zip('ABCD', [option or empty for option in GAP], strict=True))
+    path = write_tsv(tmp_path / 'gap.tsv', [{'index': '1', 'question': 'q', 'answer': 'C', **cells}])
+    with pytest.raises(DataError, match='option B is empty'):
+        load(path, tmp_path)
+
+
+@pytest.mark.parametrize('options', [list(GAP), ['cat', None, 'dog'], {'A': 'cat', 'C': 'dog'}, {'B': 'x', 'C': 'y'}])
+def test_a_json_row_with_a_gap_in_its_letters_is_refused(options: object, tmp_path: Path) -> None:
+    row = {'id': 1, 'question': 'q', 'answer': 'C', 'options': options}
+    (tmp_path / 's.jsonl').write_text(json.dumps(row), encoding='utf-8')
+    with pytest.raises(DataError, match='is empty'):
+        load(tmp_path / 's.jsonl', tmp_path)
+
+
+def test_empty_options_behind_the_last_one_are_none(tmp_path: Path) -> None:
+    row = {'id': 1, 'question': 'q', 'answer': 'B', 'options': ['cat', 'dog', None, '']}
+    (tmp_path / 's.jsonl').write_text(json.dumps(row), encoding='utf-8')
+    assert one(tmp_path / 's.jsonl').options == ('cat', 'dog')
+
+
+def test_a_byte_order_mark_is_no_part_of_a_set(tmp_path: Path) -> None:
+    path = write_tsv(tmp_path / 's.tsv', [{'index': '1', 'question': 'q', 'A': 'x', 'B': 'y', 'answer': 'B'}])
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert one(path).right == 1
+    (tmp_path / 's.jsonl').write_bytes(b'\xef\xbb\xbf{"id": 1, "question": "q", "answer": "B"}\n')
+    assert one(tmp_path / 's.jsonl').answer == 'B'
+
+
+@pytest.mark.parametrize('inside', ['\u2028', '\u2029', '\x85', '\x0c', '\x1c'])
+def test_json_lines_end_only_at_line_feeds(inside: str, tmp_path: Path) -> None:
+    line = json.dumps({'id': 1, 'question': f'one{inside}two', 'answer': 'B'}, ensure_ascii=False)
+    (tmp_path / 's.jsonl').write_bytes(f'{line[:-1]}\r}}\r\n'.encode())
+    assert one(tmp_path / 's.jsonl').question == f'one{inside}two'
+
+
+def test_the_hash_of_a_set_covers_its_pictures(tmp_path: Path) -> None:
+    (tmp_path / 's.jsonl').write_text(json.dumps({'id': 1, 'question': 'q', 'answer': 'B', 'images': ['a.bmp']}))
+    hashes = set()
+    for colour in ('red', 'blue'):
+        Image.new('RGB', (40, 30), colour).save(tmp_path / 'a.bmp')
+        hashes.add(items_hash([one(tmp_path / 's.jsonl')]))
+    assert len(hashes) == 2
+
+
+def test_the_fingerprint_of_a_checkpoint_covers_all_its_bytes(tmp_path: Path) -> None:
+    weights = tmp_path / 'model.safetensors'
+    weights.write_bytes(bytes(40 << 20))
+    before = fingerprint(tmp_path)
+    with weights.open('r+b') as file:
+        file.seek(-1, 2)
+        file.write(b'x')
+    assert fingerprint(tmp_path) != before

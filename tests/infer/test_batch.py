@@ -104,3 +104,16 @@ def test_rows_that_cannot_be_read_are_named(tmp_path: Path, line: str) -> None:
     path.write_text(line)
     with pytest.raises(DataError, match=r'rows\.jsonl'):
         list(read_rows(path))
+
+
+def test_rows_are_lines_as_json_lines_are_defined(tmp_path: Path) -> None:
+    texts = ['one\u2028two', 'x\x85y', 'a\x0cb']
+    lines = [json.dumps({'question': text}, ensure_ascii=False)[:-1] + '\r}' for text in texts]
+    (tmp_path / 'rows.jsonl').write_bytes(b'\xef\xbb\xbf' + '\r\n'.join(lines).encode())
+    assert [row.question.text for row in read_rows(tmp_path / 'rows.jsonl')] == texts
+
+
+def test_rows_that_are_no_utf8_are_named(tmp_path: Path) -> None:
+    (tmp_path / 'rows.jsonl').write_bytes(b'\xff\xfe')
+    with pytest.raises(DataError, match='cannot be read'):
+        list(read_rows(tmp_path / 'rows.jsonl'))
