@@ -1,4 +1,4 @@
-"""How many requests are let in, how many of them run, and how many sandbox sessions they hold."""
+"""How many requests are let in, how many of them run, and how many of their snippets run at a time."""
 
 from __future__ import annotations
 
@@ -70,11 +70,15 @@ class Admission:
 
 
 class BoundedSandbox(Sandbox):
-    """A sandbox with at most `sessions` open at a time; `open` waits for one to close. For one event loop."""
+    """A sandbox in which at most `snippets` run, or sessions start, at a time. For one event loop.
 
-    def __init__(self, inner: Sandbox, sessions: int) -> None:
+    Open sessions are bounded by the requests that run: while the model generates, an idle one costs memory and no time.
+    """
+
+    def __init__(self, inner: Sandbox, snippets: int) -> None:
         self._inner = inner
-        self._free = asyncio.Semaphore(sessions)
+        self.turns = asyncio.Semaphore(snippets)
+        """One for each snippet that may run."""
         self._closing: set[asyncio.Task[None]] = set()
         self.open_sessions = 0
         """Sessions whose processes are alive."""
@@ -89,12 +93,8 @@ class BoundedSandbox(Sandbox):
             limits: overrides the sandbox's own.
             output_dir: where accepted pictures are kept.
         """
-        await self._free.acquire()
-        try:
+        async with self.turns:
             session = await self._inner.open(images, limits=limits, output_dir=output_dir)
-        except BaseException:
-            self._free.release()
-            raise
         self.open_sessions += 1
         return _BoundedSession(session, self)
 
@@ -104,7 +104,7 @@ class BoundedSandbox(Sandbox):
         await self._inner.aclose()
 
     def close_session(self, session: Session) -> asyncio.Task[None]:
-        """Closes a session and then lets the next one open."""
+        """Closes a session in the background."""
         task = asyncio.get_running_loop().create_task(self._close(session))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
@@ -115,7 +115,6 @@ class BoundedSandbox(Sandbox):
             await session.close()
         finally:
             self.open_sessions -= 1
-            self._free.release()
 
 
 class _BoundedSession(Session):
@@ -124,7 +123,8 @@ class _BoundedSession(Session):
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
-        return await self._inner.run(code, timeout_s=timeout_s)
+        async with self._owner.turns:
+            return await self._inner.run(code, timeout_s=timeout_s)
 
     async def close(self) -> None:
         self.close_soon()

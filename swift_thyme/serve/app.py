@@ -32,7 +32,7 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
         settings: of the server; by default those of `ServeSettings`.
     """
     settings = settings or ServeSettings()
-    sandbox = BoundedSandbox(thinker.sandbox, settings.sessions)
+    sandbox = BoundedSandbox(thinker.sandbox, settings.snippets)
     bounded = Thinker(thinker.engine, settings=thinker.settings, sandbox=sandbox)
     temporary = tempfile.TemporaryDirectory(prefix='thyme-serve-')
     house = House(

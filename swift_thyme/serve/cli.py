@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     server.add_argument('--api-key-file', type=Path, help='file with the key clients must send; or THYME_API_KEY')
     server.add_argument('--max-running', type=int, default=64, help='requests answered at a time (default 64)')
     server.add_argument('--max-waiting', type=int, default=256, help='requests that may wait (default 256), then 429')
-    server.add_argument('--max-sessions', type=int, default=16, help='sandbox sessions at a time (default 16)')
+    server.add_argument(
+        '--max-snippets', '--max-sessions', type=int, default=16, help='snippets run at a time (default 16)'
+    )
     server.add_argument('--max-body-mb', type=int, default=64, help='largest request, MiB (default 64)')
     server.add_argument('--max-tokens-limit', type=int, default=16384, help='most new tokens a round a client gets')
     server.add_argument('--grace-s', type=int, default=120, help='time to finish when told to stop (default 120)')
@@ -84,7 +86,7 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
         api_key=_api_key(args.api_key_file),
         running=args.max_running,
         waiting=args.max_waiting,
-        sessions=args.max_sessions,
+        snippets=args.max_snippets,
         body_bytes=args.max_body_mb << 20,
         grace_s=args.grace_s,
         tools=not args.no_tools,

@@ -22,8 +22,8 @@ class ServeSettings:
     """Requests answered at a time."""
     waiting: int = 256
     """Requests that may wait beyond those; further ones get 429."""
-    sessions: int = 16
-    """Sandbox sessions open at a time, each with its own process."""
+    snippets: int = 16
+    """Snippets that the sandbox runs at a time; a session, with its own process, is open for each request with code."""
     intake: int = 8
     """Requests whose bodies and pictures are read at a time: bounds memory, with `body_bytes`."""
     body_bytes: int = 64 << 20
@@ -40,7 +40,7 @@ class ServeSettings:
     pictures: PictureRules = field(default_factory=PictureRules)
 
     def __post_init__(self) -> None:
-        for name in ('running', 'sessions', 'intake'):
+        for name in ('running', 'snippets', 'intake'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} must be >= 1, got {getattr(self, name)}')
         if self.waiting < 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 
 from swift_thyme.engines import Generation
 from swift_thyme.infer import Thinker
+from swift_thyme.sandbox import Sandbox, Session
+from swift_thyme.serve.admission import BoundedSandbox
+from swift_thyme.types import Outcome, SandboxResult
 
 from ..evaluate.scripted import ScriptedEngine
 from ..infer.scripts import ANSWER, SIZE, SLEEP, lent
@@ -103,17 +108,66 @@ def test_a_full_house_says_when_to_come_back() -> None:
             assert replies[0].json()['choices'][0]['message']['content'] == 'B'
 
 
-def test_sessions_are_bounded_below_the_requests_that_run(thinker: Thinker, picture: Path) -> None:
-    engine = ScriptedEngine(lambda conversation: ANSWER if conversation.rounds else SIZE)
-    most = 0
-    with listening(lent(Thinker(engine, sandbox=thinker.sandbox)), sessions=2) as running:  # type: ignore[arg-type]
-        threads = [in_background(running, question(picture)) for _ in range(8)]
-        while any(thread.is_alive() for thread, _ in threads):
-            most = max(most, running.sessions)
-            time.sleep(0.005)
-        assert [replies[0].status_code for _, replies in threads] == [200] * 8
-        assert 1 <= most <= 2
-        running.wait_until_idle()
+class _Slow(Session):
+    def __init__(self, owner: _SlowSandbox) -> None:
+        self._owner = owner
+
+    async def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
+        async with self._owner.at_work():
+            return SandboxResult(Outcome.OK, code)
+
+    async def close(self) -> None:
+        pass
+
+    def close_soon(self) -> None:
+        pass
+
+
+class _SlowSandbox(Sandbox):
+    """Counts what is opened and run at a time."""
+
+    now = most = 0
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        yield
+
+    async def open(self, images: Any = (), *, limits: Any = None, output_dir: Any = None) -> Session:
+        async with self.at_work():
+            return _Slow(self)
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_snippets_at_work_are_bounded_and_open_sessions_are_not() -> None:
+    async def use() -> tuple[int, int]:
+        inner = _SlowSandbox()
+        sandbox = BoundedSandbox(inner, 2)
+        sessions = await asyncio.wait_for(asyncio.gather(*(sandbox.open() for _ in range(8))), 5)
+        await asyncio.gather(*(session.run('1') for session in sessions))
+        opened = sandbox.open_sessions
+        await asyncio.gather(*(session.close() for session in sessions))
+        assert sandbox.open_sessions == 0
+        return opened, inner.most
+
+    assert asyncio.run(use()) == (8, 2)
+
+
+def test_a_snippet_that_is_given_up_makes_room() -> None:
+    async def use() -> str:
+        sandbox = BoundedSandbox(_SlowSandbox(), 1)
+        first, second = await sandbox.open(), await sandbox.open()
+        running = asyncio.ensure_future(first.run('1'))
+        await asyncio.sleep(0)
+        running.cancel()
+        return (await asyncio.wait_for(second.run('2'), 5)).text
+
+    assert asyncio.run(use()) == '2'
 
 
 def test_requests_under_way_are_finished_when_the_server_stops() -> None:
