@@ -248,11 +248,14 @@ class _Call:
         self.house.metrics.reply(reply)
         self.note = f', {reply.stop_reason.value} after {len(reply.turns)} rounds'
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             record = reply_json(reply, chat.question, model=self.house.names[0])
             record |= {'trajectory_id': self.trajectory_id, 'request_id': self.request_id}
-            text = json.dumps(record, indent=1, ensure_ascii=False)
-            (folder / 'trajectory.json').write_text(text, encoding='utf-8')
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                text = json.dumps(record, indent=1, ensure_ascii=False)
+                (folder / 'trajectory.json').write_text(text, encoding='utf-8')
+            except OSError as error:  # a record that is lost must not cost the client its answer
+                logger.error('request %s is not saved: %s', self.request_id, error)
 
     def _check(self, reply: Reply) -> None:
         """Turns a failure of the machinery into an error, so that no client takes it for an answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,9 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
     from .settings import ServeSettings
     from .wire import TokenBounds
 
+    if args.save is not None:
+        args.save.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=args.save).close()  # refused now rather than with every request
     for folder in args.allow_image_dir:
         if not folder.is_dir():
             raise ConfigError(f'--allow-image-dir is no folder: got {folder}; make it first')

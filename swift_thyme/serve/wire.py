@@ -7,6 +7,7 @@ Fields it does not know are ignored. `max_tokens` is a hint with a floor, becaus
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from ..infer import Question
 from .errors import ApiError
 from .pictures import PictureDesk
 
+_LONE_SURROGATE = re.compile('[\ud800-\udfff]')
 _PICTURE_KEYS = ('image_url', 'image', 'input_image')
 _NOT_SERVED = ('audio', 'audio_url', 'input_audio', 'video', 'video_url')
 
@@ -181,6 +183,8 @@ class _Reader:
 
     def _text(self, text: str) -> str:
         """Words; a tag in them is a place for a picture only where pictures came beside the messages."""
+        if _LONE_SURROGATE.search(text):
+            raise ApiError(400, 'a text has half of a surrogate pair, which is no character', param='messages')
         if not self._beside:
             return protocol.neutralize_prompt(text)
         pieces = text.split(protocol.IMAGE_TAG)

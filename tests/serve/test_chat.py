@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import httpx
 import pytest
 from openai import OpenAI
 from PIL import Image
+
+from swift_thyme.serve.cli import add_arguments, settings_from
 
 from ..infer.scripts import ANSWER, CROP, SHORT, SIZE
 from .conftest import Running, question
@@ -208,3 +211,27 @@ def test_other_paths_and_methods_get_an_error_in_openai_form(server: Any) -> Non
             status,
             'not_found_error' if status == 404 else 'invalid_request_error',
         )
+
+
+def test_a_record_that_cannot_be_saved_does_not_cost_the_answer(
+    serve: Any, scripted: Any, picture: Path, tmp_path: Path
+) -> None:
+    scripted([ANSWER])
+    running = serve(save=tmp_path / 'kept')
+    (tmp_path / 'kept').write_text('a file where the folder was')
+    assert running.post(question(picture)).json()['choices'][0]['message']['content'] == 'B'
+
+
+@pytest.mark.parametrize('content', [r'"Which \ud800 letter?"', r'[{"type": "text", "text": "Which \ud800 letter?"}]'])
+def test_half_of_a_surrogate_pair_is_refused(server: Any, content: str) -> None:
+    body = f'{{"messages": [{{"role": "user", "content": {content}}}]}}'
+    reply = httpx.post(f'{server.url}/v1/chat/completions', content=body, timeout=60)
+    assert reply.status_code == 400 and reply.json()['error']['param'].startswith('messages')
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / 'kept').write_text('a file')
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(OSError, match='kept'):
+        settings_from(parser.parse_args(['--save', str(tmp_path / 'kept')]))
