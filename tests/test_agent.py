@@ -129,18 +129,18 @@ def test_ordinary_prose_and_code_are_not_repetitive() -> None:
     assert not is_repetitive(prose, AgentSettings())
 
 
-REPEATED = 'the same twenty words again and again, until the limit ends it all. '
-MIXED = ''.join(f'Item {i * 7919 % 9973} weighs {i * 104729 % 7907} grams. ' for i in range(18)) + REPEATED * 5
+REPEATED = 'so on, '
+MIXED = ''.join(f'Item {i * 7919 % 9973} weighs {i * 104729 % 7907} grams. ' for i in range(22))[:600] + REPEATED * 57
 
 
 @pytest.mark.parametrize(
     ('rule', 'text', 'repetitive'),
     [
-        (RepetitionRule.PAPER, REPEATED * 20, True),
+        (RepetitionRule.PAPER, REPEATED * 80, True),
         (RepetitionRule.PAPER, MIXED, False),
         (RepetitionRule.RELEASE, MIXED, True),
-        (RepetitionRule.RELEASE, f'the answer: {MIXED}'[-1000:] + ' answer', False),
-        (RepetitionRule.OFF, REPEATED * 20, False),
+        (RepetitionRule.RELEASE, MIXED + ' answer', False),
+        (RepetitionRule.OFF, REPEATED * 80, False),
     ],
 )
 def test_each_rule_of_repetition_has_its_own_share_and_window(
