@@ -7,6 +7,7 @@ Each check raises `RowRejected` with one reason, or returns. Tags are read throu
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from ..protocol import (
@@ -58,6 +59,25 @@ def check_picture_count(texts: list[str], pictures: int) -> None:
     tags = sum(text.count(IMAGE_TAG) for text in texts)
     if tags != pictures:
         raise RowRejected(Reason.IMAGE_COUNT, f'{pictures} pictures, {tags} image tags')
+
+
+def check_unicode(texts: Mapping[str, str | None]) -> None:
+    """No text holds half a character, which no file and no tokenizer can hold.
+
+    Args:
+        texts: by column.
+
+    Raises:
+        RowRejected: MALFORMED_ROW.
+    """
+    for name, text in texts.items():
+        try:
+            (text or '').encode()
+        except UnicodeEncodeError as error:
+            half = f'{error.object[error.start]!r} at character {error.start}'
+            raise RowRejected(
+                Reason.MALFORMED_ROW, f'{name} holds half a character: a lone surrogate {half}'
+            ) from error
 
 
 def check_host_tokens(texts: list[str]) -> None:

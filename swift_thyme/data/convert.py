@@ -21,11 +21,23 @@ from ..protocol import (
     render_user_prompt,
 )
 from ..types import SegmentKind
-from .checks import check_host_tokens, check_picture_count, check_response, check_user, parts, paths_in
+from .checks import check_host_tokens, check_picture_count, check_response, check_unicode, check_user, parts, paths_in
 from .lengths import LengthChecker
 from .paths import handle, resolve, to_handles
 from .pictures import PictureStore, check_picture, read_source
-from .rows import Fix, Kind, PictureSource, PreparedRow, Reason, RowRejected, SourceRow, Split, SystemPolicy
+from .rows import (
+    Fix,
+    Kind,
+    PictureSource,
+    PreparedRow,
+    Reason,
+    RowRejected,
+    SourceRow,
+    Split,
+    SystemPolicy,
+    escape_surrogates,
+    refusing_odd_values,
+)
 
 LONGEST_PATH = 4096
 """Characters; a longer string is base64."""
@@ -64,6 +76,10 @@ class Converter:
         Raises:
             RowRejected: with the first reason found.
         """
+        with refusing_odd_values():
+            return self._convert(row, source, base, split)
+
+    def _convert(self, row: Mapping[str, Any], source: str, base: Path | None, split: Split | None) -> PreparedRow:
         parsed = parse_form(row, self.kind)
         rendered = ANSWER_OPEN not in parsed.user and not paths_in(parsed.user)
         bare = rendered and IMAGE_TAG not in f'{parsed.user}{parsed.response}'
@@ -98,7 +114,7 @@ class Converter:
             rounds=rounds,
             solution=parsed.solution,
             question=parsed.question,
-            extra=json.dumps(parsed.extra, ensure_ascii=False, default=str) if parsed.extra else None,
+            extra=_as_text(parsed.extra) if parsed.extra else None,
             fixes=tuple(dict.fromkeys(fixes)),
             length_tokens=length,
             picture_bytes=sum(len(picture.data) for picture in pictures),
@@ -128,6 +144,10 @@ class Converter:
         return computation if rounds or not row.pictures else Split.SINGLE_ROUND
 
 
+def _as_text(extra: dict[str, Any]) -> str:
+    return escape_surrogates(json.dumps(extra, ensure_ascii=False, default=str))
+
+
 def check_texts(row: SourceRow, kind: Kind, *, count_tags: bool = True) -> tuple[Fix, ...]:
     """Runs every check that needs a row's texts alone.
 
@@ -142,6 +162,15 @@ def check_texts(row: SourceRow, kind: Kind, *, count_tags: bool = True) -> tuple
     Raises:
         RowRejected: with the first reason found.
     """
+    check_unicode(
+        {
+            'system': row.system,
+            'user': row.user,
+            'response': row.response,
+            'solution': row.solution,
+            'question': row.question,
+        }
+    )
     texts = [row.user, row.response or '']
     if count_tags:
         check_picture_count(texts, len(row.pictures))

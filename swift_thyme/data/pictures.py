@@ -225,6 +225,9 @@ class PictureStore:
             view = memoryview(picture.data)
             while view:
                 view = view[os.write(file, view) :]
+        except OSError:
+            os.unlink(partial)
+            raise
         finally:
             os.close(file)
         os.replace(partial, target)

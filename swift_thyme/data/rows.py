@@ -5,7 +5,8 @@ Owns names and shapes only; `pictures`, `paths`, `checks` and `lengths` do the w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -122,6 +123,28 @@ class RowRejected(DataError):
         super().__init__(f'{reason.value}: {detail}')
         self.reason = reason
         self.detail = detail
+        self.row: dict[str, Any] = {}
+        """The columns that could be read, where the row itself could not."""
+
+
+@contextmanager
+def refusing_odd_values() -> Iterator[None]:
+    """Makes one rejected row of what a library raises over the values of one row: nesting, text, numbers, dates.
+
+    Raises:
+        RowRejected: MALFORMED_ROW.
+    """
+    try:
+        yield
+    except RowRejected:
+        raise
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise RowRejected(Reason.MALFORMED_ROW, f'{type(error).__name__}: {escape_surrogates(str(error))}') from error
+
+
+def escape_surrogates(text: str) -> str:
+    """A text that UTF-8 can hold: half characters written as JSON writes them, `\\ud83d`."""
+    return text if text.isascii() else text.encode('utf-8', 'backslashreplace').decode()
 
 
 Encoded = bytes | memoryview

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
 from .convert import LONGEST_PATH, picture_of
-from .rows import PictureSource, Reason, RowRejected, Split
+from .rows import PictureSource, Reason, RowRejected, Split, escape_surrogates, refusing_odd_values
 
 SHARD_BYTES = 512 << 20
 """A larger parquet file is cut into several shards of about this size."""
@@ -103,7 +104,7 @@ def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
     try:
         single = filesystem.isfile(root)
         found = {root: filesystem.info(root)} if single else filesystem.find(root, detail=True)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, httpx.HTTPError) as error:
         raise DataError(
             f'the source {source!r} cannot be read: {error}; expected a file, a folder or a Hugging Face data set id; '
             'check the name, the network and, for a private set, `hf auth login`'
@@ -113,7 +114,8 @@ def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
         name = path[len(root) :].lstrip('/') or path.rsplit('/', 1)[-1]
         hidden = any(part.startswith(('.', '_')) for part in name.split('/'))
         if Path(path).suffix in _SUFFIXES and not hidden:
-            files.append((filesystem.unstrip_protocol(path) if remote else path, name, found[path]))
+            url_of = filesystem.unstrip_protocol(path) if remote else path
+            files.append((url_of, escape_surrogates(name), found[path]))
     if not files:
         raise DataError(
             f'the source {source!r} holds no data: expected *.parquet or *.jsonl in an existing file, folder or '
@@ -131,7 +133,7 @@ def _cut(index: int, url: str, name: str, info: dict[str, Any]) -> list[Shard]:
         edges = [*range(0, max(size, 1), LINES_BYTES), size]
         runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
     else:
-        runs = _row_group_runs(url) if '://' not in url else [_Run(0, -1, 0, size, size)]
+        runs = _row_group_runs(url, size) if '://' not in url else [_Run(0, -1, 0, size, size)]
     return [
         Shard(
             index=index + i,
@@ -169,7 +171,7 @@ def _content_mark(info: dict[str, Any]) -> str:
     return ''
 
 
-def _row_group_runs(path: str) -> list[_Run]:
+def _row_group_runs(path: str, size_bytes: int) -> list[_Run]:
     """Runs of row groups of about `SHARD_BYTES`; the whole file where it cannot be read (`read` then says why)."""
     runs: list[_Run] = []
     try:
@@ -184,7 +186,7 @@ def _row_group_runs(path: str) -> list[_Run]:
                     runs.append(_Run(start, number + 1, first_row, size, page))
                     start, first_row, size, rows, page = number + 1, first_row + rows, 0, 0, 0
     except (OSError, pa.ArrowException):
-        return [_Run(0, -1, 0, Path(path).stat().st_size, 0)]
+        return [_Run(0, -1, 0, size_bytes, 0)]
     return runs
 
 
@@ -209,7 +211,7 @@ def read(shard: Shard, consumed: Callable[[int], None] = _ignore) -> Iterator[tu
     rows = _read_parquet(shard, consumed) if shard.kind == 'parquet' else _read_jsonl(shard, consumed)
     try:
         yield from rows
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, httpx.HTTPError) as error:
         raise DataError(
             f'{shard.name} cannot be read: {type(error).__name__}: {error}; expected a whole {shard.kind} file; '
             'fetch it again, then run the same command: finished shards are kept'
@@ -236,7 +238,7 @@ def _read_jsonl(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tuple
 def _parse_line(line: bytes) -> dict[str, Any] | RowRejected:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return RowRejected(Reason.MALFORMED_ROW, f'not JSON: {error}')
     return row if isinstance(row, dict) else RowRejected(Reason.MALFORMED_ROW, 'not a JSON object')
 
@@ -263,16 +265,38 @@ def _read_parquet(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tup
 def _rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | RowRejected]:
     names = batch.schema.names
     picture_names = [name for name in names if name in _PICTURE_COLUMNS]
-    plain = batch.select([name for name in names if name not in picture_names]).to_pylist()
+    plain = batch.select([name for name in names if name not in picture_names])
+    try:
+        rows: list[dict[str, Any] | RowRejected] = plain.to_pylist()
+    except (ValueError, OverflowError):
+        rows = [_plain_row(plain, i) for i in range(batch.num_rows)]
     for i in range(batch.num_rows):
-        row = plain[i] if plain else {}
+        row = rows[i] if rows else {}
+        if isinstance(row, RowRejected):
+            yield row
+            continue
         try:
-            for name in picture_names:
-                row[name] = _cell_pictures(batch.column(name)[i])
+            with refusing_odd_values():
+                for name in picture_names:
+                    row[name] = _cell_pictures(batch.column(name)[i])
         except RowRejected as rejected:
+            rejected.row = row
             yield rejected
         else:
             yield row
+
+
+def _plain_row(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
+    """One row, cell by cell: a cell of its batch holds what Python cannot, as bad UTF-8 or a date in year 30,000."""
+    row, rejected = dict[str, Any](), None
+    for name in batch.schema.names:
+        try:
+            row[name] = batch.column(name)[i].as_py()
+        except (ValueError, OverflowError) as error:
+            rejected = RowRejected(Reason.MALFORMED_ROW, f'column {name}: {type(error).__name__}: {error}')
+    if rejected is not None:
+        rejected.row = row
+    return rejected or row
 
 
 def _cell_pictures(cell: pa.Scalar) -> list[PictureSource] | None:

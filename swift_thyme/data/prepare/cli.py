@@ -15,7 +15,6 @@ from ..rows import DROPPABLE, Kind, Split, SystemPolicy, Verdict
 from .options import Options, RowFormat
 from .report import REPORT_HTML
 from .run import Prepared, prepare
-from .state import restart
 
 if TYPE_CHECKING:
     from .certification import Certificate
@@ -133,11 +132,9 @@ class Bar:
 def run(args: argparse.Namespace) -> int:
     """Runs the command."""
     options = options_of(args)
-    if args.restart:
-        restart(options.out)
     bar = Bar()
     try:
-        done = prepare(options, bar)
+        done = prepare(options, bar, restart=args.restart)
     finally:
         bar.close()
     _say(options, done)

@@ -105,7 +105,7 @@ def write_report(
     )
     path = options.out / REPORT_HTML
     partial = path.with_name(f'{path.name}.part')
-    partial.write_text(page, encoding='utf-8')
+    partial.write_text(page, encoding='utf-8', errors='backslashreplace')
     partial.replace(path)
     return path
 

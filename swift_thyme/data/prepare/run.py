@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import queue
+import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -67,43 +68,57 @@ class Prepared:
     """What certification found, where it was asked for."""
 
 
-def prepare(options: Options, watcher: Watcher) -> Prepared:
+def prepare(options: Options, watcher: Watcher, *, restart: bool = False) -> Prepared:
     """Prepares a set, or goes on where an earlier run stopped.
+
+    Args:
+        options: of the run.
+        watcher: told how it goes.
+        restart: forget what an earlier run left.
 
     Returns:
         Counts over the whole set. Files that cannot be read are listed, not raised: the others are done.
 
     Raises:
         ConfigError: other settings or another source than the run that began the set.
-        DataError: no source holds data.
+        DataError: no source holds data, or the set cannot be written (a full disk).
         SandboxUnavailable: rows are to be certified, and this machine cannot run the sandbox.
     """
     check_root(options.out)
     shards = plan(options.sources, options.shards)
     options.out.mkdir(parents=True, exist_ok=True)
-    state = State(options.out)
+    state = State(options.out, restart=restart)
     try:
-        state.check_settings(options)
-        state.check_shards(len(shards))
-        markers = {shard.index: marker for shard in shards if (marker := state.finished(shard)) is not None}
-        todo = [shard for shard in shards if shard.index not in markers]
-        watcher.begin(len(shards), len(markers), sum(shard.size_bytes for shard in todo))
-        if todo or options.drop:
-            write_manifest(options, total(map(_tally, markers.values())), complete=False)
-        failed = {}
-        for shard, outcome in _work(options, state, todo, watcher):
-            if isinstance(outcome, ThymeError):
-                failed[shard.name] = str(outcome)
-            else:
-                markers[shard.index] = _commit(options, state, shard, outcome)
-        certificate = _certificate(options, state, markers, watcher)
-        ordered = [markers[index] for index in sorted(markers)]
-        done = Prepared(total(map(_tally, ordered)), len(shards), failed, certificate)
-        write_manifest(options, done.tally, complete=not failed)
-        write_report(options, done.tally, ordered, failed, certificate.as_json() if certificate else None)
-        return done
+        return _prepare(options, state, shards, watcher)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise DataError(
+            f'the preparation stopped: {error}; expected room for the set in {options.out}; make room, then run the '
+            'same command again: finished shards are kept'
+        ) from error
     finally:
         state.close()
+
+
+def _prepare(options: Options, state: State, shards: list[Shard], watcher: Watcher) -> Prepared:
+    state.check_settings(options)
+    state.check_shards(len(shards))
+    markers = {shard.index: marker for shard in shards if (marker := state.finished(shard)) is not None}
+    todo = [shard for shard in shards if shard.index not in markers]
+    watcher.begin(len(shards), len(markers), sum(shard.size_bytes for shard in todo))
+    if todo or options.drop:
+        write_manifest(options, total(map(_tally, markers.values())), complete=False)
+    failed = {}
+    for shard, outcome in _work(options, state, todo, watcher):
+        if isinstance(outcome, ThymeError):
+            failed[shard.name] = str(outcome)
+        else:
+            markers[shard.index] = _commit(options, state, shard, outcome)
+    certificate = _certificate(options, state, markers, watcher)
+    ordered = [markers[index] for index in sorted(markers)]
+    done = Prepared(total(map(_tally, ordered)), len(shards), failed, certificate)
+    write_manifest(options, done.tally, complete=not failed)
+    write_report(options, done.tally, ordered, failed, certificate.as_json() if certificate else None)
+    return done
 
 
 def _certificate(
@@ -227,7 +242,7 @@ def _commit(options: Options, state: State, shard: Shard, result: ShardResult) -
 
 def _drop_duplicates(options: Options, scratch: Path, result: ShardResult, taken: set[str]) -> None:
     suffix = options.row_format.value
-    with (scratch / REJECTED).open('a', encoding='utf-8', errors='replace') as rejected:
+    with (scratch / REJECTED).open('a', encoding='utf-8', errors='backslashreplace') as rejected:
         for split in {fact.split for fact in result.facts if fact.id in taken}:
             path = scratch / f'{split.value}.{suffix}'
             for row in read_rows(path):

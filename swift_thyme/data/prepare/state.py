@@ -22,16 +22,21 @@ from .options import Options
 from .tally import RowFact
 
 STATE = '.thyme'
+_LOCK = 'lock'
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that the file is either the old one or the new one, whole, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.part')
-    with partial.open('w', encoding='utf-8') as file:
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open('w', encoding='utf-8', errors='backslashreplace') as file:
+            json.dump(value, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        partial.unlink()
+        raise
     os.replace(partial, path)
 
 
@@ -60,15 +65,21 @@ def publish(partial: Path, target: Path) -> None:
 class State:
     """The memory of one prepared set; held by one run at a time."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, restart: bool = False) -> None:
         """Takes the set's folder and locks it.
 
+        Args:
+            out: the folder; made where it is not there.
+            restart: forget what an earlier run left in it, pictures too.
+
         Raises:
-            ConfigError: another run works on it.
+            ConfigError: another run works on it, or `restart` is asked for in a folder that holds no set of ours.
         """
-        self._folder = out / STATE
+        self._out, self._folder = out, out / STATE
+        if restart and out.exists() and not self._folder.is_dir() and any(out.iterdir()):
+            raise ConfigError(f'{out} holds no prepared set: got a folder with other files; give an empty or new --out')
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._folder / 'lock').open('w')
+        self._lock = (self._folder / _LOCK).open('w')
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -76,14 +87,18 @@ class State:
             raise ConfigError(
                 f'{out} is being prepared by another process; expected one at a time; wait for it or use another --out'
             ) from error
+        if restart:
+            self._forget()
         self.scratch = self._folder / 'scratch'
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.seen = SeenIds(self._folder / 'seen.sqlite')
 
     def close(self) -> None:
-        """Releases the lock and removes scratch files."""
+        """Releases the lock and removes scratch files and what a stopped run left half-written."""
         self.seen.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        for partial in (*self._out.glob('images/??/*.part'), *self._out.glob('*.part')):
+            partial.unlink(missing_ok=True)
         self._lock.close()
 
     def check_settings(self, options: Options) -> None:
@@ -153,18 +168,13 @@ class State:
     def _marker(self, index: int) -> Path:
         return self._folder / 'shards' / f'{index:05d}.json'
 
-
-def restart(out: Path) -> None:
-    """Forgets a set: everything that `thyme prepare` wrote into its folder, pictures too.
-
-    Raises:
-        ConfigError: the folder holds no set of ours.
-    """
-    if not out.exists():
-        return
-    if not (out / STATE).is_dir() and any(out.iterdir()):
-        raise ConfigError(f'{out} holds no prepared set: got a folder with other files; give an empty or new --out')
-    for name in (STATE, 'images', 'stage1', 'stage2', 'rl', 'rejected', 'certified'):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in (MANIFEST, 'report.json', 'report.html'):
-        (out / name).unlink(missing_ok=True)
+    def _forget(self) -> None:
+        for name in ('images', 'stage1', 'stage2', 'rl', 'rejected', 'certified'):
+            shutil.rmtree(self._out / name, ignore_errors=True)
+        for name in (MANIFEST, 'report.json', 'report.html'):
+            (self._out / name).unlink(missing_ok=True)
+        for path in self._folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
+                path.unlink()

@@ -35,6 +35,7 @@ _KEPT_BYTES = 512 << 20
 _SAMPLES = 2
 """Sample rows that a shard offers the report, per split."""
 _EXCERPT_CHARS = 4000
+_DEPTH = 8
 
 
 @dataclass
@@ -134,7 +135,7 @@ def process_shard(shard: Shard, scratch: Path) -> ShardResult:
     writers: dict[Split, RowWriter] = {}
     seen: set[str] = set()
     try:
-        with (scratch / REJECTED).open('w', encoding='utf-8', errors='replace') as rejected:
+        with (scratch / REJECTED).open('w', encoding='utf-8', errors='backslashreplace') as rejected:
             for source, row in read(shard, ticker.consumed):
                 result.rows += 1
                 ticker.row()
@@ -186,7 +187,7 @@ def _keep(result: ShardResult, writers: dict[Split, RowWriter], row: PreparedRow
 def _reject(
     result: ShardResult, write: Any, source: str, refusal: RowRejected, row: Mapping[str, Any] | RowRejected
 ) -> None:
-    texts = {} if isinstance(row, RowRejected) else describe(row)
+    texts = describe(row.row if isinstance(row, RowRejected) else row)
     line = {'source': source, 'reason': refusal.reason.value, 'detail': refusal.detail, 'row': texts}
     write(json.dumps(line, ensure_ascii=False) + '\n')
     result.rejected[refusal.reason.value] += 1
@@ -220,9 +221,12 @@ def _describe_picture(picture: Any) -> Any:
     return _plain(picture)
 
 
-def _plain(value: Any) -> Any:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return repr(value)[:_EXCERPT_CHARS]
-    return value
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON can hold it: what is nested deeper than anybody reads is told by its type."""
+    if isinstance(value, dict | list) and depth >= _DEPTH:
+        return f'{type(value).__name__} of {len(value)}'
+    if isinstance(value, dict):
+        return {str(key): _plain(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one, depth + 1) for one in value]
+    return value if value is None or isinstance(value, str | int | float) else repr(value)[:_EXCERPT_CHARS]

@@ -74,7 +74,7 @@ class RowWriter:
             self._parquet.write_table(pa.Table.from_pylist(self._rows, self._schema))
         elif self._rows:
             lines = (json.dumps(row, ensure_ascii=False) + '\n' for row in self._rows)
-            self._file.write(''.join(lines).encode('utf-8', 'replace'))
+            self._file.write(''.join(lines).encode())
         self._rows.clear()
         self._bytes = 0
 

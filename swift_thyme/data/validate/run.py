@@ -21,7 +21,7 @@ from ..lengths import LengthChecker
 from ..manifest import prepared_root, read_manifest
 from ..paths import resolve
 from ..pictures import FOLDER, NAME_HEX, check_picture, read_source
-from ..rows import Encoded, Kind, PictureSource, Reason, RowRejected, SourceRow
+from ..rows import Encoded, Kind, PictureSource, Reason, RowRejected, SourceRow, refusing_odd_values
 from ..seen import SeenIds
 from ..sources import Shard, plan, read
 
@@ -65,6 +65,10 @@ class Validator:
         Raises:
             RowRejected: with the first reason found.
         """
+        with refusing_odd_values():
+            return self._check(row, base)
+
+    def _check(self, row: dict[str, Any], base: Path | None) -> str:
         kind = kind_of(row)
         parsed = parse_form(row, kind)
         check_texts(parsed, kind)
