@@ -35,7 +35,7 @@ _PAIRS = (
     (ANSWER_OPEN, ANSWER_CLOSE),
 )
 _ENDS = {SegmentKind.CODE: CODE_CLOSE, SegmentKind.SANDBOX: SANDBOX_CLOSE}
-_HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio)>')
+_HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio|start-image)>|<img>.+?</img>')
 
 
 @lru_cache(maxsize=4)
@@ -89,7 +89,7 @@ def check_host_tokens(texts: list[str]) -> None:
     for text in texts:
         found = _HOST_TOKEN.search(text)
         if found:
-            raise RowRejected(Reason.SPECIAL_TOKEN, f'{found.group()!r} at character {found.start()}')
+            raise RowRejected(Reason.SPECIAL_TOKEN, f'{found.group()[:80]!r} at character {found.start()}')
 
 
 def check_user(text: str) -> None:

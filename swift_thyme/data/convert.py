@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,10 @@ from ..protocol import (
 )
 from ..types import SegmentKind
 from .checks import check_host_tokens, check_picture_count, check_response, check_unicode, check_user, parts, paths_in
+from .fields import check_messages, fates, filled
 from .lengths import LengthChecker
 from .paths import handle, resolve, to_handles
-from .pictures import PictureStore, check_picture, read_source
+from .pictures import PictureStore, check_picture, looks_encoded, read_source
 from .rows import (
     Fix,
     Kind,
@@ -39,14 +42,11 @@ from .rows import (
     refusing_odd_values,
 )
 
-LONGEST_PATH = 4096
-"""Characters; a longer string is base64."""
-
-_ENCODED_STARTS = ('/9j/', 'iVBORw0KGgo', 'UklGR', 'R0lGOD', 'Qk', 'SUkq', 'TU0A')
-"""How base64 of JPEG, PNG, WEBP, GIF, BMP and TIFF begins; none of them has a full stop, as a file's name has."""
 _TEXT_KEYS = ('question', 'problem', 'query')
 _PICTURE_KEYS = ('images', 'image')
-_OWN_KEYS = frozenset({'messages', 'response', 'solution', 'answer', *_TEXT_KEYS, *_PICTURE_KEYS})
+_SOLUTION_KEYS = ('solution', 'answer')
+_SYSTEM_KEYS = ('system', 'system_prompt')
+_IMG_TAG = re.compile(r'<img>(.+?)</img>')
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ class Converter:
             rounds=rounds,
             solution=parsed.solution,
             question=parsed.question,
+            carried=tuple(map(escape_surrogates, sorted(parsed.extra))),
+            ignored=parsed.ignored,
             extra=_as_text(parsed.extra) if parsed.extra else None,
             fixes=tuple(dict.fromkeys(fixes)),
             length_tokens=length,
@@ -187,37 +189,70 @@ def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
     """Brings a row of any known form to one shape.
 
     The forms are those of the Thyme README: `image`/`question`/`response`, and `messages`/`images`/`solution`/
-    `question`; for RL also `image`/`question`/`solution` without messages. `answer` stands for `solution`.
+    `question`; for RL also `image`/`question`/`solution` without messages. `answer` stands for `solution`, `system` or
+    `system_prompt` for a system message, and `<img>path</img>` in a question for a picture, as in the host.
 
     Raises:
-        RowRejected: MALFORMED_ROW.
+        RowRejected: MALFORMED_ROW or UNSUPPORTED_COLUMN.
     """
-    pictures: Any = next((row[key] for key in _PICTURE_KEYS if row.get(key) is not None), [])
-    solution = row.get('solution', row.get('answer'))
-    question = next((row[key] for key in _TEXT_KEYS if row.get(key) is not None), None)
-    system, user, response = None, question, row.get('response')
-    if row.get('messages') is not None:
-        system, user, response = _read_messages(row['messages'], kind)
+    picture_key, solution_key = _first(row, _PICTURE_KEYS), _first(row, _SOLUTION_KEYS)
+    question_key, system_key = _first(row, _TEXT_KEYS), _first(row, _SYSTEM_KEYS)
+    used = {picture_key, solution_key, question_key} if kind is Kind.RL else {picture_key}
+    question, system = row.get(question_key), row.get(system_key)
+    turns = _read_messages(row['messages']) if row.get('messages') is not None else None
+    own: str | None = None
+    user, response = question, row.get('response')
+    if turns is not None:
+        own, user, response = _read_turns(turns, kind)
+    elif kind is Kind.SFT:
+        used |= {question_key, 'response'}
+    used |= {'messages'} if own is not None else {'messages', system_key}
+    system = own if own is not None else system
     if not isinstance(user, str) or not user.strip():
         raise RowRejected(Reason.MALFORMED_ROW, 'no question: expected the column question or messages')
     if kind is Kind.SFT and not isinstance(response, str):
         raise RowRejected(Reason.MALFORMED_ROW, 'no response: expected the column response or an assistant message')
-    extra = {key: value for key, value in row.items() if key not in _OWN_KEYS and value is not None}
+    if system is not None and not isinstance(system, str):
+        raise RowRejected(Reason.MALFORMED_ROW, f'{system_key} is {type(system).__name__}; expected a text')
+    fate = fates(row, used, kind, user, turns or ())
+    pictures = _pictures(row.get(picture_key) or [])
+    if not pictures:
+        user, pictures = _img_tags(user)
     return SourceRow(
         user=user,
-        pictures=_pictures(pictures),
+        pictures=pictures,
         system=system,
         response=response if kind is Kind.SFT else None,
-        solution=_solution(solution),
-        question=question if isinstance(question, str) else user,
-        extra=extra if kind is Kind.RL else {},
+        solution=_solution(row.get(solution_key)) if kind is Kind.RL else None,
+        question=question if turns and isinstance(question, str) else user,
+        extra=fate.carried,
+        ignored=fate.ignored,
     )
 
 
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of some columns that says anything; the first of all where none does."""
+    return next((name for name in names if filled(row.get(name))), names[0])
+
+
+def _img_tags(user: str) -> tuple[str, Sequence[PictureSource]]:
+    """The host's older spelling of a picture, read as the host does: where a row has no other picture."""
+    return _IMG_TAG.sub(IMAGE_TAG, user), [picture_of(path) for path in _IMG_TAG.findall(user)]
+
+
 def _solution(value: Any) -> str | None:
-    if isinstance(value, list):
-        value = value[0] if len(value) == 1 else json.dumps(value, ensure_ascii=False) if value else None
-    return None if value is None else str(value)
+    """A solution as one text; several accepted answers as a JSON list, which the rewards read."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    items = value if isinstance(value, list) else [value]
+    if filled(value) and not all(isinstance(one, str | int | float | Decimal | list) for one in items):
+        raise RowRejected(
+            Reason.MALFORMED_ROW,
+            f'solution holds {type(items[0]).__name__}; expected a text, a number or a list of accepted answers',
+        )
+    if not filled(value):
+        return None
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list) else str(value)
 
 
 def _pictures(value: Any) -> Sequence[PictureSource]:
@@ -244,17 +279,11 @@ def picture_of(value: Any) -> PictureSource:
     elif isinstance(value, (bytes, memoryview)):
         return PictureSource(data=value)
     elif isinstance(value, str):
-        return PictureSource(base64=value) if _is_encoded(value) else PictureSource(path=value)
+        return PictureSource(base64=value) if looks_encoded(value) else PictureSource(path=value)
     raise RowRejected(Reason.MALFORMED_ROW, f'a picture is {type(value).__name__}; expected a path, base64 or bytes')
 
 
-def _is_encoded(value: str) -> bool:
-    if value.startswith('data:') or len(value) > LONGEST_PATH:
-        return True
-    return '.' not in value and value.startswith(_ENCODED_STARTS)
-
-
-def _read_messages(messages: Any, kind: Kind) -> tuple[str | None, str, str | None]:
+def _read_messages(messages: Any) -> list[dict[str, Any]]:
     if isinstance(messages, str):
         try:
             messages = json.loads(messages)
@@ -262,10 +291,15 @@ def _read_messages(messages: Any, kind: Kind) -> tuple[str | None, str, str | No
             raise RowRejected(Reason.MALFORMED_ROW, f'messages are not JSON: {error}') from error
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise RowRejected(Reason.MALFORMED_ROW, 'messages are no list of objects')
+    check_messages(messages)
+    return messages
+
+
+def _read_turns(messages: Sequence[Mapping[str, Any]], kind: Kind) -> tuple[str | None, str, str | None]:
     roles = [message.get('role') for message in messages]
     contents = [message.get('content') for message in messages]
     if not all(isinstance(content, str) for content in contents):
-        raise RowRejected(Reason.MALFORMED_ROW, 'a message has no text')
+        raise RowRejected(Reason.MALFORMED_ROW, 'the content of a message is no text')
     system = str(contents.pop(0)) if roles[:1] == ['system'] else None
     expected = ['user', 'assistant'] if kind is Kind.SFT else ['user']
     turns = [role for role in roles if role != 'system']
@@ -275,7 +309,7 @@ def _read_messages(messages: Any, kind: Kind) -> tuple[str | None, str, str | No
 
 
 def content_id(messages: Sequence[dict[str, str]], names: Sequence[str], solution: str | None) -> str:
-    """What a row is, in 24 hexadecimal digits: its words without the system message, its pictures, its solution."""
-    spoken = [(message['role'], message['content']) for message in messages if message['role'] != 'system']
+    """What a row is, in 24 hexadecimal digits: its words, the system message's too, its pictures, its solution."""
+    spoken = [(message['role'], message['content']) for message in messages]
     content = json.dumps([spoken, list(names), solution], ensure_ascii=False).encode('utf-8', 'surrogatepass')
     return hashlib.sha256(content).hexdigest()[:24]

@@ -14,6 +14,7 @@ SPLIT_TEXT = {
 
 REASON_TEXT = {
     Reason.MALFORMED_ROW: 'Not a row in any known form: broken JSON, a missing or mistyped column, roles out of order.',
+    Reason.UNSUPPORTED_COLUMN: 'A column changes what the row means, and a prepared row has no place for it.',
     Reason.IMAGE_COUNT: 'The number of pictures differs from the number of <image> tags.',
     Reason.UNBALANCED_TAGS: 'A protocol tag is opened and not closed, closed and not opened, or stands inside a block.',
     Reason.SANDBOX_MISSING: 'A code block is not followed by a sandbox output.',
@@ -26,7 +27,7 @@ REASON_TEXT = {
     Reason.TRUNCATED_IMAGE: 'The picture’s data ends early.',
     Reason.IMAGE_SHAPE: 'A side below 28 px or an aspect ratio above 200: the model family cannot see it.',
     Reason.OVER_LONG: 'The conversation costs more tokens than the given maximum, pictures included.',
-    Reason.DUPLICATE: 'The same texts and pictures come earlier in the set.',
+    Reason.DUPLICATE: 'The same texts, the system message’s too, and pictures come earlier in the set.',
     Reason.CERTIFY_FAILED: 'A code block did not run in the sandbox, and failed rows were to be dropped.',
     Reason.CERTIFY_DIFFERENT: 'Code gave other pictures than the stored ones, and such rows were to be dropped.',
     Reason.CERTIFY_OTHER_TEXT: 'Code printed other text than the row says, and such rows were to be dropped.',
@@ -46,6 +47,7 @@ FIX_TEXT = {
     Fix.ORIENTATION: 'EXIF orientation was applied to the pixels.',
     Fix.COLOUR_MODE: 'Palette, CMYK, 16-bit or transparent pixels became RGB or grey.',
     Fix.FORMAT: 'A picture that is neither JPEG, PNG nor WEBP was stored as PNG.',
+    Fix.STRUCTURE: 'A picture whose pixels are whole but whose file is not was written anew.',
     Fix.SANDBOX_EMPTY: 'No change, a note: a sandbox output of the response is empty.',
 }
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pybase64
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -26,12 +27,20 @@ from ..sandbox.base import Limits
 from .rows import Encoded, Fix, PictureSource, Reason, RowRejected
 
 FOLDER = 'images'
+LONGEST_PATH = 4096
+"""Characters; a longer string is base64."""
+_ENCODED_STARTS = ('/9j/', 'iVBORw0KGgo', 'UklGR', 'R0lGOD', 'Qk', 'SUkq', 'TU0A')
+"""How base64 of JPEG, PNG, WEBP, GIF, BMP and TIFF begins; none of them has a full stop, as a file's name has."""
 NAME_HEX = 20
 """Hexadecimal digits of a stored picture's name (80 bits of SHA-256). The model copies paths: short ones cost less."""
 
 _SUFFIX = {'JPEG': '.jpg', 'MPO': '.jpg', 'PNG': '.png', 'WEBP': '.webp'}
 _PLAIN_MODES = ('RGB', 'L')
 _LIMITS = Limits()
+_WHITE = 65535
+_ICC_SPACE = slice(16, 20)
+"""Where an ICC profile names its colour space."""
+_ICC_SPACES = {'RGB': b'RGB ', 'L': b'GRAY'}
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
 
@@ -50,6 +59,13 @@ class Picture:
         """Path relative to the set's folder, from the content's hash."""
         digest = hashlib.sha256(self.data).hexdigest()[:NAME_HEX]
         return f'{FOLDER}/{digest[:2]}/{digest}{self.suffix}'
+
+
+def looks_encoded(text: str) -> bool:
+    """Whether a picture given as a string is base64 or a data URL, not a path."""
+    if text.startswith('data:') or len(text) > LONGEST_PATH:
+        return True
+    return '.' not in text and text.startswith(_ENCODED_STARTS)
 
 
 def read_source(source: PictureSource, base: Path | None = None) -> Encoded:
@@ -114,8 +130,13 @@ def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
         plain = image.format in _SUFFIX and image.mode in _PLAIN_MODES and 'transparency' not in image.info
         turned = 'exif' in image.info and is_turned(image)
         rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
-        if rewrite or decode or not _is_whole(data, image.format or ''):
+        whole = _is_whole(data, image.format or '')
+        if rewrite or decode or not whole:
             image.load()
+        rewrite = rewrite or (image.format == 'PNG' and not whole)
+        picture = _rewrite(image, turned, whole) if rewrite else Picture(data, _SUFFIX[image.format or ''], *image.size)
+    except RowRejected:
+        raise
     except UnidentifiedImageError as error:
         raise RowRejected(Reason.UNREADABLE_IMAGE, 'not a picture') from error
     except Image.DecompressionBombError as error:
@@ -123,7 +144,6 @@ def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, zlib.error) as error:
         reason = Reason.TRUNCATED_IMAGE if _ends_early(error) else Reason.UNREADABLE_IMAGE
         raise RowRejected(reason, f'{type(error).__name__}: {error}') from error
-    picture = _rewrite(image, turned) if rewrite else Picture(data, _SUFFIX[image.format or ''], *image.size)
     _check_shape(picture.width_px, picture.height_px)
     return picture
 
@@ -166,13 +186,16 @@ def _png_is_whole(data: memoryview) -> bool:
     return False
 
 
-def _rewrite(image: Image.Image, turned: bool) -> Picture:
+def _rewrite(image: Image.Image, turned: bool, whole: bool) -> Picture:
     kind = image.format
     fixes = [Fix.ORIENTATION] if turned else []
+    fixes += [Fix.STRUCTURE] if kind == 'PNG' and not whole else []
     upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
         fixes.append(Fix.COLOUR_MODE)
         upright = _to_plain(upright)
+    if upright.info.get('icc_profile', b'')[_ICC_SPACE] != _ICC_SPACES[upright.mode]:
+        upright.info.pop('icc_profile', None)
     out = BytesIO()
     if kind in ('JPEG', 'MPO'):
         upright.save(out, 'JPEG', quality=95, subsampling=0)
@@ -184,6 +207,7 @@ def _rewrite(image: Image.Image, turned: bool) -> Picture:
 
 
 def _to_plain(image: Image.Image) -> Image.Image:
+    _check_values(image)
     image = eight_bits(image)
     if image.mode in ('1', 'L') and 'transparency' not in image.info:
         return image.convert('L')
@@ -193,6 +217,22 @@ def _to_plain(image: Image.Image) -> Image.Image:
         flat.alpha_composite(layer)
         return flat.convert('RGB')
     return image.convert('RGB')
+
+
+def _check_values(image: Image.Image) -> None:
+    """Refuses numbers that no 8 bits stand for: NaN, infinity, negative ones, more than 16 bits.
+
+    Raises:
+        RowRejected: UNREADABLE_IMAGE.
+    """
+    if image.mode not in ('I', 'F'):
+        return
+    values = np.asarray(image)
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > _WHITE:
+        raise RowRejected(
+            Reason.UNREADABLE_IMAGE,
+            f'pixel values from {values.min():g} to {values.max():g}; expected numbers from 0 to {_WHITE}',
+        )
 
 
 class PictureStore:

@@ -49,6 +49,7 @@ class Reason(str, Enum):
     """Why a row is not kept, told in words by `explain.REASON_TEXT`. A rejected row has one: the first one found."""
 
     MALFORMED_ROW = 'malformed_row'
+    UNSUPPORTED_COLUMN = 'unsupported_column'
     IMAGE_COUNT = 'image_count'
     UNBALANCED_TAGS = 'unbalanced_tags'
     SANDBOX_MISSING = 'sandbox_missing'
@@ -83,6 +84,7 @@ class Fix(str, Enum):
     ORIENTATION = 'orientation'
     COLOUR_MODE = 'colour_mode'
     FORMAT = 'format'
+    STRUCTURE = 'structure'
     SANDBOX_EMPTY = 'sandbox_empty'
 
 
@@ -171,6 +173,8 @@ class SourceRow:
     solution: str | None = None
     question: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    """Columns that say something and are left out."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,10 @@ class PreparedRow:
     question: str | None = None
     extra: str | None = None
     """Further columns of an RL source row as a JSON object, or None."""
+    carried: tuple[str, ...] = ()
+    """Names of the columns in `extra`. For the report; not written."""
+    ignored: tuple[str, ...] = ()
+    """Names of the columns that are left out. For the report; not written."""
     fixes: tuple[Fix, ...] = ()
     length_tokens: int | None = None
     """Counted only where the row might be over-long. For the report; not written."""

@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
-from .convert import LONGEST_PATH, picture_of
+from .convert import picture_of
+from .pictures import LONGEST_PATH
 from .rows import PictureSource, Reason, RowRejected, Split, escape_surrogates, refusing_odd_values
 
 SHARD_BYTES = 512 << 20

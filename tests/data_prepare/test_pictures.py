@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from swift_thyme.data.pictures import PictureStore, check_picture, decode_base64, read_source
 from swift_thyme.data.rows import Fix, PictureSource, Reason, RowRejected
@@ -192,3 +192,37 @@ def test_a_picture_is_written_once_and_a_half_written_one_again(tmp_path: Path) 
     (tmp_path / name).write_bytes(b'half')
     store.put(checked)
     assert (tmp_path / name).read_bytes() == picture(1)
+
+
+def test_a_png_without_its_end_is_written_anew() -> None:
+    data = saved(gradient(), 'PNG')
+    checked = check_picture(data[: data.rindex(b'IEND') - 4])
+    assert checked.fixes == (Fix.STRUCTURE,)
+    assert agree(bytes(checked.data))
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(checked.data))), np.asarray(gradient()))
+
+
+@pytest.mark.parametrize(
+    'pixels',
+    [
+        np.where(np.eye(40, dtype=bool), np.nan, 90).astype(np.float32),
+        np.where(np.eye(40, dtype=bool), np.inf, 90).astype(np.float32),
+        np.full((40, 40), -3, np.float32),
+        np.full((40, 40), 2_000_000, np.int32),
+    ],
+    ids=['NaN', 'infinity', 'negative', '32 bits'],
+)
+def test_numbers_that_are_no_brightness_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(RowRejected, match='pixel values') as refusal:
+        check_picture(saved(Image.fromarray(pixels), 'TIFF'))
+    assert refusal.value.reason is Reason.UNREADABLE_IMAGE
+
+
+@pytest.mark.parametrize('space', [b'CMYK', b'Lab ', b'GRAY'])
+def test_a_profile_of_another_colour_space_does_not_stay(space: bytes) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    other = profile[:16] + space + profile[20:]
+    checked = check_picture(saved(gradient('CMYK'), 'TIFF', icc_profile=other))
+    assert 'icc_profile' not in Image.open(io.BytesIO(checked.data)).info
+    kept = check_picture(saved(gradient().convert('P'), 'PNG', icc_profile=profile))
+    assert Image.open(io.BytesIO(kept.data)).info['icc_profile'] == profile

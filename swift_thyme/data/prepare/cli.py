@@ -147,7 +147,12 @@ def _say(options: Options, done: Prepared) -> None:
     for split in Split:
         if tally.kept[split.value]:
             print(f'  {split.value:<20} {tally.kept[split.value]:>10,}  {options.out / split.folder}')
-    for title, counts in (('rejected', tally.rejected), ('changed in kept rows', tally.fixes)):
+    for title, counts in (
+        ('rejected', tally.rejected),
+        ('changed in kept rows', tally.fixes),
+        ('columns carried along in extra', tally.carried),
+        ('columns ignored, by rows', tally.ignored),
+    ):
         if counts:
             print(f'{title}:')
         for name, count in counts.most_common():

@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from ..lengths import LengthBudget
 from ..rows import Kind, SystemPolicy, Verdict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Of the prepared set on disk. Raised when sets of before can no longer be read or resumed."""
 
 

@@ -94,6 +94,8 @@ def write_report(
             splits=_by_stage(_bars(tally.kept, {split.value: text for split, text in SPLIT_TEXT.items()})),
             folders={split.value: split.folder for split in Split},
             reasons=_bars(tally.rejected, {reason.value: text for reason, text in REASON_TEXT.items()}, tally.rows),
+            columns=[(name, 'ignored', n) for name, n in tally.ignored.most_common()]
+            + [(name, 'carried along in extra', n) for name, n in tally.carried.most_common()],
             fixes=_bars(tally.fixes, {fix.value: text for fix, text in FIX_TEXT.items()}, tally.rows_kept),
             histograms=[(TITLES[name], _histogram(name, tally.histograms[name])) for name in _shown(options, tally)],
             samples=_samples(options.out, markers),

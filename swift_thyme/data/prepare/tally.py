@@ -40,17 +40,29 @@ class RowFact:
     chars: int
     rounds: int
     fixes: tuple[str, ...]
+    carried: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def as_json(self) -> list[Any]:
         """Few bytes, for the state's folder."""
-        return [self.id, self.split.value, self.pictures, self.picture_bytes, self.chars, self.rounds, self.fixes]
+        columns = (self.carried, self.ignored)
+        return [
+            self.id,
+            self.split.value,
+            self.pictures,
+            self.picture_bytes,
+            self.chars,
+            self.rounds,
+            self.fixes,
+            *columns,
+        ]
 
     @classmethod
     def from_json(cls, value: list[Any]) -> RowFact:
         """The inverse of `as_json`."""
-        key, split, pictures, size_bytes, chars, rounds, fixes = value
+        key, split, pictures, size_bytes, chars, rounds, *names = value
         sizes = tuple((int(width), int(height)) for width, height in pictures)
-        return cls(key, Split(split), sizes, size_bytes, chars, rounds, tuple(fixes))
+        return cls(key, Split(split), sizes, size_bytes, chars, rounds, *map(tuple, names))
 
 
 @dataclass
@@ -65,6 +77,10 @@ class Tally:
     """Per reason."""
     fixes: Counter[str] = field(default_factory=Counter)
     """Kept rows per fix."""
+    carried: Counter[str] = field(default_factory=Counter)
+    """Kept rows per further column that goes with them, in `extra`."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    """Kept rows per column that says something and is left out."""
     histograms: dict[str, list[int]] = field(default_factory=lambda: {name: [0] * len(e) for name, e in EDGES.items()})
     pictures: int = 0
     """References to pictures in kept rows; a picture that several rows share counts for each."""
@@ -83,6 +99,8 @@ class Tally:
         self.kept.update(other.kept)
         self.rejected.update(other.rejected)
         self.fixes.update(other.fixes)
+        self.carried.update(other.carried)
+        self.ignored.update(other.ignored)
         for name, counts in other.histograms.items():
             self.histograms[name] = [a + b for a, b in zip(self.histograms[name], counts, strict=True)]
 
@@ -103,6 +121,8 @@ class Tally:
             'kept': dict(sorted(self.kept.items())),
             'rejected': dict(sorted(self.rejected.items())),
             'fixes': dict(sorted(self.fixes.items())),
+            'carried': dict(sorted(self.carried.items())),
+            'ignored': dict(sorted(self.ignored.items())),
             'histograms': self.histograms,
             'pictures': self.pictures,
             'seconds': round(self.seconds, 3),
@@ -111,7 +131,7 @@ class Tally:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Tally:
         """The inverse of `as_json`."""
-        counters = {name: Counter(value[name]) for name in ('kept', 'rejected', 'fixes')}
+        counters = {name: Counter(value[name]) for name in ('kept', 'rejected', 'fixes', 'carried', 'ignored')}
         return cls(
             rows=value['rows'],
             histograms=value['histograms'],
@@ -135,6 +155,8 @@ def tally_of(facts: Sequence[RowFact], rows: int, rejected: Counter[str], second
     for fact in facts:
         tally.kept[fact.split.value] += 1
         tally.fixes.update(fact.fixes)
+        tally.carried.update(fact.carried)
+        tally.ignored.update(fact.ignored)
         tally.pictures += len(fact.pictures)
         tally.observe('pictures', len(fact.pictures))
         tally.observe('rounds', fact.rounds)

@@ -177,6 +177,8 @@ def _keep(result: ShardResult, writers: dict[Split, RowWriter], row: PreparedRow
             chars=sum(len(message['content']) for message in row.messages),
             rounds=row.rounds,
             fixes=tuple(fix.value for fix in row.fixes),
+            carried=row.carried,
+            ignored=row.ignored,
         )
     )
     samples = result.samples.setdefault(row.split.value, [])
