@@ -28,7 +28,7 @@ REASON_TEXT = {
     Reason.IMAGE_SHAPE: 'A side below 28 px or an aspect ratio above 200: the model family cannot see it.',
     Reason.OVER_LONG: 'The conversation costs more tokens than the given maximum, pictures included.',
     Reason.DUPLICATE: 'The same texts, the system message’s too, and pictures come earlier in the set.',
-    Reason.CERTIFY_FAILED: 'A code block did not run in the sandbox, and failed rows were to be dropped.',
+    Reason.CERTIFY_FAILED: 'A code block did not run, the row does not say so, and failed rows were to be dropped.',
     Reason.CERTIFY_DIFFERENT: 'Code gave other pictures than the stored ones, and such rows were to be dropped.',
     Reason.CERTIFY_OTHER_TEXT: 'Code printed other text than the row says, and such rows were to be dropped.',
     Reason.CHANGED_IMAGE: 'A stored picture’s content is not what its name promises.',
@@ -52,10 +52,10 @@ FIX_TEXT = {
 }
 
 VERDICT_TEXT = {
-    Verdict.AS_WRITTEN: 'Every code block ran as it stands, and gave what the row says it gave.',
+    Verdict.AS_WRITTEN: 'Every code block did what the row says as it stands: gave the same, or the error it stores.',
     Verdict.REPAIRED: 'Every code block ran, at least one after a named repair, and gave what the row says.',
     Verdict.OTHER_TEXT: 'Every code block ran, but one printed other text than the row says.',
     Verdict.DIFFERENT: 'Every code block ran, but one gave other pictures than the stored ones.',
-    Verdict.FAILED: 'A code block did not run, repairs or not.',
+    Verdict.FAILED: 'A code block did not run, repairs or not, and the row does not say so.',
     Verdict.NO_CODE: 'The row has no code.',
 }

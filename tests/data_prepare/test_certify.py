@@ -241,3 +241,61 @@ def test_the_same_picture_saved_twice_is_alike_and_another_is_not(tmp_path: Path
     far = {name: distance(tmp_path / 'a.png', tmp_path / name) for name in ('turned.png', 'other.png', 'flat.png')}
     assert min(far.values()) > MAX_DISTANCE, far
     assert distance(tmp_path / 'flat.png', tmp_path / 'flat2.png') == 0
+
+
+@pytest.mark.parametrize(
+    ('stored', 'verdict'),
+    [
+        ("NameError: name 'nothing' is not defined (line 1)", Verdict.AS_WRITTEN),
+        ("NameError: name 'nothing' is not defined", Verdict.AS_WRITTEN),
+        ("seen\nNameError: name 'nothing' is not defined", Verdict.AS_WRITTEN),
+        ("Error: NameError: name 'nothing' is not defined", Verdict.AS_WRITTEN),
+        (
+            'Traceback (most recent call last):\n  File "x"\nNameError: name \'nothing\' is not defined',
+            Verdict.AS_WRITTEN,
+        ),
+        ("NameError: name 'other' is not defined", Verdict.OTHER_TEXT),
+        ('KeyError: 3', Verdict.FAILED),
+        ('42', Verdict.FAILED),
+        ('', Verdict.FAILED),
+        ('I saw a NameError before', Verdict.FAILED),
+    ],
+)
+def test_an_error_that_the_row_stores_is_expected_and_its_correction_runs(
+    sandbox: ZygoteSandbox, stored: str, verdict: Verdict
+) -> None:
+    def report(correction: str) -> Any:
+        response = block('nothing', stored) + block(correction, '1') + '<answer>A</answer>'
+        messages = [{'role': 'user', 'content': 'x'}, {'role': 'assistant', 'content': response}]
+        return asyncio.run(certify_row({'messages': messages, 'images': []}, sandbox))
+
+    assert report('print(1)').verdict is verdict
+    if verdict is not Verdict.FAILED:
+        assert len(report('print(1)').blocks) == 2
+        assert report('print(2)').verdict is Verdict.OTHER_TEXT
+        assert report('nothing').verdict is Verdict.FAILED
+
+
+def test_dropping_failed_rows_keeps_corrections(tmp_path: Path) -> None:
+    stored = "NameError: name 'nothing' is not defined (line 1)"
+    rows = [
+        {'question': 'a?', 'response': block('nothing', stored) + block('print(1)', '1') + '<answer>A</answer>'},
+        {'question': 'b?', 'response': block('nothing', '1') + '<answer>A</answer>'},
+    ]
+    public.write_jsonl(tmp_path / 'a.jsonl', rows)
+    done = prepare(options((tmp_path / 'a.jsonl', tmp_path / 'out'), drop=frozenset({Verdict.FAILED})), Nobody())
+    assert (done.tally.rows_kept, done.tally.rejected) == (1, {'certify_failed': 1})
+    assert done.certificate is not None
+    assert done.certificate.ran == {'as_written': 2, 'failed': 1}
+
+
+@pytest.mark.parametrize(
+    ('stored', 'failed'),
+    [('42', True), ('cv2.error: OpenCV(4.9) (-215) !_src.empty()', False), ('KeyError: 1', True)],
+)
+def test_an_error_of_a_library_is_told_from_text(sandbox: ZygoteSandbox, stored: str, failed: bool) -> None:
+    code = 'import cv2, numpy\ncv2.cvtColor(numpy.zeros((0, 0, 3), "uint8"), cv2.COLOR_BGR2GRAY)'
+    response = block(code, stored) + '<answer>A</answer>'
+    messages = [{'role': 'user', 'content': 'x'}, {'role': 'assistant', 'content': response}]
+    report = asyncio.run(certify_row({'messages': messages, 'images': []}, sandbox))
+    assert (report.verdict is Verdict.FAILED) == failed
