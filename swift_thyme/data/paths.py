@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from ..errors import DataError
-from ..protocol import prompt_image_sizes
+from ..protocol import code_blocks, prompt_image_sizes
 from ..types import SegmentKind
 from .checks import parts, paths_in
 from .rows import Fix, Reason, RowRejected
+from .written import written_names
 
 PROCESSED_DIR = '/mnt/data/temp_processed_images'
 """Where released code saves pictures; the sandbox maps it to the session's directory."""
@@ -115,12 +116,12 @@ def _correct_sizes(user: str, sizes: Sequence[tuple[int, int]], pictures: int) -
 
 def _convert_response(text: str, foreign: Mapping[str, int], pictures: int) -> tuple[str, list[Fix]]:
     fixes: list[Fix] = []
-    text, changed = _replace_known(text, foreign)
+    text, changed = _replace_known(text, foreign, code=True)
     fixes += [Fix.RESPONSE_PATH] if changed else []
     text, changed = _replace_processed_dir(text)
     fixes += [Fix.PROCESSED_DIR] if changed else []
     if pictures:
-        text, other = _replace_other(text)
+        text, other = _replace_other(text, _written(text))
         fixes += other
         text, changed = _replace_stems(text, foreign)
         fixes += [Fix.STEM] if changed else []
@@ -145,19 +146,40 @@ def _name(path: str) -> str:
     return re.split(r'[/\\]', path.rstrip('/\\'))[-1]
 
 
-def _replace_known(text: str, foreign: Mapping[str, int]) -> tuple[str, bool]:
-    """Replaces the given paths, and their file names below any directory or none."""
+def _written(text: str) -> dict[str, int]:
+    """Names that the code of a response writes, and where the line begins that names each for that."""
+    codes = code_blocks(text)
+    starts: list[int] = []
+    for code in codes:
+        starts.append(max(text.find(code, starts[-1] if starts else 0), 0))
+    return {
+        name: starts[block] + sum(map(len, codes[block].splitlines(keepends=True)[:line]))
+        for name, (block, line) in written_names(codes).items()
+    }
+
+
+def _replace_known(text: str, foreign: Mapping[str, int], *, code: bool = False) -> tuple[str, bool]:
+    """Replaces the given paths, and their file names below any directory or none: not those of what code writes."""
     before = text
     for path, index in foreign.items():
-        for spelling in _spellings(path):
+        for spelling in _spellings(path) if path != _name(path) else ():
             text = _replace_path(text, spelling, handle(index))
         for spelling in _spellings(_name(path)):
-            text = _replace_path(text, spelling, handle(index))
+            if spelling in text:
+                text = _replace_path(text, spelling, handle(index), _written(text) if code else {})
     return text, text != before
 
 
-def _replace_path(text: str, ending: str, new: str) -> str:
-    """Replaces every path that ends with `ending`, from its first character."""
+def _replace_path(text: str, ending: str, new: str, written: Mapping[str, int] | None = None) -> str:
+    """Replaces every path that ends with `ending`, from its first character.
+
+    Args:
+        text: any text.
+        ending: a path or a file name.
+        new: what to put in its place.
+        written: given where `ending` is a file name alone: what is a file of the session, and from which character
+            on. That, and what lies below the folder of processed pictures, stays.
+    """
     at = text.find(ending)
     if at < 0:
         return text
@@ -165,11 +187,16 @@ def _replace_path(text: str, ending: str, new: str) -> str:
     while at >= 0:
         end = at + len(ending)
         start = _path_start(text, at, end, done)
-        if start is not None and not _goes_on(text, end):
+        if start is not None and not _goes_on(text, end) and not _is_output(text, start, end, written):
             pieces += [text[done:start], new]
             done = end
         at = text.find(ending, end)
     return ''.join(pieces) + text[done:]
+
+
+def _is_output(text: str, start: int, end: int, written: Mapping[str, int] | None) -> bool:
+    path = text[start:end]
+    return written is not None and (_PROCESSED_NAME in path or start >= written.get(path, len(text)))
 
 
 def _goes_on(text: str, end: int) -> bool:
@@ -212,14 +239,14 @@ def _replace_processed_dir(text: str) -> tuple[str, bool]:
     return new, new != text
 
 
-def _replace_other(text: str) -> tuple[str, list[Fix]]:
+def _replace_other(text: str, written_paths: Collection[str]) -> tuple[str, list[Fix]]:
     """Maps picture literals in code that neither the prompt nor the sandbox knows, the same one alike everywhere."""
     reads: dict[str, bool] = {}
     for part in parts(text):
         for match in _LITERAL.finditer(part.text) if part.kind is SegmentKind.CODE else ():
             path = match['path']
             if not path.startswith((PROCESSED_DIR, '$')):
-                is_read = _READ_CONTEXT.search(part.text, 0, match.start()) is not None
+                is_read = path not in written_paths and _READ_CONTEXT.search(part.text, 0, match.start()) is not None
                 reads[path] = reads.get(path, True) and is_read
     read = [path for path, only in reads.items() if only]
     written = [path for path, only in reads.items() if not only and re.match(r'[/\\]|[A-Za-z]:', path)]

@@ -206,3 +206,42 @@ def test_any_name_is_found_in_code(name: str, quotes: str) -> None:
     path = f'/data/{name}_1.png'
     done = to_handles(prompt(path), code(f'image_path = {quotes.format(path)}'), SIZES, 1)
     assert f'image_path = {quotes.format("$IMAGE_0")}\n' in (done.response or '')
+
+
+def blocks(*bodies: str) -> str:
+    done = to_handles(prompt('/data/in/photo_1.jpg'), ''.join(code(body) for body in bodies), SIZES, 1)
+    return done.response or ''
+
+
+@pytest.mark.parametrize(
+    'saved',
+    [
+        f'c.save("{PROCESSED_DIR}/photo_1.jpg")',
+        'c.save("photo_1.jpg")',
+        'c.save("./photo_1.jpg")',
+        'name = "/out/photo_1.jpg"\ncv2.imwrite(name, c)',
+        'img_path = "crop_1.png"\nc.save(img_path)',
+        'image_path = "/data/out/result.png"\nc.save(image_path)',
+        'input_path = "a/result.png"\nplt.savefig(fname=input_path)',
+        'picture = "result.png"\nopen(picture, "wb").write(c)',
+    ],
+)
+def test_what_code_writes_never_becomes_the_input(saved: str) -> None:
+    done = blocks(f'im = Image.open("/data/in/photo_1.jpg")\n{saved}')
+    assert done.count('$IMAGE_0') - done.count('$IMAGE_0_STEM') == 1
+    assert 'Image.open("$IMAGE_0")' in done
+
+
+def test_a_later_round_finds_what_an_earlier_one_wrote_and_the_first_read_is_the_input() -> None:
+    done = blocks(
+        'im = Image.open("photo_1.jpg")\nim.crop(b).save("photo_1.jpg")\nprint("photo_1.jpg")',
+        f'im = Image.open("photo_1.jpg")\nz = Image.open("{PROCESSED_DIR}/photo_1.jpg")\n'
+        'w = Image.open("/data/in/photo_1.jpg")',
+    )
+    assert done.count('Image.open("$IMAGE_0")') == 2
+    assert done.count('"$IMAGE_0_STEM.jpg"') == 3
+    assert f'Image.open("{PROCESSED_DIR}/$IMAGE_0_STEM.jpg")' in done
+
+
+def test_code_that_does_not_parse_tells_nothing_and_does_no_harm() -> None:
+    assert 'Image.open("$IMAGE_0")' in blocks('im = Image.open("photo_1.jpg")\nim.save((')
