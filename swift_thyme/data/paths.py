@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -121,7 +121,7 @@ def _convert_response(text: str, foreign: Mapping[str, int], pictures: int) -> t
     text, changed = _replace_processed_dir(text)
     fixes += [Fix.PROCESSED_DIR] if changed else []
     if pictures:
-        text, other = _replace_other(text, _written(text))
+        text, other = _replace_other(text)
         fixes += other
         text, changed = _replace_stems(text, foreign)
         fixes += [Fix.STEM] if changed else []
@@ -239,17 +239,18 @@ def _replace_processed_dir(text: str) -> tuple[str, bool]:
     return new, new != text
 
 
-def _replace_other(text: str, written_paths: Collection[str]) -> tuple[str, list[Fix]]:
+def _replace_other(text: str) -> tuple[str, list[Fix]]:
     """Maps picture literals in code that neither the prompt nor the sandbox knows, the same one alike everywhere."""
     reads: dict[str, bool] = {}
     for part in parts(text):
         for match in _LITERAL.finditer(part.text) if part.kind is SegmentKind.CODE else ():
             path = match['path']
             if not path.startswith((PROCESSED_DIR, '$')):
-                is_read = path not in written_paths and _READ_CONTEXT.search(part.text, 0, match.start()) is not None
+                is_read = _READ_CONTEXT.search(part.text, 0, match.start()) is not None
                 reads[path] = reads.get(path, True) and is_read
-    read = [path for path, only in reads.items() if only]
-    written = [path for path, only in reads.items() if not only and re.match(r'[/\\]|[A-Za-z]:', path)]
+    saved = _written(text) if any(reads.values()) else {}
+    read = [path for path, only in reads.items() if only and path not in saved]
+    written = [path for path in reads if path not in read and re.match(r'[/\\]|[A-Za-z]:', path)]
     for path in sorted(read + written, key=len, reverse=True):
         target = handle(0) if path in read else f'{PROCESSED_DIR}/{_name(path)}'
         text = _replace_path(text, path, target)
