@@ -121,9 +121,9 @@ def scripted(thinker: Any) -> Any:
 
 @pytest.fixture(scope='session')
 def synth_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve multiple-choice items with pictures and target boxes."""
+    """Twenty multiple-choice items with pictures, most of them with a target box."""
     from swift_thyme.data.synth import SetSpec, generate
 
     out = tmp_path_factory.mktemp('synth') / 'set'
-    generate(SetSpec(task='find_read', n=12, canvas='1k', difficulty=(0.2, 0.4)), out)
+    generate(SetSpec(task='find_read', n=20, canvas='1k', difficulty=(0.2, 0.4)), out)
     return out
