@@ -22,6 +22,7 @@ OPTIONS = 'Which of these are right?\nA. fox\nB. hen\nC. owl\nD. elk'
         ('What percentage of the pie is red?', '30', '30%'),
         ('What animal is it?', 'cat', 'A cat'),
         (OPTIONS, 'AC', 'A and C'),
+        ('Solve for x: (x-1)(x-2)(x-3)=0', 'x = 1, 2, 3', 'x = 1, 2 or 3'),
     ],
 )
 def test_the_same_in_other_words_matches_both_ways(question: str, one: str, other: str) -> None:
@@ -44,6 +45,11 @@ def test_the_same_in_other_words_matches_both_ways(question: str, one: str, othe
         ('What is written?', 'A to Z', 'to Z'),
         ('What is the name of the band?', 'The The', 'The'),
         (OPTIONS, 'AC', 'A or C'),
+        ('Which are shown?', '3, 7, 9', '3, 7 or 9'),
+        ('Find the set.', 'P = \\{2, 4\\}', 'Q = \\{2, 4\\}'),
+        ('Find it.', 'P = (1, 2)', 'Q = (1, 2)'),
+        ('What is the price in yen?', '¥300', '300 yuan'),
+        ('图中有几只猫?', '3', '3双'),
         (OPTIONS, 'AC', 'A/C'),
     ],
 )
@@ -51,7 +57,7 @@ def test_what_is_not_the_same_never_matches(question: str, one: str, other: str)
     assert Verdict.MATCH not in {decide(question, one, other).verdict, decide(question, other, one).verdict}
 
 
-@pytest.mark.parametrize('dress', ['{%s}', '\\boxed{{%s}}', '${%s}$'])
+@pytest.mark.parametrize('dress', ['{%s}', '{{%s}}', '\\boxed{{%s}}', '${%s}$'])
 @pytest.mark.parametrize('answer', ['B', 'red', 'Yes'])
 def test_braces_around_a_word_are_no_empty_answer(answer: str, dress: str) -> None:
     assert decide('', answer, dress % answer).verdict is not Verdict.MISMATCH

@@ -142,6 +142,8 @@ def split(text: str, pattern: str) -> list[str]:
     return [p.strip() for p in (*parts, text[start:])]
 
 
+_NAMED = re.compile(r'\s*\$?\s*([A-Za-z])\s*(?:=|∈|\\in(?![a-z]))')
+_OR = re.compile(r'\bor\b')
 _LISTED = r',|;|\bor\b|\band\b'
 
 
@@ -254,6 +256,12 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
         return verdict
     if question.asks_form:
         return undecided('form asked for')
+    names = [found[1] for found in map(_NAMED.match, (reference, answer)) if found]
+    if len(set(names)) == 2:
+        return undecided('other variable')
+    several = max(len(getattr(side, 'items', ())) for side in (wanted, given)) > 1
+    if several and not (names or question.unknown) and len({bool(_OR.search(t)) for t in (reference, answer)}) == 2:
+        return undecided('alternatives or a list')
     number = parse_quantity(reference)
     if number is not None and number.is_plain and not all(is_number(i) for i in getattr(given, 'items', ())):
         return undecided('not computed')

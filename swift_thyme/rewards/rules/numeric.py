@@ -201,7 +201,7 @@ def _two_units(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> RuleVerdi
         return match('unit converted') if wanted.base == given.base else _converted(wanted, given)
     bases = {base for base, _ in (*a.dimension, *b.dimension)}
     if bases in ({'yen-sign', 'JPY'}, {'yen-sign', 'CNY'}):
-        return match('money') if wanted.value == given.value else mismatch('money')
+        return undecided('money') if wanted.value == given.value else mismatch('money')
     if any(bases == shared for shared in _SHARES_A_SIGN) or wanted.unit_name.casefold() == given.unit_name.casefold():
         return undecided('unit')
     if bases <= TEMPERATURES:

@@ -68,8 +68,7 @@ _ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'o
 _FINAL = re.compile(r'(?<!\\)[\s.;,:]+\Z')
 _EXCLAIMED = re.compile(r'(?<=[^\W\d_]{3})\s*!+\Z|(?<=\S) !\Z')
 _TEMPLATE_SLOT = re.compile(
-    r'\{\{\s*[A-Za-z_][A-Za-z_ ]+\}\}'
-    r'|\{\s*(?:(?:your|the|final)[ _])?(?:answer|response|result|output|letter|text)[a-z_ ]*\}',
+    r'\{\{?\s*(?:(?:your|the|final)[ _])?(?:answer|response|result|output|letter|text|reference|solution)[a-z_ ]*\}?\}',
     re.IGNORECASE,
 )
 _MEDIA_TAG = re.compile(r'<(?:image|video|audio)>|<\|[^<>|\s]{1,64}\|>')
