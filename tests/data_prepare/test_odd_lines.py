@@ -59,7 +59,7 @@ def test_an_odd_line_is_one_rejected_row(tmp_path: Path, odd: str) -> None:
     assert sum(validate(source / 'a.jsonl', on_problem=problems.append).problems.values()) == len(problems) == 1
 
 
-@pytest.mark.parametrize('odd', [r'"\ud83d"', '[' * 500 + ']' * 500, r'{"\ud83d": ["\udc80"]}', '1e400'])
+@pytest.mark.parametrize('odd', [r'"\ud83d"', '[' * 100 + ']' * 100, r'{"\ud83d": ["\udc80"]}', '1e400'])
 def test_an_odd_further_column_does_not_stop_the_run(tmp_path: Path, odd: str) -> None:
     row = '{"question":"What colour is it?","answer":"red","note":' + odd + '}'
     done, _ = run(lines(tmp_path / 'source', row), tmp_path / 'out', Kind.RL, workers=1)

@@ -132,5 +132,5 @@ def test_a_snippet_cannot_fork_before_the_supervisor_hears_of_its_snapshot(monke
         _, forks, after = asyncio.run(turns())
     finally:
         deaf.close()
-    assert (forks.outcome, forks.text) == (Outcome.OK, '')
+    assert (forks.outcome, forks.own_text) == (Outcome.OK, '')
     assert after.text == '1\n'

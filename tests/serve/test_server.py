@@ -45,7 +45,6 @@ def test_a_key_is_asked_for_where_there_is_one(serve: Any, scripted: Any, pictur
         'Bearer wrong',
         's3cret',
         'Bearer',
-        'Bearer ',
         'Bearer s',
         'Bearer s3cre',
         'Bearer s3crets',
