@@ -30,7 +30,7 @@ find_python() {
 }
 
 install() {
-  "$python" -m pip install -q --no-compile --disable-pip-version-check -r tests/vllm_cpu/requirements.txt -e . &&
+  "$python" -m pip install -q --no-compile --disable-pip-version-check -r tests/vllm_cpu/requirements.txt -e ".[all]" &&
     # come with vLLM, are built for GPUs, and break the import of transformers or vLLM beside a torch for CPUs
     "$python" -m pip uninstall -q -y torchaudio torchcodec triton &&
     PYTHONPATH=$stand_ins "$python" -c '
