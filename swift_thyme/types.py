@@ -48,6 +48,16 @@ class StopReason(str, Enum):
     """An exception in the machinery (unreadable input picture, engine error); the policy is not to blame."""
 
 
+class SetAside(str, Enum):
+    """Why a trajectory carries no advantage. Never because of what the policy did."""
+
+    SANDBOX_FAILURE = 'sandbox_failure'
+    ERROR = 'error'
+    QUARANTINED = 'quarantined'
+    JUDGE_UNAVAILABLE = 'judge_unavailable'
+    QUESTION_REFUSED = 'question_refused'
+
+
 class SegmentKind(str, Enum):
     """What a stretch of a trajectory is. Sampling temperature and loss masks follow it."""
 
@@ -91,6 +101,24 @@ class Segment:
 
     kind: SegmentKind
     text: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens. Of several rounds: the sum, so a prompt counts once for every round that read it."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    image_tokens: int | None = 0
+    """Those of `prompt_tokens` that are pictures; None where the engine does not tell."""
+
+    def __add__(self, other: Usage) -> Usage:
+        known = self.image_tokens is not None and other.image_tokens is not None
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            (self.image_tokens or 0) + (other.image_tokens or 0) if known else None,
+        )
 
 
 @dataclass(frozen=True)

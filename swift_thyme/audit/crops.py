@@ -6,14 +6,14 @@ count here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..crops.locate import FoundBy, Locator, read_pixels
 from ..crops.regions import Region
 from ..evaluate.items import Box
+from ..trajectories import Record
 
 WHOLE = 0.99
 """From this share of the target's area on, a crop shows the whole target."""
@@ -40,25 +40,22 @@ class Crop:
         return {'picture': self.picture, 'region': region, 'by': by, 'coverage': self.coverage, 'iou': self.iou}
 
 
-def crops_of(record: Mapping[str, Any], folder: Path) -> list[Crop]:
+def crops_of(record: Record) -> list[Crop]:
     """The returned pictures of a trajectory, in order, with their places and overlaps.
 
     Args:
         record: a saved trajectory of an evaluation.
-        folder: to which its paths are relative.
     """
-    if not record['images'] or not any(turn.get('images') for turn in record['turns']):
+    if not record.images or not any(turn.images for turn in record.turns):
         return []
-    box = record.get('box')
-    return list(
-        _located(record, Locator(read_pixels(folder / record['images'][0])), folder, tuple(box) if box else None)
-    )
+    return list(_located(record, Locator(read_pixels(record.folder / record.images[0]))))
 
 
-def _located(record: Mapping[str, Any], locator: Locator, folder: Path, box: Box | None) -> Iterator[Crop]:
-    for turn in record['turns']:
-        pictures = turn.get('images') or []
-        places = locator.locate(turn.get('code') or '', [read_pixels(folder / picture) for picture in pictures])
+def _located(record: Record, locator: Locator) -> Iterator[Crop]:
+    box = record.box
+    for turn in record.turns:
+        pictures = turn.images
+        places = locator.locate(turn.code or '', [read_pixels(record.folder / picture) for picture in pictures])
         for picture, found in zip(pictures, places, strict=True):
             place = found if found is not None and found.by is not FoundBy.STATED else None
             known = place is not None and box is not None

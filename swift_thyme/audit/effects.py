@@ -14,9 +14,9 @@ from ..evaluate.conditions import Condition
 from ..evaluate.figures import ALL_TASKS, tasks_of
 from ..evaluate.grading import Mark
 from ..evaluate.statistics import Estimate, share
+from ..trajectories import Record
 from .crops import WHOLE, Crop, best
 
-Record = Mapping[str, Any]
 Cell = Mapping[Condition, float]
 """One item and repeat: condition → 1 right, 0 not."""
 ON, OFF, BLANK, WRONG = Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WRONG
@@ -85,10 +85,10 @@ def cells(records: Sequence[Record], task: str = ALL_TASKS) -> dict[str, list[Ce
     """Item → one cell a repeat, with the conditions that were graded."""
     found: dict[str, dict[int, dict[Condition, float]]] = {}
     for record in records:
-        score = Mark(record['verdict']).score
-        if score is not None and task in (ALL_TASKS, record['task']):
-            repeats = found.setdefault(record['item_id'], {})
-            repeats.setdefault(int(record['repeat']), {})[Condition(record['condition'])] = score
+        score = Mark(record.verdict).score
+        if score is not None and task in (ALL_TASKS, record.task):
+            repeats = found.setdefault(record.item_id, {})
+            repeats.setdefault(record.repeat or 0, {})[Condition(record.condition)] = score
     return {item: list(repeats.values()) for item, repeats in found.items()}
 
 
@@ -144,14 +144,14 @@ def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]], level: float
     placed: dict[str, int] = {}
     for crop in (crop for some in crops for crop in some if crop.by is not None):
         placed[crop.by.value] = placed.get(crop.by.value, 0) + 1  # type: ignore[union-attr]
-    boxed = [(record, list(some)) for record, some in zip(records, crops, strict=True) if record.get('box')]
+    boxed = [(record, list(some)) for record, some in zip(records, crops, strict=True) if record.box]
     best_ones = [(record, one) for record, some in boxed if (one := best(some)) is not None]
 
     def mean(values: Sequence[tuple[Record, float | None]]) -> Estimate | None:
         found: dict[str, list[float]] = {}
         for record, value in values:
             if value is not None:
-                found.setdefault(record['item_id'], []).append(value)
+                found.setdefault(record.item_id, []).append(value)
         return share(found, level)
 
     seen = [(record, (crop.coverage or 0) >= WHOLE) for record, crop in best_ones]
@@ -163,6 +163,6 @@ def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]], level: float
         whole_target=mean([(record, float(whole)) for record, whole in seen]),
         coverage=mean([(record, crop.coverage) for record, crop in best_ones]),
         iou=mean([(record, crop.iou) for record, crop in best_ones]),
-        right_when_seen=mean([(record, Mark(record['verdict']).score) for record, whole in seen if whole]),
-        right_when_missed=mean([(record, Mark(record['verdict']).score) for record, whole in seen if not whole]),
+        right_when_seen=mean([(record, Mark(record.verdict).score) for record, whole in seen if whole]),
+        right_when_missed=mean([(record, Mark(record.verdict).score) for record, whole in seen if not whole]),
     )

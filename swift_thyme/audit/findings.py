@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..evaluate.summary import Summary
+from ..trajectories import Record
 from .crops import Crop
 from .effects import Aim, Effects
 
@@ -24,7 +25,7 @@ class Audit:
     aim: Aim
     chance: float | None
     """How often "only with" would be seen by chance; None with one repeat."""
-    records: Sequence[Mapping[str, Any]]
+    records: Sequence[Record]
     crops: Mapping[tuple[str, int], Sequence[Crop]]
     """Item and repeat → the returned pictures with tools on."""
 

@@ -22,6 +22,7 @@ from ..evaluate.grading import Mark
 from ..evaluate.plot import Series, dots
 from ..evaluate.report import CONDITION_TEXT, environment
 from ..evaluate.summary import METHOD
+from ..trajectories import Record
 
 if TYPE_CHECKING:
     from .findings import Audit
@@ -65,12 +66,11 @@ class Example:
     figures: tuple[Figure, ...]
 
 
-def write_audit(found: Audit, folder: Path, out: Path) -> None:
+def write_audit(found: Audit, out: Path) -> None:
     """Writes the three files.
 
     Args:
         found: the audit.
-        folder: of the run, to which the records' paths are relative.
         out: where the files go.
     """
     env = environment('swift_thyme.audit', 'swift_thyme.evaluate')
@@ -80,7 +80,7 @@ def write_audit(found: Audit, folder: Path, out: Path) -> None:
         env.overlay(autoescape=False).get_template('audit.md.txt').render(**values), encoding='utf-8'
     )
     page = env.get_template('audit.html').render(
-        **values, plot=_plot(found), examples=list(_examples(found, folder)), target=_TARGET, crop=_CROP
+        **values, plot=_plot(found), examples=list(_examples(found)), target=_TARGET, crop=_CROP
     )
     (out / 'audit.html').write_text(page, encoding='utf-8')
 
@@ -92,48 +92,46 @@ def _plot(found: Audit) -> str:
     return dots(labels, series, axis=f'share of items, % ({100 * found.summary.level:g} % intervals)')
 
 
-def _examples(found: Audit, folder: Path) -> Iterator[Example]:
-    by_item: dict[tuple[str, int], dict[str, Mapping[str, Any]]] = {}
+def _examples(found: Audit) -> Iterator[Example]:
+    by_item: dict[tuple[str, int], dict[str, Record]] = {}
     for record in found.records:
-        by_item.setdefault((record['item_id'], record['repeat']), {})[record['condition']] = record
+        by_item.setdefault((record.item_id, record.repeat or 0), {})[record.condition] = record
     shown: dict[str, int] = {}
     for key, conditions in by_item.items():
         kind = _kind(conditions)
         if kind is None or shown.get(kind, 0) >= _PER_KIND or sum(shown.values()) >= _EXAMPLES:
             continue
         shown[kind] = shown.get(kind, 0) + 1
-        yield _example(key, kind, conditions, found, folder)
+        yield _example(key, kind, conditions, found)
 
 
-def _kind(conditions: Mapping[str, Mapping[str, Any]]) -> str | None:
-    marks = [conditions.get(c.value, {}).get('verdict') for c in (Condition.TOOLS, Condition.NO_TOOLS)]
-    if None in marks or Mark.UNGRADED.value in marks:
+def _kind(conditions: Mapping[str, Record]) -> str | None:
+    asked = [conditions.get(c.value) for c in (Condition.TOOLS, Condition.NO_TOOLS)]
+    marks = [record.verdict for record in asked if record is not None]
+    if len(marks) < len(asked) or Mark.UNGRADED.value in marks:
         return None
     on, off = (mark == Mark.RIGHT.value for mark in marks)
     name = {(True, False): 'only_with', (True, True): 'either_way', (False, True): 'harmed', (False, False): 'neither'}
     return EFFECT_TEXT[name[on, off]]
 
 
-def _example(
-    key: tuple[str, int], kind: str, conditions: Mapping[str, Mapping[str, Any]], found: Audit, folder: Path
-) -> Example:
+def _example(key: tuple[str, int], kind: str, conditions: Mapping[str, Record], found: Audit) -> Example:
     record = conditions[Condition.TOOLS.value]
     regions = [crop.region for crop in found.crops.get(key, ()) if crop.region is not None]
     figures = []
-    if record['images']:
-        figures.append(Figure(_drawn(folder / record['images'][0], record.get('box'), regions), 'the picture'))
+    if record.images:
+        figures.append(Figure(_drawn(record.folder / record.images[0], record.box, regions), 'the picture'))
     for condition in (Condition.TOOLS, Condition.BLANK, Condition.WRONG):
-        pictures = [
-            p for turn in conditions.get(condition.value, {}).get('turns', ()) for p in turn.get('images') or ()
-        ]
-        figures += [Figure(_thumbnail(folder / picture), CONDITION_TEXT[condition]) for picture in pictures[:1]]
+        shown = conditions.get(condition.value, Record())
+        pictures = [shown.folder / picture for turn in shown.turns for picture in turn.images]
+        figures += [Figure(_thumbnail(picture), CONDITION_TEXT[condition]) for picture in pictures[:1]]
     answers = {CONDITION_TEXT[c]: _answered(conditions[c.value]) for c in Condition if c.value in conditions}
-    return Example(key[0], kind, record['question'], record['solution'], answers, tuple(figures))
+    return Example(key[0], kind, record.question, record.solution or '', answers, tuple(figures))
 
 
-def _answered(record: Mapping[str, Any]) -> str:
-    answer = record['answer'] or 'no answer'
-    return f'{answer[:_ANSWER_CHARS]}{"…" * (len(answer) > _ANSWER_CHARS)} ({record["verdict"]})'
+def _answered(record: Record) -> str:
+    answer = record.answer or 'no answer'
+    return f'{answer[:_ANSWER_CHARS]}{"…" * (len(answer) > _ANSWER_CHARS)} ({record.verdict})'
 
 
 def _drawn(path: Path, box: Any, regions: list[Region]) -> str:

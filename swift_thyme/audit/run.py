@@ -6,10 +6,9 @@ Owns the order of these steps. `RUN/crops.jsonl` holds the places of returned pi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..config import JudgeSettings
 from ..evaluate.conditions import Condition
@@ -20,6 +19,7 @@ from ..evaluate.session import Plan, evaluate, graded
 from ..evaluate.statistics import DEFAULT_LEVEL
 from ..evaluate.store import Store
 from ..evaluate.summary import summarize
+from ..trajectories import Record
 from .crops import crops_of
 from .effects import aim, chance_of_change, effects
 from .findings import Audit
@@ -63,18 +63,16 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
     return _write(store, out, graded(store.records(), judge), judge, level)
 
 
-def _write(
-    store: Store, out: Path, records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None, level: float
-) -> Audit:
-    shown = [record for record in records if record['condition'] == Condition.TOOLS.value]
-    crops = [crops_of(record, store.folder) for record in shown]
+def _write(store: Store, out: Path, records: Sequence[Record], judge: JudgeSettings | None, level: float) -> Audit:
+    shown = [record for record in records if record.condition == Condition.TOOLS.value]
+    crops = [crops_of(record) for record in shown]
     found = Audit(
         summary=summarize(store, records, judge=judge, level=level),
         effects=tuple(effects(records, level)),
         aim=aim(shown, crops, level),
         chance=chance_of_change(records),
         records=records,
-        crops={(r['item_id'], r['repeat']): some for r, some in zip(shown, crops, strict=True)},
+        crops={(r.item_id, r.repeat or 0): some for r, some in zip(shown, crops, strict=True)},
     )
     out.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -83,5 +81,5 @@ def _write(
     ]
     (out / CROPS).write_text(''.join(lines), encoding='utf-8')
     write_report(found.summary, out)
-    write_audit(found, store.folder, out)
+    write_audit(found, out)
     return found

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..host.trace import read_batches
 from ..host.verify import TokenRules, trained_ids, trains_sandbox_output
-from ..trajectories.record import FOLDER, read_trajectories
+from ..trajectories import Record, read_records
+from ..trajectories.record import FOLDER
 from .host_command import logged
 
 STAGES = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}
@@ -30,8 +31,8 @@ def summarize(out: Path) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(out / 'models' / 'tiny')
-    trajectories = read_trajectories(out / 'models' / 'grpo' / FOLDER)
-    sampled = [t['sampled_ids'] for t in trajectories]
+    trajectories = list(read_records(out / 'models' / 'grpo' / FOLDER))
+    sampled = [list(t.sampled_ids) for t in trajectories]
     stages = {}
     for name in STAGES:
         losses = logged(out / 'models' / name, 'loss')
@@ -73,17 +74,17 @@ def check_batches(folder: Path, tokenizer: Any, sampled: list[list[int]] | None)
     return {'rows': rows, 'rows_verified': sound, 'trained_tokens': trained}
 
 
-def _trajectory_figures(trajectories: list[dict[str, Any]]) -> dict[str, Any]:
+def _trajectory_figures(trajectories: list[Record]) -> dict[str, Any]:
     count = max(len(trajectories), 1)
-    names = sorted({name for t in trajectories for name in t['rewards']})
+    names = sorted({name for t in trajectories for name in t.rewards})
     return {
         'count': len(trajectories),
-        'code_blocks': sum(t['code_blocks'] for t in trajectories),
-        'code_ok': sum(t['code_ok'] for t in trajectories),
-        'repairs': dict(Counter(r for t in trajectories for turn in t['turns'] for r in turn.get('repairs', ()))),
-        'pictures': sum(len(turn.get('images', ())) for t in trajectories for turn in t['turns']),
-        'stop_reasons': dict(Counter(t['stop_reason'] for t in trajectories)),
-        'rewards': {name: sum(t['rewards'][name] for t in trajectories) / count for name in names},
+        'code_blocks': sum(t.code_blocks for t in trajectories),
+        'code_ok': sum(t.code_ok for t in trajectories),
+        'repairs': dict(Counter(r for t in trajectories for turn in t.turns for r in turn.repairs)),
+        'pictures': sum(len(turn.images) for t in trajectories for turn in t.turns),
+        'stop_reasons': dict(Counter(t.stop for t in trajectories)),
+        'rewards': {name: sum(t.rewards.get(name) or 0.0 for t in trajectories) / count for name in names},
     }
 
 

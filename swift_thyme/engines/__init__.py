@@ -1,5 +1,6 @@
 """Engines: what generates text for inference, serving and evaluation. The contract is in `base`."""
 
+from ..types import Usage
 from .base import (
     Conversation,
     Engine,
@@ -8,7 +9,6 @@ from .base import (
     Message,
     Round,
     Sampling,
-    Usage,
 )
 from .load import Backend, load_engine
 

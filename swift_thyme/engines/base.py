@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from .. import protocol
 from ..agent import Step
-from ..types import SandboxImage
+from ..types import SandboxImage, Usage
 
 
 class FinishReason(str, Enum):
@@ -46,31 +46,13 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Tokens. Of several rounds: the sum, so a prompt counts once for every round that read it."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    image_tokens: int | None = 0
-    """Those of `prompt_tokens` that are pictures; None where the engine does not tell."""
-
-    def __add__(self, other: Usage) -> Usage:
-        known = self.image_tokens is not None and other.image_tokens is not None
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            (self.image_tokens or 0) + (other.image_tokens or 0) if known else None,
-        )
-
-
-@dataclass(frozen=True)
 class Generation:
     """What one call gave."""
 
     text: str
     """Exactly what was sampled, the stop string included, the end-of-turn token not."""
     finish_reason: FinishReason
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     token_ids: tuple[int, ...] | None = None
     """The sampled ids; None from an engine that does not tell."""
 

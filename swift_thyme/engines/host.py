@@ -14,7 +14,8 @@ from PIL import Image
 
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..host.template import O3Mixin
-from .base import Conversation, FinishReason, Generation, Sampling, Usage
+from ..types import Usage
+from .base import Conversation, FinishReason, Generation, Sampling
 from .checkpoint import Checkpoint
 
 if TYPE_CHECKING:

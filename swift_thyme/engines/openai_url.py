@@ -25,8 +25,8 @@ import httpx
 from .. import protocol
 from ..errors import ContextFull, DataError, EngineError
 from ..loop import LoopThread
-from ..types import SegmentKind
-from .base import Conversation, Engine, FinishReason, Generation, Sampling, Usage, on_this_loop
+from ..types import SegmentKind, Usage
+from .base import Conversation, Engine, FinishReason, Generation, Sampling, on_this_loop
 
 _KINDS = ((b'\x89PNG', 'png'), (b'\xff\xd8\xff', 'jpeg'), (b'RIFF', 'webp'), (b'GIF8', 'gif'), (b'BM', 'bmp'))
 _TRY_AGAIN = (429, 502, 503, 504)

@@ -12,13 +12,14 @@ from statistics import fmean
 from string import ascii_uppercase
 from typing import Any
 
+from ..trajectories import Record
+from ..types import Outcome
 from .conditions import Condition
 from .grading import Mark
 from .statistics import Estimate, difference, mcnemar, share
 
 ALL_TASKS = ''
 """The label of the row over all tasks."""
-Record = Mapping[str, Any]
 Outcomes = dict[str, list[float]]
 """Item id → one value a repeat."""
 
@@ -110,16 +111,16 @@ def outcomes(records: Iterable[Record], condition: Condition | None = None, task
     """
     found: Outcomes = {}
     for record in records:
-        score = Mark(record['verdict']).score
-        fits = condition is None or record['condition'] == condition.value
-        if score is not None and fits and task in (ALL_TASKS, record['task']):
-            found.setdefault(record['item_id'], []).append(score)
+        score = Mark(record.verdict).score
+        fits = condition is None or record.condition == condition.value
+        if score is not None and fits and task in (ALL_TASKS, record.task):
+            found.setdefault(record.item_id, []).append(score)
     return found
 
 
 def tasks_of(records: Iterable[Record]) -> list[str]:
     """The tasks, sorted; empty when there is at most one, so that no table repeats its total."""
-    tasks = sorted({str(record['task']) for record in records})
+    tasks = sorted({record.task for record in records})
     return tasks if len(tasks) > 1 else []
 
 
@@ -129,8 +130,8 @@ def lines(records: Sequence[Record], condition: Condition, level: float) -> list
 
 
 def _line(records: Sequence[Record], condition: Condition, task: str, level: float) -> Line:
-    chosen = [r for r in records if r['condition'] == condition.value and task in (ALL_TASKS, r['task'])]
-    marks = Counter(Mark(record['verdict']) for record in chosen)
+    chosen = [r for r in records if r.condition == condition.value and task in (ALL_TASKS, r.task)]
+    marks = Counter(Mark(record.verdict) for record in chosen)
     accuracy = share(outcomes(chosen), level)
     counts = (marks[Mark.RIGHT], marks[Mark.WRONG], marks[Mark.UNDECIDED], marks[Mark.UNGRADED])
     return Line(condition, task, accuracy, *counts)
@@ -140,9 +141,9 @@ def by_repeat(records: Iterable[Record], condition: Condition) -> list[float]:
     """Accuracy of each repeat."""
     found: dict[int, list[float]] = {}
     for record in records:
-        score = Mark(record['verdict']).score
-        if record['condition'] == condition.value and score is not None:
-            found.setdefault(int(record['repeat']), []).append(score)
+        score = Mark(record.verdict).score
+        if record.condition == condition.value and score is not None:
+            found.setdefault(record.repeat or 0, []).append(score)
     return [fmean(found[repeat]) for repeat in sorted(found)]
 
 
@@ -150,19 +151,19 @@ def by_letter(records: Iterable[Record], condition: Condition, level: float) -> 
     """Accuracy by the letter that was right: a policy that prefers a place shows here."""
     found: dict[str, Outcomes] = {}
     for record in records:
-        score, letter = Mark(record['verdict']).score, str(record['solution'])
-        if record['condition'] == condition.value and record['order'] and score is not None:
-            found.setdefault(letter, {}).setdefault(record['item_id'], []).append(score)
+        score, letter = Mark(record.verdict).score, record.solution or ''
+        if record.condition == condition.value and record.order and score is not None:
+            found.setdefault(letter, {}).setdefault(record.item_id, []).append(score)
     shares = {letter: share(found[letter], level) for letter in ascii_uppercase if letter in found}
     return {letter: estimate for letter, estimate in shares.items() if estimate is not None}
 
 
 def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
     """What the policy did; None without trajectories."""
-    chosen = [record for record in records if record['condition'] == condition.value]
+    chosen = [record for record in records if record.condition == condition.value]
     if not chosen:
         return None
-    turns = [turn for record in chosen for turn in record['turns'] if turn.get('outcome')]
+    turns = [turn for record in chosen for turn in record.turns if turn.outcome]
 
     def mean(value: Callable[[Record], float]) -> float:
         return fmean(value(record) for record in chosen)
@@ -170,19 +171,19 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
     return Habits(
         condition=condition,
         trajectories=len(chosen),
-        wrote_code=mean(lambda r: r['code_blocks'] > 0),
+        wrote_code=mean(lambda r: r.code_blocks > 0),
         blocks=len(turns),
-        blocks_ran=fmean(turn['outcome'] == 'ok' for turn in turns) if turns else 0.0,
-        repaired=fmean(bool(turn['repairs']) for turn in turns) if turns else 0.0,
-        pictures=mean(lambda r: sum(len(turn.get('images', ())) for turn in r['turns'])),
-        rounds=mean(lambda r: len(r['turns'])),
-        no_answer=mean(lambda r: r['answer'] is None),
-        stops=dict(Counter(record['stop_reason'] for record in chosen).most_common()),
-        elapsed_s=mean(lambda r: r['elapsed_s']),
-        sandbox_s=mean(lambda r: r['sandbox_s']),
-        tokens=mean(lambda r: r['usage']['completion_tokens']),
-        retried=sum(record['attempts'] > 1 for record in chosen),
-        fell_back=sum(bool(record['fell_back']) for record in chosen),
+        blocks_ran=fmean(turn.outcome is Outcome.OK for turn in turns) if turns else 0.0,
+        repaired=fmean(bool(turn.repairs) for turn in turns) if turns else 0.0,
+        pictures=mean(lambda r: sum(len(turn.images) for turn in r.turns)),
+        rounds=mean(lambda r: len(r.turns)),
+        no_answer=mean(lambda r: r.answer is None),
+        stops=dict(Counter(record.stop for record in chosen).most_common()),
+        elapsed_s=mean(lambda r: r.elapsed_s or 0.0),
+        sandbox_s=mean(lambda r: r.sandbox_s),
+        tokens=mean(lambda r: r.usage.completion_tokens if r.usage else 0),
+        retried=sum(record.attempts > 1 for record in chosen),
+        fell_back=sum(record.fell_back for record in chosen),
     )
 
 

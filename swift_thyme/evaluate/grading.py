@@ -7,17 +7,16 @@ and when the judge failed it is `ungraded` and can be graded again without a new
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from .. import protocol
 from ..config import JudgeSettings, OutagePolicy
 from ..rewards.judge import JudgeClient
-from ..rewards.panel import Panel, Part
 from ..rewards.rules import Verdict, decide
-from ..rewards.trajectory import Case
+from ..rewards.scorer import Part, Scorer
+from ..trajectories import Record
 
 _BATCH = 256
 
@@ -66,19 +65,18 @@ def grade_by_rules(question: str, solution: str, text: str) -> Grade:
     return Grade(marks[found.verdict], found.rule)
 
 
-async def ask_judge(records: Sequence[Mapping[str, Any]], judge: JudgeSettings) -> list[Grade]:
+async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Grade]:
     """Grades records that rules left undecided.
 
     Args:
-        records: with `question`, `solution` and `text`.
+        records: with question, reference and text.
         judge: whom to ask.
     """
     client = JudgeClient(judge)
-    panel, grades = Panel(client), list[Grade]()
+    scorer, grades = Scorer(client), list[Grade]()
     try:
         for start in range(0, len(records), _BATCH):
-            cases = [_case(record, i) for i, record in enumerate(records[start : start + _BATCH])]
-            for found in await panel.assess(cases, {Part.RESULT}, OutagePolicy.NEUTRAL):
+            for found in await scorer.assess(records[start : start + _BATCH], {Part.RESULT}, OutagePolicy.NEUTRAL):
                 if found.set_aside is not None:
                     grades.append(Grade(Mark.UNGRADED, found.set_aside.value, found.cause))
                 else:
@@ -88,9 +86,9 @@ async def ask_judge(records: Sequence[Mapping[str, Any]], judge: JudgeSettings) 
     return grades
 
 
-def grade_all(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) -> list[Grade]:
+def grade_all(records: Sequence[Record], judge: JudgeSettings | None) -> list[Grade]:
     """Grades records from their text: by rules, and those left undecided by the judge where there is one."""
-    grades = [grade_by_rules(r['question'], r['solution'], r['text']) for r in records]
+    grades = [grade_by_rules(r.question, r.solution or '', r.text) for r in records]
     if judge is None:
         return grades
     open_ones = [i for i, grade in enumerate(grades) if grade.mark is Mark.UNDECIDED]
@@ -98,7 +96,3 @@ def grade_all(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None)
     for i, grade in zip(open_ones, asked, strict=True):
         grades[i] = grade
     return grades
-
-
-def _case(record: Mapping[str, Any], number: int) -> Case:
-    return Case(record['question'], record['solution'], record['text'], request=str(number))

@@ -11,11 +11,13 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from msgspec.structs import replace
 
 from ..errors import ConfigError, ThymeError
 from ..infer import Question, Reply
-from ..infer.report import reply_json
+from ..infer.report import reply_record
+from ..trajectories import Record
 from ..types import StopReason
 from .conditions import Condition
 from .grading import grade_by_rules
@@ -145,8 +147,7 @@ class Runner:
     def _note_failure(self, attempt: Attempt, cause: str) -> None:
         self._failed += 1
         self._failed_in_a_row += 1
-        item_id, condition, repeat = attempt.key
-        self.store.add_failure({'item_id': item_id, 'condition': condition, 'repeat': repeat, 'cause': cause})
+        self.store.add_failure(attempt.key, cause)
         if self._failed_in_a_row >= MOST_FAILURES_IN_A_ROW:
             raise ThymeError(
                 f'{self._failed_in_a_row} attempts in a row failed, the last with {cause!r:.300}; expected answers; '
@@ -179,25 +180,24 @@ class Runner:
         """Of sampling; the same for all conditions of one item and repeat. 31 bits."""
         return derived(self.settings.seed, 'sampling', attempt.item.id, attempt.repeat) % (1 << 31)
 
-    def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> dict[str, Any]:
+    def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> Record:
         item, posed = attempt.item, self._posed(attempt)
-        record = reply_json(reply, self._question(attempt))
-        record['images'] = [self.store.relative(image.path) for image in item.images]
-        for turn in record['turns']:
-            if turn.get('images'):
-                turn['images'] = [self.store.relative(path) for path in turn['images']]
-        grade = grade_by_rules(posed.text, posed.solution, record['text'])
-        return {
-            **record,
-            'item_id': item.id,
-            'task': item.task,
-            'condition': attempt.condition.value,
-            'repeat': attempt.repeat,
-            'seed': self._seed(attempt),
-            'solution': posed.solution,
-            'order': list(posed.order),
-            'box': item.box,
-            'verdict': grade.mark.value,
-            'graded_by': grade.by,
-            'elapsed_s': round(elapsed_s, 3),
-        }
+        record = reply_record(reply, self._question(attempt))
+        grade = grade_by_rules(posed.text, posed.solution, record.text)
+        relative = self.store.relative
+        return replace(
+            record,
+            images=tuple(relative(image.path) for image in item.images),
+            turns=tuple(replace(turn, images=tuple(map(relative, turn.images))) for turn in record.turns),
+            item_id=item.id,
+            task=item.task,
+            condition=attempt.condition.value,
+            repeat=attempt.repeat,
+            seed=self._seed(attempt),
+            solution=posed.solution,
+            order=tuple(posed.order),
+            box=item.box,
+            verdict=grade.mark.value,
+            graded_by=grade.by,
+            elapsed_s=round(elapsed_s, 3),
+        )

@@ -17,13 +17,14 @@ from typing import Any
 from ..config import JudgeSettings, SamplingSettings, SandboxSettings
 from ..env import read_env
 from ..infer import InferSettings
+from ..trajectories import Record
 from .grading import grade_all
 from .items import Item, can_shuffle
 from .policy import Policy
 from .report import write_report
 from .runner import EvalSettings, Intervention, Progress, Runner, no_intervention
 from .statistics import DEFAULT_LEVEL
-from .store import Store, verdict_of
+from .store import Store, with_grade
 from .summary import Summary, prompt, summarize, versions
 
 _WEIGHTS = ('*.safetensors', '*.bin', 'config.json', 'adapter_config.json')
@@ -112,14 +113,16 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
     summary = summarize(store, records, judge=judge, level=level)
     write_report(summary, out)
     names = ('item_id', 'condition', 'repeat', 'verdict', 'graded_by')
-    lines = [json.dumps({name: record[name] for name in names}, ensure_ascii=False) + '\n' for record in records]
+    lines = [
+        json.dumps({name: getattr(record, name) for name in names}, ensure_ascii=False) + '\n' for record in records
+    ]
     (out / 'verdicts.jsonl').write_text(''.join(lines), encoding='utf-8')
     return summary
 
 
-def graded(records: Sequence[Mapping[str, Any]], judge: JudgeSettings | None) -> list[dict[str, Any]]:
+def graded(records: Sequence[Record], judge: JudgeSettings | None) -> list[Record]:
     """Records with the verdicts that they get now."""
-    return [{**r, **verdict_of(g)} for r, g in zip(records, grade_all(records, judge), strict=True)]
+    return [with_grade(record, grade) for record, grade in zip(records, grade_all(records, judge), strict=True)]
 
 
 def items_hash(items: Sequence[Item]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from .. import picture, protocol
 from ..data.synth.writers import CANONICAL, read_canonical
 from ..errors import DataError
-from ..rewards.trajectory import question_of
+from ..trajectories import question_of
 from .items import Box, Item, ItemImage
 
 _REFERENCE_CHARS = 64

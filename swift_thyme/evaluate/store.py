@@ -1,7 +1,7 @@
 """A run's folder: every trajectory as it finishes, so that a killed run goes on where it was.
 
     RUN/run.json              the settings, which must be the same when it goes on; one entry a session
-    RUN/trajectories.jsonl    one finished trajectory a line (schema of `swift_thyme.trajectories.record`)
+    RUN/trajectories.jsonl    one finished trajectory a line (docs/trajectories.md)
     RUN/failures.jsonl        attempts that the machinery failed at; they are made again when the run goes on
     RUN/pictures/             what code returned          RUN/inputs/   pictures that the set carried as base64
 
@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+from msgspec.structs import replace
+
 from ..errors import ConfigError, DataError
+from ..trajectories import Record, as_line, read_records
 from .grading import Grade
 
 TRAJECTORIES, FAILURES, RUN = 'trajectories.jsonl', 'failures.jsonl', 'run.json'
@@ -24,14 +28,28 @@ Key = tuple[str, str, int]
 """Item id, condition, repeat."""
 
 
-def key_of(record: Mapping[str, Any]) -> Key:
-    """Which attempt a saved line belongs to."""
-    return str(record['item_id']), str(record['condition']), int(record['repeat'])
+def key_of(record: Record) -> Key:
+    """Which attempt a record is of."""
+    return record.item_id, record.condition, record.repeat or 0
 
 
-def verdict_of(grade: Grade) -> dict[str, str]:
-    """A verdict as records hold it."""
-    return {'verdict': grade.mark.value, 'graded_by': grade.by}
+def with_grade(record: Record, grade: Grade) -> Record:
+    """A record with its verdict."""
+    return replace(record, verdict=grade.mark.value, graded_by=grade.by)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An attempt that the machinery failed at."""
+
+    item_id: str
+    condition: str
+    repeat: int
+    cause: str
+
+    @property
+    def key(self) -> Key:
+        """Which attempt it was."""
+        return self.item_id, self.condition, self.repeat
 
 
 class Store:
@@ -104,57 +122,51 @@ class Store:
         run: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
         return run
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add(self, record: Record) -> None:
         """Appends a finished trajectory."""
-        _append(self.folder / TRAJECTORIES, record)
+        with (self.folder / TRAJECTORIES).open('ab') as file:
+            file.write(as_line(record))
 
-    def add_failure(self, record: Mapping[str, Any]) -> None:
+    def add_failure(self, key: Key, cause: str) -> None:
         """Appends an attempt that the machinery failed at."""
-        _append(self.folder / FAILURES, record)
+        with (self.folder / FAILURES).open('ab') as file:
+            file.write(msgspec.json.encode(Failure(*key, cause)) + b'\n')
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Record]:
         """Every finished trajectory."""
-        return list(_lines(self.folder / TRAJECTORIES))
+        path = self.folder / TRAJECTORIES
+        return list(read_records(path)) if path.is_file() else []
 
     def regrade(self, grades: Iterable[Grade]) -> None:
         """Puts verdicts into the trajectories, one each in the order of `records`."""
         path = self.folder / TRAJECTORIES
         partial = path.with_name(f'{path.name}.part')
-        with partial.open('w', encoding='utf-8') as file:
-            for record, grade in zip(_lines(path), grades, strict=True):
-                file.write(json.dumps(record | verdict_of(grade), ensure_ascii=False) + '\n')
+        with partial.open('wb') as file:
+            file.writelines(as_line(with_grade(r, grade)) for r, grade in zip(self.records(), grades, strict=True))
         partial.replace(path)
 
     def done(self) -> set[Key]:
         """The attempts that need not be made again."""
-        return {key_of(record) for record in _lines(self.folder / TRAJECTORIES)}
+        return {key_of(record) for record in self.records()}
 
-    def failures(self) -> dict[Key, dict[str, Any]]:
+    def failures(self) -> list[Failure]:
         """Attempts that failed and were not made up for since; the last failure of each."""
         done = self.done()
-        return {key: record for record in _lines(self.folder / FAILURES) if (key := key_of(record)) not in done}
+        return list({f.key: f for f in self._failed() if f.key not in done}.values())
 
     def n_failed(self) -> int:
         """How often the machinery failed, made up for or not."""
-        return sum(1 for _ in _lines(self.folder / FAILURES))
+        return len(self._failed())
+
+    def _failed(self) -> list[Failure]:
+        path = self.folder / FAILURES
+        content = path.read_bytes() if path.is_file() else b''
+        return msgspec.json.Decoder(Failure).decode_lines(content[: content.rfind(b'\n') + 1])
 
     def relative(self, path: str | Path) -> str:
         """A picture's path as records name it: relative where it is inside the folder."""
         path, root = Path(path).resolve(), self.folder.resolve()
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    with path.open('ab') as file:
-        file.write(f'{json.dumps(record, ensure_ascii=False)}\n'.encode())
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    if path.is_file():
-        with path.open(encoding='utf-8') as lines:
-            for line in lines:
-                if line.endswith('\n') and line.strip():
-                    yield json.loads(line)
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
+import msgspec
+
 from .. import protocol
 from ..config import JudgeSettings
+from ..trajectories import Record
 from . import figures
 from .conditions import Condition
 from .figures import Gap, Habits, Line
 from .statistics import DEFAULT_LEVEL, Estimate
-from .store import Store
+from .store import Failure, Store
 
 SUMMARY_SCHEMA = 1
 _PACKAGES = ('swift-thyme', 'ms-swift', 'torch', 'transformers', 'vllm', 'numpy', 'pillow', 'opencv-python-headless')
@@ -45,7 +48,7 @@ class Summary:
     """Condition → accuracy of each repeat."""
     missing: int
     """Attempts that have no answer because the machinery failed, or because the run has not finished."""
-    failures: Sequence[Mapping[str, Any]]
+    failures: Sequence[Failure]
     """Those of them that failed, with their causes."""
     failures_made_up: int
     level: float = DEFAULT_LEVEL
@@ -76,7 +79,7 @@ class Summary:
             'level': self.level,
             'method': METHOD,
             'missing': self.missing,
-            'failures': list(self.failures),
+            'failures': [msgspec.to_builtins(failure) for failure in self.failures],
             'failures_made_up': self.failures_made_up,
             'judge': self.judge,
             'settings': dict(self.settings),
@@ -86,7 +89,7 @@ class Summary:
 
 
 def summarize(
-    store: Store, records: Sequence[Mapping[str, Any]], *, judge: JudgeSettings | None, level: float = DEFAULT_LEVEL
+    store: Store, records: Sequence[Record], *, judge: JudgeSettings | None, level: float = DEFAULT_LEVEL
 ) -> Summary:
     """Counts a run's records.
 
@@ -99,7 +102,7 @@ def summarize(
     run = store.settings()
     conditions = [Condition(name) for name in run['settings']['conditions']]
     found = [figures.habits(records, condition) for condition in conditions]
-    failures = list(store.failures().values())
+    failures = store.failures()
     expected = run['settings']['n_items'] * run['settings']['repeats'] * len(conditions)
     baseline = [c for c in conditions[1:] if conditions[0] is Condition.TOOLS]
     return Summary(

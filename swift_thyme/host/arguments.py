@@ -1,48 +1,27 @@
 """What the trainer's arguments say about a run, for the parts of the plugin that the host does not hand them to.
 
 The host gives its arguments to rewards only, and a scheduler neither the temperature nor the engine's length limit.
-Owns remembering them, one set a process; in a `swift rollout` process the scheduler remembers what its engine says.
+Owns reading them; `state` keeps what they say. In a `swift rollout` process the scheduler tells what its engine says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import SamplingSettings
 from ..errors import ConfigError
 from ..types import TrainCode
+from .state import HostRun, RunState, run_state
 
 _LOG_PROB_FLAGS = ('rollout_importance_sampling_mode', 'log_rollout_offpolicy_metrics')
 
 
-@dataclass(frozen=True)
-class HostRun:
-    """Facts of the run of this process."""
-
-    text_temperature: float = 1.0
-    """`--temperature`."""
-    max_context_tokens: int | None = None
-    """What prompt, pictures and completion may have together; None: not known."""
-    rolls_out: bool = False
-    """Whether a scheduler of this package is at work in this process."""
-
-
-_RUN = HostRun()
-
-
 def host_run() -> HostRun:
-    """The facts known so far."""
-    return _RUN
+    """What is known so far of the run of this process."""
+    return run_state().facts
 
 
-def remember(**facts: Any) -> None:
-    """Replaces facts by name; those that are None stay what they were."""
-    global _RUN
-    _RUN = replace(_RUN, **{name: value for name, value in facts.items() if value is not None})
-
-
-def remember_arguments(args: Any) -> None:
+def remember_arguments(args: Any, state: RunState) -> None:
     """Takes the facts from the trainer's arguments, and checks them against the sampling settings.
 
     Raises:
@@ -51,7 +30,7 @@ def remember_arguments(args: Any) -> None:
     temperature = getattr(args, 'temperature', None)
     in_trainer = getattr(args, 'vllm_mode', None) != 'server'
     limit = getattr(args, 'vllm_max_model_len', None) if in_trainer and getattr(args, 'use_vllm', False) else None
-    remember(text_temperature=temperature, max_context_tokens=limit)
+    state.learn(text_temperature=temperature, max_context_tokens=limit)
     settings = SamplingSettings.from_env()
     wanted = [flag for flag in _LOG_PROB_FLAGS if getattr(args, flag, None)]
     paper = settings.adaptive and settings.train_code is TrainCode.PAPER

@@ -13,8 +13,7 @@ from swift.callbacks.base import TrainerCallback
 from ..trajectories.figures import Tally, figures
 from ..trajectories.watch import Watch
 from .patch import watch_scoring
-from .rewards import shared_desk
-from .scoring import take_tally
+from .state import RunState, run_state
 
 PREFIX = 'thyme/'
 _WATCHED = ('frac_reward_zero_std', 'kl')
@@ -23,16 +22,17 @@ _WATCHED = ('frac_reward_zero_std', 'kl')
 class RewardFigures(TrainerCallback):  # type: ignore[misc]
     """Adds the figures of the last step, before the host logs it: rewards of this rank, rollouts of all."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, state: RunState | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._state = state or run_state()
         self._watch = Watch()
         watch_scoring()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Hands the figures over; the host averages them until it logs. Every rank takes part."""
-        desk = shared_desk()
-        found, desk.latest = desk.latest, {}
-        total = sum(gather_object([take_tally()]), Tally())
+        scorer = self._state.scorer
+        found, scorer.latest = scorer.latest, {}
+        total = sum(gather_object([self._state.scoring.take_tally()]), Tally())
         if total.trajectories:
             rollouts = figures(total)
             if state.is_world_process_zero:

@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from ..config import SamplingSettings
 from ..errors import ConfigError, ThymeError
+from ..rewards.trajectory import rollout_of
 from ..spans import token_pieces
 from ..types import SegmentKind
 
@@ -95,8 +96,8 @@ def leave_out_untrained() -> None:
 
 def is_left_out(sample: Any) -> bool:
     """Whether nothing of a sample of the host can be trained: it is quarantined, or the policy sampled no token."""
-    info = (sample.rollout_infos or {}).get('thyme') or {}
-    return bool(info.get('quarantined')) or info.get('sampled_ids') == []
+    rollout = rollout_of(sample.rollout_infos)
+    return rollout is not None and (rollout.quarantined or not rollout.sampled_ids)
 
 
 def watch_scoring() -> None:
@@ -108,7 +109,7 @@ def watch_scoring() -> None:
     _require_tested('keeping rollouts out of group statistics', 'install a version in that range')
     from swift.rlhf_trainers.grpo_trainer import GRPOTrainer
 
-    from . import scoring
+    from .state import run_state
 
     compute, postprocess = GRPOTrainer._compute_rewards_per_func, GRPOTrainer._postprocess_batch
     if getattr(compute, 'by_thyme', False):
@@ -116,12 +117,12 @@ def watch_scoring() -> None:
 
     @wraps(compute)
     def compute_rewards(trainer: Any, samples: list[Any]) -> Any:
-        return scoring.settle(trainer, samples, compute(trainer, samples))
+        return run_state().scoring.settle(trainer, samples, compute(trainer, samples))
 
     @wraps(postprocess)
     def postprocess_batch(trainer: Any, samples: list[Any], batch_encoded_inputs: list[Any]) -> None:
         postprocess(trainer, samples, batch_encoded_inputs)
-        scoring.record(trainer, samples)
+        run_state().scoring.record(trainer, samples)
 
     compute_rewards.by_thyme = True  # type: ignore[attr-defined]
     GRPOTrainer._compute_rewards_per_func = compute_rewards

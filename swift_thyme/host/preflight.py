@@ -28,13 +28,14 @@ from ..data.paths import has_handle
 from ..errors import ConfigError, DataError
 from ..rewards.formula import REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
-from ..rewards.panel import NEEDS_JUDGE, NEEDS_SOLUTION, Part
-from ..rewards.trajectory import question_of, read_cases
+from ..rewards.scorer import NEEDS_JUDGE, NEEDS_SOLUTION, Part
 from ..sandbox import PatientSandbox, local_sandbox
+from ..trajectories import question_of, reference_of
 from .arguments import remember_arguments
 from .patch import watch_scoring
 from .rewards import REWARDS
 from .scheduler import SCHEDULER, ThymeScheduler
+from .state import run_state
 from .template import TEMPLATE_CLASSES, O3Mixin
 
 logger = get_logger()
@@ -178,7 +179,7 @@ def check_run(args: Any, template: Any, datasets: Iterable[Any]) -> None:
     """
     run = Run(args)
     if run.kind == 'grpo' and run.uses_template:
-        remember_arguments(args)
+        remember_arguments(args, run_state())
         watch_scoring()
     prefix = template._get_response_prefix() if run.uses_template and run.uses_scheduler else ''
     if prefix:
@@ -246,11 +247,11 @@ def _check_solutions(dataset: Any) -> None:
             f'name the column that has them: --columns \'{{"answer": "solution"}}\''
         )
     values = list(dataset.select_columns(['solution'])['solution'])
-    for i, case in enumerate(read_cases([''] * len(values), {'solution': values})):
-        if not (case.solution or '').strip():
+    for i, value in enumerate(values):
+        if not (reference_of(value) or '').strip():
             raise DataError(
                 f'row {i} of the data set ({_shown(dataset[i])}): no reward can read this reference answer: got '
-                f'solution={values[i]!r}; expected a text or a number; correct the row, or leave it out'
+                f'solution={value!r}; expected a text or a number; correct the row, or leave it out'
             )
 
 

@@ -13,7 +13,7 @@ _said: set[str] = set()
 
 
 def register_all() -> None:
-    """Registers templates, loss scales, the scheduler, the rewards and the prepared sets."""
+    """Registers templates, loss scales, the scheduler, the rewards and the prepared sets; begins the run's state."""
     from swift.loss_scale import loss_scale_map
     from swift.rollout import multi_turns
     from swift.template import register_template
@@ -51,7 +51,9 @@ def register_rewards() -> None:
     from .callback import RewardFigures
     from .patch import check_at_start
     from .rewards import REWARDS
+    from .state import run_state
 
+    run_state()
     orms.update(REWARDS)
     callbacks_map['thyme_rewards'] = RewardFigures
     check_at_start()

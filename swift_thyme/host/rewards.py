@@ -1,7 +1,7 @@
 """The rewards as the host sees them. Each class's name is its name on the command line and in the metrics.
 
 Owns the host's calling convention: one list of floats for the local trajectories, the same number of calls on every
-rank, never None. All rewards of a run share one desk. What stands for a trajectory that is set aside is `scoring`'s.
+rank, never None. All rewards of a run share one scorer. What stands for a trajectory that is set aside is `scoring`'s.
 
 They are synchronous on purpose: the host calls synchronous rewards in the order of `--reward_funcs` on every rank,
 which the exchange between ranks needs. Judge calls run concurrently all the same, on a loop of their own.
@@ -17,32 +17,18 @@ from typing import Any, ClassVar
 import torch.distributed as dist
 from swift.rewards import ORM
 
-from ..config import JudgeSettings, RewardSettings
 from ..errors import ConfigError, JudgeError
 from ..rewards.bound import Loss
-from ..rewards.desk import Desk
 from ..rewards.formula import REWARD_PARTS, reward_value
-from ..rewards.panel import NEEDS_ROUNDS, NEEDS_SOLUTION, Assessment
-from ..rewards.trajectory import Case, read_cases, require_solutions
+from ..rewards.scorer import NEEDS_ROUNDS, NEEDS_SOLUTION, Assessment
+from ..rewards.trajectory import records_of, require_solutions
+from ..trajectories import Record
 from .arguments import remember_arguments
 from .patch import watch_scoring
-from .scoring import note_judge_losses
+from .state import RunState, run_state
 
 METRICS_FILE = 'thyme_rewards.jsonl'
 """In the output directory: one line a step and rank with the figures of `metrics.Metrics`."""
-
-_DESKS: list[Desk] = []
-
-
-def shared_desk() -> Desk:
-    """The desk of this process; its settings are read from the environment at the first call.
-
-    Raises:
-        ConfigError: a variable has a value that cannot be used.
-    """
-    if not _DESKS:
-        _DESKS.append(Desk(RewardSettings.from_env(), JudgeSettings.from_env()))
-    return _DESKS[0]
 
 
 def exchange(error: JudgeError | None) -> JudgeError | None:
@@ -55,7 +41,7 @@ def exchange(error: JudgeError | None) -> JudgeError | None:
 
 
 class ThymeReward(ORM):  # type: ignore[misc]
-    """Base of the rewards: assesses the batch at the shared desk and weighs the parts it is for.
+    """Base of the rewards: assesses the batch at the shared scorer and weighs the parts it is for.
 
     What a reward is follows from `reward`, never from the name of its class, which only names the metric.
     """
@@ -63,12 +49,16 @@ class ThymeReward(ORM):  # type: ignore[misc]
     reward: ClassVar[str] = ''
     """Its name in `formula.REWARD_PARTS`."""
 
-    def __init__(self, args: Any = None, **kwargs: Any) -> None:
+    skips_set_aside: ClassVar[bool] = True
+    """That its 0 for a trajectory that is set aside is no value (`scoring`)."""
+
+    def __init__(self, args: Any = None, *, state: RunState | None = None, **kwargs: Any) -> None:
         super().__init__(args, **kwargs)
         self.parts = REWARD_PARTS[self.reward]
-        remember_arguments(args)
-        self.desk = shared_desk()
-        self.desk.register(self.parts)
+        self._state = state or run_state()
+        remember_arguments(args, self._state)
+        self.scorer = self._state.scorer
+        self.scorer.register(self.parts)
         self.folder = str(getattr(args, 'output_dir', '') or '')
         watch_scoring()
 
@@ -79,39 +69,39 @@ class ThymeReward(ORM):  # type: ignore[misc]
             DataError: a row has no `solution`, and this reward needs it.
             JudgeError: on any rank the judge gave no ruling, and the policy is to stop.
         """
-        cases = read_cases(completions, columns)
+        records = records_of(completions, columns)
         if NEEDS_SOLUTION.intersection(self.parts):
-            require_solutions(cases, columns)
+            require_solutions(records, columns)
         if NEEDS_ROUNDS.intersection(self.parts):
-            self._require_rounds(cases)
+            self._require_rounds(records)
         step = int(getattr(columns.get('trainer_state'), 'global_step', 0) or 0)
-        found = self._assess(cases, step)
+        found = self._assess(records, step)
         error = exchange(found if isinstance(found, JudgeError) else None)
         if error is not None:
             raise type(error)(str(error)) from error
         assert not isinstance(found, JudgeError)
-        note_judge_losses(
+        self._state.scoring.note_judge_losses(
             {
-                case.request: Loss(one.set_aside, one.cause)
-                for case, one in zip(cases, found, strict=True)
-                if one.set_aside is not None and case.set_aside is None
+                record.request_id: Loss(one.set_aside, one.cause)
+                for record, one in zip(records, found, strict=True)
+                if one.set_aside is not None and record.set_aside is None
             }
         )
-        settings = self.desk.settings
+        settings = self.scorer.settings
         return [0.0 if one.set_aside else reward_value(self.reward, one.scores, settings) for one in found]
 
-    def _assess(self, cases: list[Case], step: int) -> list[Assessment] | JudgeError:
-        known = self.desk.latest
+    def _assess(self, records: list[Record], step: int) -> list[Assessment] | JudgeError:
+        known = self.scorer.latest
         try:
-            return self.desk.assess(self.reward, cases, step)
+            return self.scorer.assess(self.reward, records, step)
         except JudgeError as error:
             return error
         finally:
-            if self.desk.latest is not known:
-                self._write(self.desk.latest)
+            if self.scorer.latest is not known:
+                self._write(self.scorer.latest)
 
-    def _require_rounds(self, cases: list[Case]) -> None:
-        if any(case.rounds is None and case.set_aside is None for case in cases):
+    def _require_rounds(self, records: list[Record]) -> None:
+        if any(record.stop_reason is None for record in records):
             raise ConfigError(
                 f"{self.reward} needs to know which code ran: got no rollout_infos['thyme']; expected the "
                 f'scheduler’s record; train with --multi_turn_scheduler thyme, or leave this reward out'

@@ -10,30 +10,28 @@ Paper: §4. Differs from the release: no re-tokenization, no text appended that 
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
-import threading
 import uuid
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
+import msgspec
 from swift.rollout import MultiTurnScheduler
 from swift.utils import get_logger
 
 from .. import picture, protocol
 from ..agent import Agent, AgentSettings, Step
-from ..config import RolloutSettings, SamplingSettings, SandboxSettings
+from ..config import SamplingSettings
 from ..errors import ConfigError, DataError, MachineryDown, ThymeError, TrajectoryError
-from ..sandbox import InputImage, PatientSandbox, Session, local_sandbox
+from ..rewards.trajectory import INFO
+from ..sandbox import InputImage, Session
 from ..spans import token_pieces
-from ..trajectories.record import trajectory_info
+from ..trajectories import Stretch, as_json
+from ..trajectories.record import record_of
 from ..types import StopReason, Turn
-from .arguments import host_run, remember
 from .patch import leave_out_untrained, watch_scoring
+from .state import RunState, run_state
 from .template import UNTRAINED, O3Mixin
 from .tokens import TokenRecord, kept_after_stop
 from .verify import generation_text, rollout_problem
@@ -55,7 +53,7 @@ class _Rollout:
     opened: str = ''
     """Text of a generation that stopped at `<code>`; the next one goes on with it."""
     prompt_tokens: int = 0
-    segments: list[list[dict[str, Any]]] = field(default_factory=list)
+    segments: list[list[Stretch]] = field(default_factory=list)
     """For each turn, its runs of one temperature."""
 
     def fail(self, text: str, error: Exception, known_turns: int) -> None:
@@ -69,8 +67,9 @@ class _Rollout:
 class ThymeScheduler(MultiTurnScheduler):
     """`--multi_turn_scheduler thyme`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, state: RunState | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._state = state or run_state()
         template = self._template or getattr(self.infer_engine, 'template', None)
         if not isinstance(template, O3Mixin):
             raise ConfigError(
@@ -78,13 +77,12 @@ class ThymeScheduler(MultiTurnScheduler):
                 f'{type(template).__name__}; use --template thyme_qwen2_5_vl (or thyme_qwen2_vl, thyme_qwen3_vl)'
             )
         self._o3 = template
-        self._settings = RolloutSettings.from_env()
+        self._settings = self._state.rollouts
+        self._image_dir = self._state.image_dir
         self._sampling = SamplingSettings.from_env()
-        self._sandbox = PatientSandbox(local_sandbox(), SandboxSettings.from_env().outage_limit_s)
         self._rollouts: dict[str, _Rollout] = {}
-        self._image_dir = _image_dir(self._settings)
         self._max_prompt_tokens: int | None = template.max_length
-        remember(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None), rolls_out=True)
+        self._state.learn(max_context_tokens=getattr(self.infer_engine, 'max_model_len', None), rolls_out=True)
         picture.BAD_ROWS.tolerated = True
         if self.infer_engine is None:  # in the trainer's process: a host that is not known ends the run here
             leave_out_untrained()
@@ -94,7 +92,7 @@ class ThymeScheduler(MultiTurnScheduler):
 
     async def run(self, infer_request: Any, request_config: Any, **kwargs: Any) -> Any:
         """One trajectory in server mode: the host's loop, with the request's temperature noted."""
-        remember(text_temperature=request_config.temperature)
+        self._state.learn(text_temperature=request_config.temperature)
         return await super().run(infer_request, request_config, **kwargs)
 
     async def on_trajectory_start(self, requests: list[Any]) -> None:
@@ -103,7 +101,7 @@ class ThymeScheduler(MultiTurnScheduler):
             request.images = [self._o3.located(image) for image in request.images]
             request.uuid = request.uuid or uuid.uuid4().hex
             agent = Agent(
-                sandbox=self._sandbox,
+                sandbox=self._state.sandbox,
                 images=(),
                 settings=AgentSettings(
                     max_rounds=self.max_turns or AgentSettings.max_rounds,
@@ -133,7 +131,13 @@ class ThymeScheduler(MultiTurnScheduler):
         rollout = self._rollouts[infer_request.uuid]
         known_turns, text = len(rollout.agent.turns), ''
         try:
-            text, drew = _take(rollout.record, response_choice, self.tokenizer, self._o3.picture_ids)
+            text, drew = _take(
+                rollout.record,
+                response_choice,
+                self.tokenizer,
+                self._o3.picture_ids,
+                self._state.facts.text_temperature,
+            )
             await self._advance(infer_request, rollout, text, response_choice, current_turn, drew=drew)
         except (ConfigError, MachineryDown):
             raise
@@ -221,7 +225,7 @@ class ThymeScheduler(MultiTurnScheduler):
         tokens = sum(self._o3.visual_tokens(i.width_px, i.height_px) for i in step.turn.result.images)
         rollout.prompt_tokens = rollout.prompt_tokens or self._o3.prompt_tokens(request)
         needed = rollout.prompt_tokens + rollout.record.expanded_length + len(output_ids) + tokens
-        context = host_run().max_context_tokens
+        context = self._state.facts.max_context_tokens
         bounds = [self._max_prompt_tokens, None if context is None else context - self._settings.min_round_tokens]
         if any(bound is not None and needed > bound for bound in bounds):
             rollout.step = await rollout.agent.end(StopReason.LENGTH)
@@ -231,23 +235,31 @@ class ThymeScheduler(MultiTurnScheduler):
 
     def _finish(self, request: Any, rollout: _Rollout, step: Step) -> dict[str, Any]:
         agent, record = rollout.agent, rollout.record
-        info = trajectory_info(agent, step)
-        for turn, segments in zip(info['turns'], rollout.segments, strict=True):
-            turn['segments'] = segments
-        info |= {'sampled_ids': record.sampled_ids, 'tokens': dict(record.counts), 'sampled_mask': record.sampled_mask}
-        if len(record.sampled_logprobs) == len(record.sampled_ids):
-            info['sampled_logprobs'] = record.sampled_logprobs
         problem = step.error or rollout_problem(record, agent.turns, self.tokenizer, self._o3.picture_ids)
+        logprobs = record.sampled_logprobs
+        assert step.stop is not None
+        made = msgspec.structs.replace(
+            record_of(agent.turns, step.stop, error=step.error, segments=rollout.segments),
+            sampled_ids=tuple(record.sampled_ids),
+            sampled_mask=tuple(record.sampled_mask),
+            sampled_logprobs=tuple(logprobs) if len(logprobs) == len(record.sampled_ids) else (),
+            tokens=dict(record.counts),
+            quarantined=bool(problem),
+            quarantine_reason=problem or '',
+        )
         images = list(request.images)
         if problem:
             logger.warning(f'trajectory {request.uuid} is kept out of training: {problem}')
-            info |= {'quarantined': True, 'quarantine_reason': problem, 'input_images': _paths(images)}
+            n_returned = sum(len(turn.images) for turn in made.turns[:-1])
+            made = msgspec.structs.replace(made, images=tuple(_paths(images[: len(images) - n_returned])))
             next(m for m in reversed(request.messages) if m['role'] == 'assistant')['loss'] = UNTRAINED
             images = []
-        return {'images': images, 'thyme': info}
+        return {'images': images, INFO: as_json(made)}
 
 
-def _take(record: TokenRecord, choice: Any, tokenizer: Any, picture_ids: Collection[int]) -> tuple[str, bool]:
+def _take(
+    record: TokenRecord, choice: Any, tokenizer: Any, picture_ids: Collection[int], text_temperature: float
+) -> tuple[str, bool]:
     """Records one generation, cut after its stop string or before a picture token, which only the sandbox may give.
 
     The choice is changed in place to what was recorded: in server mode the host reads the last one from it.
@@ -267,7 +279,7 @@ def _take(record: TokenRecord, choice: Any, tokenizer: Any, picture_ids: Collect
     drew = n < stopped
     if drew:
         choice.finish_reason = 'stop'
-    sampled = record.sampled(ids[:n], [item['logprob'] for item in content[:n]], host_run().text_temperature)
+    sampled = record.sampled(ids[:n], [item['logprob'] for item in content[:n]], text_temperature)
     choice.token_ids = sampled.ids
     if content:
         kept = [item for item, trained in zip(content[:n], sampled.mask, strict=True) if trained]
@@ -303,18 +315,3 @@ def _closer(request: Any) -> Callable[[Session], None]:
             weakref.finalize(owner, session.close_soon)
 
     return tie
-
-
-_default_image_dir: Path | None = None
-_image_dir_lock = threading.Lock()
-
-
-def _image_dir(settings: RolloutSettings) -> Path:
-    global _default_image_dir
-    if settings.image_dir:
-        return Path(settings.image_dir)
-    with _image_dir_lock:
-        if _default_image_dir is None:
-            _default_image_dir = Path(tempfile.mkdtemp(prefix='thyme-images-'))
-            atexit.register(shutil.rmtree, _default_image_dir, ignore_errors=True)
-    return _default_image_dir

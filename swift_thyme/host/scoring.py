@@ -7,55 +7,144 @@ works for whichever rewards are named. `patch.watch_scoring` calls it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from accelerate.utils import gather_object
+from msgspec.structs import replace
 
 from ..config import RolloutSettings
 from ..rewards.bound import Loss, SetAsideBound
 from ..rewards.neutral import Member, fill_in
-from ..rewards.trajectory import set_aside_of
+from ..rewards.trajectory import record_of_row, rollout_of
+from ..trajectories import Fate, Phase, Record
 from ..trajectories.figures import Tally, tally
-from ..trajectories.record import EVAL_FOLDER, FOLDER, Recorder, Scores
+from ..trajectories.record import EVAL_FOLDER, FOLDER, Recorder
 
 _CAUSE_CHARS = 200
-
-_BOUND = SetAsideBound()
-_RECORDERS: dict[Path, Recorder] = {}
-_TALLIES: list[Tally] = []
-_JUDGE_LOSSES: dict[str, Loss] = {}
+Values = dict[str, float | None]
+"""Reward → value; None where it gave none."""
 
 
-def note_judge_losses(losses: Mapping[str, Loss]) -> None:
-    """Remembers, by request, the trajectories of the batch being scored for which no verdict was had."""
-    _JUDGE_LOSSES.update(losses)
+@dataclass(frozen=True)
+class _Scored:
+    """What the rewards said of one trajectory."""
+
+    values: Values = field(default_factory=dict)
+    """The mean of its group where it carries no advantage."""
+    given: Values = field(default_factory=dict)
+    loss: Loss | None = None
 
 
-def settle(trainer: Any, samples: Sequence[Any], rewards_NF: torch.Tensor) -> torch.Tensor:
-    """The rewards of all ranks' trajectories, as the host's group statistics must see them.
+@dataclass
+class Scoring:
+    """The batches of one run as they are scored, on one rank."""
 
-    Args:
-        trainer: the host's.
-        samples: those of this rank.
-        rewards_NF: values of all ranks, in the order of `samples` within each; one column a reward.
+    _bound: SetAsideBound = field(default_factory=SetAsideBound)
+    _recorders: dict[Path, Recorder] = field(default_factory=dict)
+    _tally: Tally = field(default_factory=Tally)
+    _judge_losses: dict[str, Loss] = field(default_factory=dict)
+    _drawn: list[Sequence[Any]] = field(default_factory=list)
+    """This rank's samples of every batch that was scored since the last one that is trained: of several, the host
+    keeps some groups and throws the others away (`--dynamic_sample`)."""
+    _scored: dict[str, _Scored] = field(default_factory=dict)
+    """Of those, and of the other ranks', by request."""
 
-    Raises:
-        MachineryDown: too many trajectories are lost; on every rank at once.
-    """
-    own = [(sample.prompt_id, sample.request_id, _loss(sample), _wrote_code(sample)) for sample in samples]
-    _JUDGE_LOSSES.clear()
-    everybody = gather_object(own)
-    _BOUND.observe([loss for _, _, loss, _ in everybody])
-    size = group_size(trainer)
-    members = [
-        Member(prompt if trainer.dynamic_num_samples else i // size, request, loss is not None, code)
-        for i, (prompt, request, loss, code) in enumerate(everybody)
-    ]
-    return rewards_NF.new_tensor(fill_in(rewards_NF.tolist(), members)).reshape(rewards_NF.shape)
+    def note_judge_losses(self, losses: Mapping[str, Loss]) -> None:
+        """Remembers, by request, the trajectories of the batch being scored for which no verdict was had."""
+        self._judge_losses.update(losses)
+
+    def settle(self, trainer: Any, samples: Sequence[Any], rewards_NF: torch.Tensor) -> torch.Tensor:
+        """The rewards of all ranks' trajectories, as the host's group statistics must see them.
+
+        Args:
+            trainer: the host's.
+            samples: those of this rank.
+            rewards_NF: values of all ranks, in the order of `samples` within each; one column a reward.
+
+        Raises:
+            MachineryDown: too many trajectories are lost; on every rank at once.
+        """
+        own = [(sample.prompt_id, sample.request_id, self._loss(sample), _wrote_code(sample)) for sample in samples]
+        self._judge_losses.clear()
+        everybody = gather_object(own)
+        self._bound.observe([loss for _, _, loss, _ in everybody])
+        size = group_size(trainer)
+        members = [
+            Member(prompt if trainer.dynamic_num_samples else i // size, request, loss is not None, code)
+            for i, (prompt, request, loss, code) in enumerate(everybody)
+        ]
+        filled_NF = fill_in(rewards_NF.tolist(), members)
+        self._drawn.append(samples)
+        for (_, request, loss, _), given, values in zip(everybody, rewards_NF.tolist(), filled_NF, strict=True):
+            said = _named(trainer, given) | (dict.fromkeys(_skipping(trainer)) if loss else {})
+            self._scored[request] = _Scored(_named(trainer, values), said, loss)
+        return rewards_NF.new_tensor(filled_NF).reshape(rewards_NF.shape)
+
+    def record(self, trainer: Any, samples: Sequence[Any]) -> None:
+        """Counts and writes down the trajectories of a batch that is trained (or evaluated), advantages included.
+
+        Args:
+            trainer: the host's, after it computed the advantages.
+            samples: those of this rank.
+        """
+        training, size = bool(trainer.model.training), group_size(trainer)
+        groups, first = len(trainer._rewards_per_func) // size, _rank() * len(samples)
+        kept = [(self._made(trainer, sample), (first + i) // size) for i, sample in enumerate(samples)]
+        if training:
+            known = [(record, group) for record, group in kept if record.turns]
+            self._tally += tally([record for record, _ in known], [group for _, group in known])
+        thrown = self._thrown(trainer, samples, groups, size) if len(self._drawn) > 1 else []
+        root = Path(trainer.args.output_dir) / (FOLDER if training else EVAL_FOLDER)
+        if root not in self._recorders:
+            limit = RolloutSettings.from_env().trajectory_mb << 20
+            self._recorders[root] = Recorder(root, rank=_rank(), max_bytes=limit)
+        self._recorders[root].write([*kept, *thrown], int(trainer.state.global_step), groups * (1 + len(self._drawn)))
+        self._drawn, self._scored = [], {}
+
+    def take_tally(self) -> Tally:
+        """What was counted on this rank since the last call."""
+        total, self._tally = self._tally, Tally()
+        return total
+
+    def _thrown(self, trainer: Any, samples: Sequence[Any], groups: int, size: int) -> list[tuple[Record, int]]:
+        """This rank's trajectories of the groups that the host drew and did not keep; numbered after those kept."""
+        kept = set(gather_object([sample.request_id for sample in samples]))
+        return [
+            (self._made(trainer, sample, Fate.THROWN_AWAY), n * groups + (_rank() * len(drawn) + i) // size)
+            for n, drawn in enumerate(self._drawn, 1)
+            for i, sample in enumerate(drawn)
+            if sample.request_id not in kept
+        ]
+
+    def _made(self, trainer: Any, sample: Any, fate: Fate | None = None) -> Record:
+        """The record of a sample, with what training made of it."""
+        scored, training = self._scored.get(sample.request_id, _Scored()), bool(trainer.model.training)
+        record = record_of_row(sample.to_reward_row())
+        if fate is None and scored.loss is not None:
+            fate = Fate.SET_ASIDE
+        elif fate is None and training:
+            left_out = not record.sampled_ids or (trainer.overlong_filter and sample.is_truncated)
+            fate = Fate.LEFT_OUT if left_out else Fate.TRAINED
+        return replace(
+            record,
+            phase=Phase.TRAIN if training else Phase.EVALUATION,
+            fate=fate,
+            rewards=scored.values,
+            rewards_given=scored.given if scored.given != scored.values else {},
+            advantage=None if fate is Fate.THROWN_AWAY else float(sample.advantages),
+        )
+
+    def _loss(self, sample: Any) -> Loss | None:
+        record = rollout_of(sample.rollout_infos) or Record()
+        if record.set_aside is None:
+            return self._judge_losses.get(sample.request_id)
+        return Loss(record.set_aside, (record.quarantine_reason or record.error)[:_CAUSE_CHARS])
 
 
 def group_size(trainer: Any) -> int:
@@ -63,52 +152,19 @@ def group_size(trainer: Any) -> int:
     return int(trainer.num_generations if trainer.model.training else trainer.num_generations_eval)
 
 
-def record(trainer: Any, samples: Sequence[Any]) -> None:
-    """Counts and writes down the trajectories of a batch that is trained (or evaluated), advantages included.
-
-    Args:
-        trainer: the host's, after it computed the advantages.
-        samples: those of this rank.
-    """
-    training = bool(trainer.model.training)
-    first, size = _rank() * len(samples), group_size(trainer)
-    if training:
-        known = [(info, (first + i) // size) for i, sample in enumerate(samples) if (info := _info(sample))]
-        _TALLIES.append(tally([info for info, _ in known], [group for _, group in known]))
-    root = Path(trainer.args.output_dir) / (FOLDER if training else EVAL_FOLDER)
-    if root not in _RECORDERS:
-        _RECORDERS[root] = Recorder(root, rank=_rank(), max_bytes=RolloutSettings.from_env().trajectory_mb << 20)
-    rewards_NF = trainer._rewards_per_func[first : first + len(samples)].tolist()
-    rows = [
-        (sample.to_reward_row(), Scores(dict(zip(trainer.reward_func_names, values, strict=True)), advantage, group))
-        for i, (sample, values) in enumerate(zip(samples, rewards_NF, strict=True))
-        for advantage, group in [(float(sample.advantages), (first + i) // size)]
-    ]
-    _RECORDERS[root].write(rows, int(trainer.state.global_step), len(trainer._rewards_per_func) // size)
+def _skipping(trainer: Any) -> list[str]:
+    """The rewards of the run that say nothing of a trajectory that is set aside, and 0 in its place."""
+    named = zip(trainer.reward_func_names, trainer.reward_funcs, strict=False)
+    return [name for name, reward in named if getattr(reward, 'skips_set_aside', False)]
 
 
-def take_tally() -> Tally:
-    """What was counted on this rank since the last call."""
-    total = sum(_TALLIES, Tally())
-    _TALLIES.clear()
-    return total
-
-
-def _info(sample: Any) -> Mapping[str, Any]:
-    info = (sample.rollout_infos or {}).get('thyme')
-    return info if isinstance(info, Mapping) else {}
-
-
-def _loss(sample: Any) -> Loss | None:
-    info = _info(sample)
-    reason = set_aside_of(info)
-    if reason is None:
-        return _JUDGE_LOSSES.get(sample.request_id)
-    return Loss(reason, str(info.get('quarantine_reason') or info.get('error') or '')[:_CAUSE_CHARS])
+def _named(trainer: Any, values: Sequence[float | None]) -> Values:
+    plain = (None if value is None or math.isnan(value) else value for value in values)
+    return dict(zip(trainer.reward_func_names, plain, strict=False))
 
 
 def _wrote_code(sample: Any) -> bool:
-    return bool(_info(sample).get('code_blocks'))
+    return bool((rollout_of(sample.rollout_infos) or Record()).codes)
 
 
 def _rank() -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .. import protocol
 from ..config import SamplingSettings
 from ..spans import SpanTracker, TokenPieces
+from ..trajectories import Stretch
 from ..types import SegmentKind, TrainCode
 
 IMAGE_KIND = 'image'
@@ -54,8 +54,8 @@ class TokenRecord:
     last: Sampled = field(default_factory=lambda: Sampled([], [], []))
     counts: Counter[str] = field(default_factory=Counter)
     """Tokens by kind: `text`, `code`, `sandbox`, `image`."""
-    segments: list[dict[str, Any]] = field(default_factory=list)
-    """Runs of sampled tokens of one kind: `kind`, `temperature`, `tokens`; since `take_segments`."""
+    segments: list[Stretch] = field(default_factory=list)
+    """Runs of sampled tokens of one kind and temperature, since `take_segments`."""
     _tracker: SpanTracker = field(default_factory=SpanTracker)
 
     def sampled(self, ids: Sequence[int], logprobs: Sequence[float], text_temperature: float) -> Sampled:
@@ -103,7 +103,7 @@ class TokenRecord:
         """What the next sampled token will belong to."""
         return self._tracker.kind
 
-    def take_segments(self) -> list[dict[str, Any]]:
+    def take_segments(self) -> list[Stretch]:
         """The runs since the last call."""
         taken, self.segments = self.segments, []
         return taken
@@ -115,10 +115,11 @@ class TokenRecord:
 
     def _count(self, kind: SegmentKind, temperature: float) -> None:
         self.counts[kind.value] += 1
-        if self.segments and self.segments[-1]['kind'] == kind.value:
-            self.segments[-1]['tokens'] += 1
-        else:
-            self.segments.append({'kind': kind.value, 'temperature': temperature, 'tokens': 1})
+        n_before = 0
+        if self.segments and self.segments[-1].kind is kind:
+            last = self.segments.pop()
+            n_before, temperature = last.n_tokens, last.temperature or 0.0
+        self.segments.append(Stretch(kind, n_before + 1, temperature))
 
 
 def kept_after_stop(ids: Sequence[int], pieces: TokenPieces, opened: SegmentKind = SegmentKind.TEXT) -> int:

@@ -17,9 +17,10 @@ from typing import IO, Any
 
 from ..engines import Message
 from ..errors import ConfigError, ContextFull, DataError
+from ..trajectories import Record, as_json
 from ..types import StopReason
 from .question import Question
-from .report import reply_json
+from .report import reply_record
 from .thinker import Thinker
 
 FAILED = (StopReason.ERROR.value, StopReason.SANDBOX_FAILURE.value)
@@ -179,7 +180,7 @@ async def run_batch(
         thinker: answers.
         rows: the questions.
         output: file of records, one JSON object a line: the row's columns under `row`, its `id` and `index`, and the
-            record of `reply_json`.
+            record of `reply_record`.
         concurrency: questions under way at a time.
         save: folder for returned pictures, a folder a row; by default they are not kept.
         tools: False asks without tools.
@@ -212,12 +213,8 @@ async def _ask(thinker: Thinker, row: Row, save: Path | None, tools: bool) -> di
     try:
         reply = await thinker.answer(row.question, output_dir=folder, tools=tools)
     except (DataError, ContextFull) as error:
-        return {
-            **common,
-            'question': row.question.text,
-            'stop_reason': StopReason.ERROR.value,
-            'answer': None,
-            'turns': [],
-            'error': f'{type(error).__name__}: {error}',
-        }
-    return {**common, **reply_json(reply, row.question, model=thinker.engine.name)}
+        words = f'{type(error).__name__}: {error}'
+        record = Record(question=row.question.text, stop_reason=StopReason.ERROR, error=words)
+    else:
+        record = reply_record(reply, row.question, model=thinker.engine.name)
+    return {**common, **as_json(record)}

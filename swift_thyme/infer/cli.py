@@ -52,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
+    from ..trajectories import as_document, as_json
     from .question import Question
-    from .report import reply_json
+    from .report import reply_record
     from .terminal import Painter, harmless
 
     question = Question(text, tuple(map(Path, images)))
@@ -62,12 +63,12 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     show = None if args.json else Painter(sys.stdout)
     folder = args.save / 'images' if args.save else None
     reply = asyncio.run(_ask_and_close(thinker, question, on_event=show, output_dir=folder, tools=not args.no_tools))
-    record = reply_json(reply, question, model=thinker.engine.name)
+    record = reply_record(reply, question, model=thinker.engine.name)
     if args.save:
         args.save.mkdir(parents=True, exist_ok=True)
-        (args.save / 'trajectory.json').write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding='utf-8')
+        (args.save / 'trajectory.json').write_bytes(as_document(record))
     if args.json:
-        print(json.dumps(record, ensure_ascii=False))
+        print(json.dumps(as_json(record), ensure_ascii=False))
     else:
         print(f'\n[{reply.stop_reason.value}] answer: {harmless(str(reply.answer))}')
     if reply.earlier:

@@ -12,7 +12,7 @@ from typing import Any
 from ..trajectories import Record, read_records
 from ..view.blocks import shown
 from ..view.pictures import PictureStore, Shown
-from .tally import STEP_OFFSET, Tally
+from .tally import Tally
 
 PICTURE_PX = 420
 PICTURE_BYTES = 4_000_000
@@ -45,7 +45,7 @@ def choose(path: Path, tally: Tally) -> list[Sample]:
             wanted.setdefault(steps[at], when)
     extremes: dict[int, list[Record]] = {}
     for record in read_records(path, on_problem=lambda problem: None):
-        step = STEP_OFFSET + record.step if record.step is not None else 0
+        step = record.logged_step or 0
         if step in wanted:
             extremes[step] = _best_and_worst([*extremes.get(step, []), record])
     store = PictureStore(PICTURE_PX, PICTURE_BYTES, _EXPECTED)

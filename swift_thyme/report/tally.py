@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .. import protocol
-from ..trajectories import Record
+from ..trajectories import Fate, Record
 from ..types import SegmentKind
 from .runs import Curve
-
-STEP_OFFSET = 1
-"""Trajectories are saved under the steps done before them; the host logs the step that learns from them."""
 
 
 @dataclass
@@ -89,11 +86,12 @@ class Tally:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Tally:
-        """Counts every record; those without a step go under step 0."""
+        """Counts the records, but not of groups that were thrown away; those without a step go under step 0."""
         tally = cls()
         for record in records:
-            step = STEP_OFFSET + record.step if record.step is not None else 0
-            tally.steps.setdefault(step, StepTally()).add(record)
+            if record.fate is Fate.THROWN_AWAY:
+                continue
+            tally.steps.setdefault(record.logged_step or 0, StepTally()).add(record)
         tally.steps = dict(sorted(tally.steps.items()))
         return tally
 

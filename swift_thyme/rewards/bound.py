@@ -1,7 +1,7 @@
 """How much of a run the machinery may lose before the run stops.
 
 A batch of which much is set aside trains on what is left, which is no fair sample of what the policy does. Owns the
-bounds; who is set aside, and why, is said by `trajectory.SetAside`.
+bounds; who is set aside, and why, is said by `types.SetAside`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import MachineryDown
-from .trajectory import SetAside
+from ..types import SetAside
 
 MOST_SHARE = 0.25
 """Of the trajectories of the last batches."""

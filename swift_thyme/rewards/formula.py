@@ -1,6 +1,6 @@
 """Scores into rewards: norms, weights, and the sum of the paper.
 
-Owns the arithmetic. Consistency arrives here already gated by the result (see `panel.Part.CONSISTENCY`).
+Owns the arithmetic. Consistency arrives here already gated by the result (see `scorer.Part.CONSISTENCY`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..config import RewardSettings
-from .panel import Part
+from .scorer import Part
 
 COMBINED = (Part.FORMAT, Part.RESULT, Part.CONSISTENCY)
 """The parts of the paper's reward."""

@@ -12,13 +12,13 @@ from typing import Any
 
 from ..config import Convention, JudgeSettings, OutagePolicy, RewardSettings
 from ..errors import DataError
+from ..trajectories import Record, reference_of
 from .format import is_well_formed
 from .formula import COMBINED, combined
 from .judge import JudgeClient
-from .panel import Panel, Part
 from .rules import decide
 from .rules.verdict import mismatch
-from .trajectory import Case, reference_of
+from .scorer import Part, Scorer
 
 BATCH = 256
 """Rows scored at a time."""
@@ -28,7 +28,7 @@ BATCH = 256
 class Row:
     """One row to score."""
 
-    case: Case
+    record: Record
     name: Any = None
     """The row's own `id`, handed through."""
 
@@ -54,16 +54,21 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row]:
                 f'line {number} cannot be scored: got {line[:120].strip()!r}; expected an object with question, '
                 f'solution and completion, all text (solution also a list of texts); add what is missing'
             )
-        yield Row(Case(fields[0], fields[1], fields[2], request=str(number)), data.get('id'))
+        record = Record(question=fields[0], solution=fields[1], text=fields[2], request_id=str(number))
+        yield Row(record, data.get('id'))
 
 
 def score_by_rules(row: Row, convention: Convention) -> dict[str, Any]:
     """What rules alone say of a row: `format`, `rule`, and `by`, the rule that spoke."""
-    case = row.case
-    found = mismatch('no answer') if case.answer is None else decide(case.question, case.solution or '', case.answer)
+    record = row.record
+    found = (
+        mismatch('no answer')
+        if record.answer is None
+        else decide(record.question, record.solution or '', record.answer)
+    )
     return {
         **({} if row.name is None else {'id': row.name}),
-        'format': is_well_formed(case.text, convention),
+        'format': is_well_formed(record.text, convention),
         'rule': found.verdict.value,
         'by': found.rule,
     }
@@ -78,10 +83,10 @@ async def score_with_judge(
         JudgeError: a verdict could not be had.
     """
     client = JudgeClient(judge)
-    panel = Panel(client, settings.convention)
+    scorer = Scorer(client, settings.convention)
     try:
         for batch in _batches(rows):
-            found = await panel.assess([row.case for row in batch], COMBINED, OutagePolicy.STOP)
+            found = await scorer.assess([row.record for row in batch], COMBINED, OutagePolicy.STOP)
             for row, assessment in zip(batch, found, strict=True):
                 scores, rules = assessment.scores, score_by_rules(row, settings.convention)
                 if assessment.set_aside is not None:

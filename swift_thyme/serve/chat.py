@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import logging
 import re
 import tempfile
@@ -18,13 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from ..errors import ContextFull, DataError
 from ..infer import Event, Reply, Thinker
-from ..infer.report import reply_json
+from ..infer.report import reply_record
+from ..trajectories import as_document
 from ..types import StopReason
 from .admission import Admission
 from .errors import ApiError
@@ -248,12 +249,14 @@ class _Call:
         self.house.metrics.reply(reply)
         self.note = f', {reply.stop_reason.value} after {len(reply.turns)} rounds'
         if folder is not None:
-            record = reply_json(reply, chat.question, model=self.house.names[0])
-            record |= {'trajectory_id': self.trajectory_id, 'request_id': self.request_id}
+            record = replace(
+                reply_record(reply, chat.question, model=self.house.names[0]),
+                request_id=self.request_id,
+                extra={'trajectory_id': self.trajectory_id},
+            )
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                text = json.dumps(record, indent=1, ensure_ascii=False)
-                (folder / 'trajectory.json').write_text(text, encoding='utf-8')
+                (folder / 'trajectory.json').write_bytes(as_document(record))
             except OSError as error:  # a record that is lost must not cost the client its answer
                 logger.error('request %s is not saved: %s', self.request_id, error)
 

@@ -1,17 +1,17 @@
 """What the rollouts of a step did, in figures: rounds, code, pictures, stop reasons, tokens, time in the sandbox.
 
 Owns counting (on one rank, and over all of them). Who logs the figures is `host.callback`'s business, what they warn of
-is `watch`'s; what they are computed from is `rollout_infos['thyme']`.
+is `watch`'s.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..types import StopReason
+from .model import Record
 
 TOKEN_KINDS = ('text', 'code', 'sandbox', 'image')
 
@@ -37,31 +37,30 @@ class Tally:
         )
 
 
-def tally(infos: Sequence[Mapping[str, Any]], groups: Sequence[int] = ()) -> Tally:
+def tally(records: Sequence[Record], groups: Sequence[int] = ()) -> Tally:
     """Counts trajectories.
 
     Args:
-        infos: `rollout_infos['thyme']` of each.
+        records: of each.
         groups: the group of each, the same number on every rank; empty where they are not known.
     """
-    out = Tally(len(infos))
+    out = Tally(len(records))
     if groups:
-        out.codes = tuple((group, _code(info)) for group, info in zip(groups, infos, strict=True))
-    for info in infos:
-        turns = info.get('turns') or []
-        ran = [turn for turn in turns if 'outcome' in turn]
-        out.sums['rounds'] += len(turns)
-        out.sums['code_blocks'] += info.get('code_blocks', 0)
+        out.codes = tuple((n, '\0'.join(record.codes)) for n, record in zip(groups, records, strict=True))
+    for record in records:
+        ran = [turn for turn in record.turns if turn.outcome is not None]
+        out.sums['rounds'] += len(record.turns)
+        out.sums['code_blocks'] += record.code_blocks
         out.sums['code_run'] += len(ran)
-        out.sums['code_ok'] += sum(turn['outcome'] == 'ok' for turn in ran)
-        out.sums['repaired'] += sum(bool(turn.get('repairs')) for turn in ran)
-        out.sums['images'] += sum(len(turn.get('images', ())) for turn in ran)
-        out.sums['used_tool'] += bool(info.get('code_blocks'))
-        out.sums['quarantined'] += bool(info.get('quarantined'))
-        out.sums[f'stop/{info.get("stop_reason")}'] += 1
+        out.sums['code_ok'] += record.code_ok
+        out.sums['repaired'] += sum(bool(turn.repairs) for turn in ran)
+        out.sums['images'] += sum(len(turn.images) for turn in ran)
+        out.sums['used_tool'] += bool(record.codes)
+        out.sums['quarantined'] += record.quarantined
+        out.sums[f'stop/{record.stop}'] += 1
         for kind in TOKEN_KINDS:
-            out.sums[f'tokens/{kind}'] += (info.get('tokens') or {}).get(kind, 0)
-        out.sandbox_s += [float(turn['elapsed_s']) for turn in ran if 'elapsed_s' in turn]
+            out.sums[f'tokens/{kind}'] += record.tokens.get(kind, 0)
+        out.sandbox_s += [turn.elapsed_s for turn in ran if turn.elapsed_s is not None]
     return out
 
 
@@ -85,10 +84,6 @@ def figures(total: Tally) -> dict[str, float]:
         out['sandbox_p50_s'] = ordered[len(ordered) // 2]
         out['sandbox_p99_s'] = ordered[round(0.99 * (len(ordered) - 1))]
     return out
-
-
-def _code(info: Mapping[str, Any]) -> str:
-    return '\0'.join(str(turn['code']) for turn in info.get('turns') or [] if turn.get('code') is not None)
 
 
 def _same_code_share(codes: Sequence[tuple[int, str]]) -> float | None:

@@ -16,7 +16,6 @@ from .. import protocol
 from ..errors import DataError
 from ..types import Outcome, SegmentKind, StopReason
 from .model import Record, RecordedTurn, Source
-from .schema import correct_by, question_of
 
 _PADS = re.compile(r'<\|vision_start\|>(?:<\|image_pad\|>)*<\|vision_end\|>')
 _TURN = re.compile(r'<\|im_start\|>(system|user|assistant)\n(.*?)(?:<\|im_end\|>|\Z)', re.DOTALL)
@@ -54,12 +53,10 @@ def completions(value: Mapping[str, Any], where: str, folder: Path) -> Iterator[
             origin=f'{where}[{i}]',
             folder=folder,
             messages=tuple(_messages(str(row['prompt'] or ''))),
-            question=question_of(_messages(str(row['prompt'] or ''))),
             solution=None if row.get('solution') is None else str(row['solution']),
-            answer=protocol.answer_of(text),
+            text=text,
             stop_reason=_ending(text),
             rewards=rewards,
-            correct=correct_by(rewards),
             advantage=float(row['advantages']) if _is_number(row.get('advantages')) else None,
             step=int(row['step']) if str(row.get('step', '')).isdigit() else None,
             extra={name: row[name] for name in row if name not in told and name not in names},
@@ -83,9 +80,8 @@ def host_result(value: Mapping[str, Any], where: str, folder: Path) -> Record:
         origin=where,
         folder=folder,
         messages=tuple(messages),
-        question=question_of(messages),
         solution=None if labels is None else protocol.answer_of(str(labels)) or str(labels),
-        answer=protocol.answer_of(text),
+        text=text,
         images=tuple(images),
         stop_reason=_ending(text),
     )
@@ -113,16 +109,16 @@ def vis(value: Mapping[str, Any], where: str, folder: Path) -> Record:
             content = message['content']
             parts += [{'type': 'text', 'text': content}] if isinstance(content, str) else content
     text, images = _join(parts)
-    answer = protocol.answer_of(text)
     original = value.get('orig_img_path')
     return Record(
         turns=turns_of(text, [_beside(image, folder) for image in images]),
+        text=text,
         source=Source.RELEASE_VIS,
         origin=where,
         folder=folder,
         question=str(value.get('qs') or ''),
         solution=None if value.get('ground_truth') is None else str(value['ground_truth']),
-        answer=answer if answer is not None else _text(value.get('final_answer')),
+        answer=protocol.answer_of(text) or _text(value.get('final_answer')),
         images=(_beside(str(original), folder),) if original else (),
         stop_reason=_ending(text),
         failed_attempts=tuple(_attempts(value.get('fail_cases'))),

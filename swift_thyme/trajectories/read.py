@@ -1,6 +1,6 @@
 """Finding and reading saved trajectories, whoever wrote them, one at a time.
 
-Owns files and lines: which are looked at, half-written and broken ones, the order. What a line means is in `schema`
+Owns files and lines: which are looked at, half-written and broken ones, the order. What a line means is in `codec`
 (ours) and `foreign` (the host's and the release's). Memory is bounded by the longest line.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .codec import from_json, is_ours
 from .foreign import completions, host_result, is_completions, is_host_result, is_vis, vis
 from .model import Record
-from .schema import is_ours, ours
 
 MAX_LINE_CHARS = 256 << 20
 """A longer line is no trajectory; it is skipped and reported."""
@@ -100,7 +100,7 @@ def _records(value: Any, where: str, file: Path) -> Iterator[Record]:
     elif not isinstance(value, dict):
         raise DataError(f'{where}: expected a JSON object, got {type(value).__name__}; give a file of trajectories')
     elif is_ours(value):
-        yield ours(value, where, file.parent)
+        yield from_json(value, where, file.parent)
     elif is_completions(value):
         yield from completions(value, where, file.parent)
     elif is_vis(value):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .. import protocol
-from ..trajectories import Record, RecordedTurn, Source, TokenColumns
+from ..trajectories import Record, RecordedTurn, Source, TokenColumns, as_json
 from ..types import SegmentKind
 from .highlight import highlight
 
@@ -23,6 +23,12 @@ MAX_TOKENS = 20_000
 _TAGS = re.compile(
     '|'.join(map(re.escape, (protocol.THINK_OPEN, protocol.THINK_CLOSE, protocol.ANSWER_OPEN, protocol.ANSWER_CLOSE)))
 )
+
+_EXTRA = (
+    *('model', 'usage', 'round_usage', 'sampling', 'tools', 'attempts', 'earlier', 'fell_back'),
+    *('repeat', 'seed', 'order', 'graded_by', 'elapsed_s', 'prompt_id', 'life', 'phase', 'fate', 'rewards_given'),
+)
+"""Fields that the page shows as they stand in the file."""
 
 Decode = Callable[[Sequence[int]], list[str]]
 """Token ids → the visible text of each."""
@@ -58,7 +64,7 @@ def shown(record: Record, *, decode: Decode | None = None) -> dict[str, Any]:
             _turn(turn, segments, tokens)
             for turn, segments, tokens in zip(record.turns, _segments(record), _tokens(record, decode), strict=True)
         ],
-        'extra': clip(json.dumps(record.extra, indent=1, ensure_ascii=False, default=str)) if record.extra else '',
+        'extra': _extra(record),
         'partial': record.source is not Source.THYME,
     }
 
@@ -119,8 +125,8 @@ def _turn(turn: RecordedTurn, segments: list[list[Any]], tokens: dict[str, Any] 
             'outcome': turn.outcome.value if turn.outcome else None,
             'raw': turn.raw_outcome.value if turn.raw_outcome else None,
             'out': clip(turn.sandbox_text),
-            'repairs': turn.repairs,
-            'repairs_seen': turn.repairs_seen,
+            'repairs': list(turn.repairs),
+            'repairs_seen': list(turn.repairs_seen),
             'elapsed_s': turn.elapsed_s,
         }
     if segments:
@@ -190,6 +196,12 @@ def _cut(whole: TokenColumns, turns: Sequence[RecordedTurn]) -> Iterator[TokenCo
             temperature=whole.temperature[start:at],
             logprob=whole.logprob[start:at],
         )
+
+
+def _extra(record: Record) -> str:
+    """What else the file says, as JSON; empty where it says nothing."""
+    found = {name: value for name, value in as_json(record).items() if name in (*_EXTRA, *record.extra)}
+    return clip(json.dumps(found, indent=1, ensure_ascii=False, default=str)) if found else ''
 
 
 def _finite(value: float | None) -> float | None:

@@ -24,7 +24,7 @@ from swift_thyme.evaluate.session import Plan, describe_policy, evaluate, rescor
 from swift_thyme.evaluate.sources import load
 from swift_thyme.evaluate.store import Store
 from swift_thyme.infer import InferSettings, Thinker
-from swift_thyme.trajectories.record import read_trajectories
+from swift_thyme.trajectories import Record, read_records
 
 from ..rewards.stub_judge import VERDICT, StubJudge, http, reply
 from .scripted import ScriptedEngine, Speak, answering, asked_text
@@ -59,7 +59,7 @@ def test_the_score_is_the_share_that_the_policy_knows(synth_set: Path, tmp_path:
     assert line.accuracy is not None
     assert (line.accuracy.value, line.accuracy.n_items, line.accuracy.n_answers) == (9 / 12, 12, 36)
     assert (line.right, line.wrong) == (27, 9)
-    assert len({record['solution'] for record in store.records()}) > 1
+    assert len({record.solution for record in store.records()}) > 1
 
 
 def test_the_report_states_what_it_takes_to_repeat_it(synth_set: Path, tmp_path: Path) -> None:
@@ -85,13 +85,13 @@ def test_the_baseline_has_the_same_items_orders_seeds_and_token_budget(synth_set
     thinker = Thinker(engine)
     _, store = evaluate(plan_of(items, EvalSettings(repeats=2, conditions=BOTH)), thinker, tmp_path / 'run')
     records = store.records()
-    on, off = ([r for r in records if r['condition'] == c.value] for c in BOTH)
-    assert [(r['item_id'], r['repeat'], r['seed'], r['question']) for r in on] == [
-        (r['item_id'], r['repeat'], r['seed'], r['question']) for r in off
+    on, off = ([r for r in records if r.condition == c.value] for c in BOTH)
+    assert [(r.item_id, r.repeat, r.seed, r.question) for r in on] == [
+        (r.item_id, r.repeat, r.seed, r.question) for r in off
     ]
     settings = thinker.settings
-    assert on[0]['sampling']['max_tokens'] * settings.agent.max_rounds == off[0]['sampling']['max_tokens']
-    assert {r['attempts'] for r in records} == {1}
+    assert on[0].sampling['max_tokens'] * settings.agent.max_rounds == off[0].sampling['max_tokens']
+    assert {r.attempts for r in records} == {1}
 
 
 def test_a_failure_of_the_machinery_is_apart_and_made_up_for(synth_set: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_failure_of_the_machinery_is_apart_and_made_up_for(synth_set: Path, tm
     summary, _ = evaluate(plan, Thinker(engine), tmp_path / 'run')
     accuracy = summary.overall(Condition.TOOLS).accuracy
     assert accuracy is not None and accuracy.value == 1.0 and accuracy.n_items == 5
-    assert summary.missing == 1 and 'the engine broke' in summary.failures[0]['cause']
+    assert summary.missing == 1 and 'the engine broke' in summary.failures[0].cause
     mended = ScriptedEngine(knowing(items, lambda item: True))
     summary, _ = evaluate(plan, Thinker(mended), tmp_path / 'run')
     assert len(mended.asked) == 1
@@ -126,7 +126,7 @@ def test_a_killed_run_goes_on_where_it_was(synth_set: Path, tmp_path: Path) -> N
     engine = ScriptedEngine(knowing(items, lambda item: True))
     summary, store = evaluate(plan, Thinker(engine), tmp_path / 'run')
     assert len(engine.asked) == 5 and summary.missing == 0
-    assert sorted(r['item_id'] for r in store.records()) == sorted(item.id for item in items)
+    assert sorted(r.item_id for r in store.records()) == sorted(item.id for item in items)
 
 
 def test_a_run_with_other_settings_is_not_continued(tmp_path: Path) -> None:
@@ -157,10 +157,10 @@ def test_trajectories_are_records_that_every_reader_of_ours_reads(synth_set: Pat
     crop = f'<think>Look.<code>\n{snippet}\n</code>'
     engine = ScriptedEngine(lambda c: answering('A') if c.rounds else crop)
     evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
-    (record,) = read_trajectories(tmp_path / 'run')
-    assert record['code_ok'] == 1 and record['item_id'] == items[0].id and record['verdict'] in ('right', 'wrong')
-    (picture,) = record['turns'][0]['images']
-    assert (Path(record['folder']) / picture).is_file() and not Path(picture).is_absolute()
+    (record,) = read_records(tmp_path / 'run')
+    assert record.code_ok == 1 and record.item_id == items[0].id and record.verdict in ('right', 'wrong')
+    (picture,) = record.turns[0].images
+    assert (record.folder / picture).is_file() and not Path(picture).is_absolute()
 
 
 def test_grading_again_asks_no_model_and_leaves_the_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_grading_again_asks_no_model_and_leaves_the_run_alone(tmp_path: Path, mo
     evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
     before = (tmp_path / 'run' / 'trajectories.jsonl').read_bytes()
 
-    async def ruling(records: list[dict[str, str]], judge: JudgeSettings) -> list[Grade]:
+    async def ruling(records: list[Record], judge: JudgeSettings) -> list[Grade]:
         return [Grade(Mark.RIGHT, 'judge') for _ in records]
 
     monkeypatch.setattr('swift_thyme.evaluate.grading.ask_judge', ruling)
@@ -189,9 +189,9 @@ def test_what_rules_cannot_decide_goes_to_the_judge(verdict: int, mark: Mark, tm
         settings = JudgeSettings((judge.url,), model='stub', cache_dir='')
         evaluate(plan_of(items, EvalSettings(), judge=settings), Thinker(engine), tmp_path / 'run')
         assert len(judge.requests) == 1
-    records = {record['item_id']: record for record in Store(tmp_path / 'run').records()}
-    assert (records['1']['verdict'], records['1']['graded_by']) == (mark.value, 'judge')
-    assert records['2']['graded_by'] != 'judge'
+    records = {record.item_id: record for record in Store(tmp_path / 'run').records()}
+    assert (records['1'].verdict, records['1'].graded_by) == (mark.value, 'judge')
+    assert records['2'].graded_by != 'judge'
 
 
 def test_a_judge_that_fails_leaves_the_answer_ungraded_until_the_next_time(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_the_baseline_may_not_generate_more_however_often_it_writes_code(tmp_pat
     _, store = evaluate(plan_of([Item('1', 'q', 'x')], settings), thinker, tmp_path / 'run')
     given = [sampling.max_tokens for _, sampling in engine.asked]
     assert given[0] == 8 * 5 and all(later < earlier for earlier, later in pairwise(given))
-    assert store.records()[0]['stop_reason'] == 'length'
+    assert store.records()[0].stop_reason == 'length'
 
 
 @pytest.mark.slow

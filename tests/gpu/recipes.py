@@ -33,7 +33,8 @@ sys.path.insert(0, str(ROOT))
 
 from swift_thyme.demo.quickstart import judge  # noqa: E402
 from swift_thyme.engines.checkpoint import latest_checkpoint  # noqa: E402
-from swift_thyme.trajectories.record import FOLDER, read_trajectories  # noqa: E402
+from swift_thyme.trajectories import read_records  # noqa: E402
+from swift_thyme.trajectories.record import FOLDER  # noqa: E402
 from tests.gpu.rows import SCRIPT, write_rows  # noqa: E402
 
 SMALL = [
@@ -312,8 +313,8 @@ def _wait_for_server(server: Run) -> None:
 
 
 def _trajectories(folder: Path) -> str:
-    found = read_trajectories(folder / FOLDER)
-    code = sum(turn.get('outcome') is not None for t in found for turn in t['turns'])
+    found = list(read_records(folder / FOLDER))
+    code = sum(turn.outcome is not None for t in found for turn in t.turns)
     return f'{len(found)} trajectories, {code} blocks of code run'
 
 

@@ -17,7 +17,8 @@ import pytest
 from swift_thyme.demo.host_command import HostCommand, logged, run
 from swift_thyme.host.trace import read_batches
 from swift_thyme.host.verify import trained_ids
-from swift_thyme.trajectories.record import FOLDER, read_trajectories
+from swift_thyme.trajectories import read_records
+from swift_thyme.trajectories.record import FOLDER
 
 from ..host.conftest import (
     AHEAD,
@@ -87,17 +88,17 @@ def train(model: Path, folder: Path, script: Path, judge: str, n_rows: int = 8, 
     env |= {name[4:]: str(flags.pop(name)) for name in list(flags) if name.startswith('env_')}
     flags = grpo_flags(model, write_rl_rows(folder, n_rows), folder / 'out', **{**COLOCATE, **flags})
     run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
-    return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
+    return GrpoRun(folder / 'out', list(read_records(folder / 'out' / FOLDER)), list(read_batches(folder / 'batches')))
 
 
 def verify(found: GrpoRun, trajectories: int) -> None:
     """Every trajectory ran both code rounds, is sound, and is trained on exactly what was sampled."""
     assert len(found.trajectories) == trajectories
-    assert Counter(t['stop_reason'] for t in found.trajectories) == {'answer': trajectories}
-    assert not any(t['quarantined'] for t in found.trajectories)
-    assert all(t['code_ok'] == 2 for t in found.trajectories)
+    assert Counter(t.stop_reason for t in found.trajectories) == {'answer': trajectories}
+    assert not any(t.quarantined for t in found.trajectories)
+    assert all(t.code_ok == 2 for t in found.trajectories)
     rows = [str(trained_ids(row)) for batch in found.batches for row in batch]
-    assert Counter(rows) == Counter(str(t['sampled_ids']) for t in found.trajectories)
+    assert Counter(rows) == Counter(str(list(t.sampled_ids)) for t in found.trajectories)
 
 
 def test_sixty_four_trajectories_of_a_3b_shape_are_sound_and_log_probs_agree(
@@ -169,8 +170,8 @@ def test_a_rollout_server_serves_sixty_four_trajectories_of_a_3b_shape(
             vllm_server_group_port=group_port,
             **(AHEAD if ahead == 'true' else {}),
         )
-    assert {t['stop_reason'] for t in found.trajectories} == {'answer'}
-    assert not any(t['quarantined'] for t in found.trajectories)
+    assert {t.stop_reason for t in found.trajectories} == {'answer'}
+    assert not any(t.quarantined for t in found.trajectories)
     differences = logged(found.output_dir, 'rollout_correction/log_ppl_diff')
     print(f'server, async_generate {ahead}: {len(found.trajectories)} trajectories, log_ppl_diff', differences)
     assert differences and max(map(abs, differences)) < 0.02

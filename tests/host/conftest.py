@@ -15,7 +15,6 @@ from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +24,8 @@ from swift_thyme import protocol
 from swift_thyme.demo.host_command import HostCommand, run
 from swift_thyme.demo.quickstart import judge
 from swift_thyme.host.trace import TracedRow, read_batches
-from swift_thyme.trajectories.record import FOLDER, read_trajectories
+from swift_thyme.trajectories import Record, read_records
+from swift_thyme.trajectories.record import FOLDER
 
 CROP = (
     '<think>The number is small, so I crop it. <code>\n```python\nimport cv2\nimage = cv2.imread(image_path)\n'
@@ -55,7 +55,7 @@ class GrpoRun:
     """What a finished run left."""
 
     output_dir: Path
-    trajectories: list[dict[str, Any]]
+    trajectories: list[Record]
     batches: list[list[TracedRow]]
     engine: str = 'transformers'
     prompts: list[tuple[int, ...]] = field(default_factory=list)
@@ -118,6 +118,12 @@ def grpo_flags(model: Path, dataset: Path, output_dir: Path, **flags: object) ->
         'temperature': 1.0,
     }
     return {name: value for name, value in {**defaults, **flags}.items() if value is not None}
+
+
+@pytest.fixture(autouse=True)
+def fresh_run_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees what another's run left in the process."""
+    monkeypatch.setattr('swift_thyme.host.state._OF_THE_PROCESS', [])
 
 
 @pytest.fixture(scope='session')
@@ -317,7 +323,7 @@ def grpo_run(
     run(command, log=folder / 'log', env=env | {WITNESS: str(prompts)})
     return GrpoRun(
         folder / 'out',
-        read_trajectories(folder / 'out' / FOLDER),
+        list(read_records(folder / 'out' / FOLDER)),
         list(read_batches(folder / 'batches')),
         engine,
         list((Counter(read_prompts(prompts)) - heard_before).elements()),

@@ -32,7 +32,7 @@ def rows(grpo_run: GrpoRun) -> list[TracedRow]:
 
 
 def trajectory_of(row: TracedRow, run: GrpoRun) -> dict[str, Any]:
-    found = [t for t in run.trajectories if t['sampled_ids'] == trained_ids(row)]
+    found = [t for t in run.trajectories if list(t.sampled_ids) == trained_ids(row)]
     assert found, 'a row trains on ids that no trajectory sampled'
     return found[0]
 
@@ -54,18 +54,20 @@ def readable(ids: Sequence[int], tokenizer: Any) -> str:
 
 def chat_before(trajectory: dict[str, Any]) -> str:
     """The chat up to the assistant's turn, from the words of the record."""
-    (user,) = (m['content'] for m in trajectory['messages'] if m['role'] == 'user')
+    (user,) = (m['content'] for m in trajectory.messages if m['role'] == 'user')
     turns = [('system', protocol.SYSTEM_PROMPT), ('user', user)]
     return ''.join(f'<|im_start|>{role}\n{text}<|im_end|>\n' for role, text in turns) + '<|im_start|>assistant\n'
 
 
 def test_every_row_trains_on_exactly_the_ids_the_engine_sampled(grpo_run: GrpoRun, rows: list[TracedRow]) -> None:
     assert len(rows) == len(grpo_run.trajectories) == len(SCRIPT) * grpo_run.steps
-    assert Counter(str(trained_ids(r)) for r in rows) == Counter(str(t['sampled_ids']) for t in grpo_run.trajectories)
+    assert Counter(str(trained_ids(r)) for r in rows) == Counter(
+        str(list(t.sampled_ids)) for t in grpo_run.trajectories
+    )
 
 
 def test_sampled_ids_decode_to_the_script(grpo_run: GrpoRun, tokenizer: Any) -> None:
-    texts = {tokenizer.decode(t['sampled_ids']).replace('<|im_end|>', '') for t in grpo_run.trajectories}
+    texts = {tokenizer.decode(list(t.sampled_ids)).replace('<|im_end|>', '') for t in grpo_run.trajectories}
     assert texts == {''.join(turns) for turns in SCRIPT}
 
 
@@ -73,7 +75,7 @@ def test_the_whole_turn_is_text_and_outputs_in_order(grpo_run: GrpoRun, rows: li
     for row in rows:
         trajectory = trajectory_of(row, grpo_run)
         turn = readable(row.input_ids, tokenizer).rpartition('<|im_start|>assistant\n')[2]
-        assert turn.removesuffix('<|im_end|>') == trajectory['text']
+        assert turn.removesuffix('<|im_end|>') == trajectory.text
 
 
 def test_the_engine_got_exactly_the_prompts_that_training_has(grpo_run: GrpoRun, rows: list[TracedRow]) -> None:
@@ -90,7 +92,7 @@ def generated_batches(run: GrpoRun) -> int:
 def test_decoded_prompts_tell_the_trajectory_so_far(grpo_run: GrpoRun, tokenizer: Any) -> None:
     expected = Counter[str]()
     for trajectory in grpo_run.trajectories:
-        outputs = trajectory['text'].split(protocol.SANDBOX_CLOSE)[:-1]
+        outputs = trajectory.text.split(protocol.SANDBOX_CLOSE)[:-1]
         for n in range(len(outputs) + 1):
             so_far = ''.join(output + protocol.SANDBOX_CLOSE for output in outputs[:n])
             expected[chat_before(trajectory) + so_far] += 1
@@ -110,7 +112,7 @@ def test_image_pads_are_untrained_and_as_many_as_pictures(
     rules = TokenRules.of(tokenizer, pad)
     for row in rows:
         trajectory = trajectory_of(row, grpo_run)
-        pictures = len(trajectory['images']) + sum(len(turn.get('images', ())) for turn in trajectory['turns'])
+        pictures = len(trajectory.images) + sum(len(turn.images) for turn in trajectory.turns)
         assert len(rules.pad_runs(row.input_ids)) == pictures
         assert pad not in trained_ids(row)
     for batch in grpo_run.batches:
@@ -129,7 +131,7 @@ def test_both_code_rounds_return_their_picture(grpo_run: GrpoRun) -> None:
 
     found = []
     for trajectory in grpo_run.trajectories:
-        names = [name for turn in trajectory['turns'] for name in turn.get('images', ())]
+        names = [name for turn in trajectory.turns for name in turn.images]
         sizes = []
         for name in names:
             with Image.open(f'{trajectory["folder"]}/{name}') as image:
@@ -140,12 +142,12 @@ def test_both_code_rounds_return_their_picture(grpo_run: GrpoRun) -> None:
 
 
 def test_each_way_out_has_its_reason(grpo_run: GrpoRun) -> None:
-    reasons = Counter(t['stop_reason'] for t in grpo_run.trajectories)
+    reasons = Counter(t.stop_reason for t in grpo_run.trajectories)
     assert reasons == {'answer': 3 * grpo_run.steps, 'end_of_turn': grpo_run.steps}
 
 
 def test_rewards_follow_the_papers_formula(grpo_run: GrpoRun) -> None:
-    by_text = {t['text'].rpartition('<answer>')[0][:12]: t['rewards'] for t in grpo_run.trajectories}
+    by_text = {t.text.rpartition('<answer>')[0][:12]: t.rewards for t in grpo_run.trajectories}
     right = by_text['<think>The n']
     assert (right['fmt_orm'], right['vqa_orm'], right['cst_orm']) == (0.5, 1.0, 0.5)
     wrong = by_text['<think>Easy.']
@@ -153,14 +155,14 @@ def test_rewards_follow_the_papers_formula(grpo_run: GrpoRun) -> None:
 
 
 def test_failing_code_is_data_and_not_a_failure_of_the_run(grpo_run: GrpoRun) -> None:
-    outcomes = Counter(turn['outcome'] for t in grpo_run.trajectories for turn in t['turns'] if 'outcome' in turn)
+    outcomes = Counter(turn.outcome for t in grpo_run.trajectories for turn in t.turns if turn.outcome)
     assert outcomes == {'ok': 3 * grpo_run.steps, 'code_error': grpo_run.steps}
 
 
 def test_the_verifier_finds_every_trajectory_and_every_row_sound(
     grpo_run: GrpoRun, rows: list[TracedRow], tokenizer: Any
 ) -> None:
-    assert [t.get('quarantine_reason', '') for t in grpo_run.trajectories if t['quarantined']] == []
+    assert [t.quarantine_reason for t in grpo_run.trajectories if t.quarantined] == []
     rules = TokenRules.of(tokenizer, tokenizer.convert_tokens_to_ids('<|image_pad|>'))
     for batch in grpo_run.batches:
         ids = [token_id for row in batch for token_id in row.input_ids]
@@ -173,7 +175,7 @@ def test_a_vllm_engine_gives_a_log_prob_for_each_sampled_token_and_the_trainer_f
     if grpo_run.engine == 'transformers':
         pytest.skip('the transformers engine is not asked for log-probs: it samples with the weights that are trained')
     for trajectory in grpo_run.trajectories:
-        assert len(trajectory['sampled_logprobs']) == len(trajectory['sampled_ids'])
+        assert len(trajectory.sampled_logprobs) == len(trajectory.sampled_ids)
     differences = logged(grpo_run.output_dir, 'rollout_correction/log_ppl_diff')
     assert len(differences) == grpo_run.steps
     if grpo_run.engine == 'ahead':
@@ -190,4 +192,4 @@ def test_rollout_figures_of_every_step_are_in_the_trainers_log(grpo_run: GrpoRun
 
 
 def test_every_steps_trajectories_are_on_disk(grpo_run: GrpoRun) -> None:
-    assert Counter(t['step'] for t in grpo_run.trajectories) == dict.fromkeys(range(grpo_run.steps), len(SCRIPT))
+    assert Counter(t.step for t in grpo_run.trajectories) == dict.fromkeys(range(grpo_run.steps), len(SCRIPT))

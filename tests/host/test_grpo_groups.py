@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from swift_thyme import protocol
 from swift_thyme.demo.host_command import HostCommand, logged, run
-from swift_thyme.trajectories.record import FOLDER, read_trajectories
+from swift_thyme.trajectories import Record, read_records
+from swift_thyme.trajectories.record import FOLDER
 from tests.rewards.test_neutral import by_hand
 
 from .conftest import grpo_flags, run_environment
@@ -35,9 +35,9 @@ SCRIPT = [
 LOST = (0, 4)
 
 
-def by_index(out: Path) -> list[dict[str, Any]]:
+def by_index(out: Path) -> list[Record]:
     """The trajectories in the order of `SCRIPT`."""
-    found = {t['turns'][0]['text']: t for t in read_trajectories(out / FOLDER)}
+    found = {t.turns[0].text: t for t in read_records(out / FOLDER)}
     return [found[turns[0]] for turns in SCRIPT]
 
 
@@ -70,19 +70,19 @@ def same_words_run(
 
 def test_advantages_are_those_of_the_hand(same_words_run: Path) -> None:
     found = by_index(same_words_run)
-    assert [i for i, t in enumerate(found) if t['quarantined']] == list(LOST)
+    assert [i for i, t in enumerate(found) if t.quarantined] == list(LOST)
     expected = by_hand([None, 2.0, 3.0, 1.0]) + [0.0] * 4
-    assert [t['advantage'] for t in found] == pytest.approx(expected, abs=1e-6)
+    assert [t.advantage for t in found] == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_group_is_one_question_with_its_picture(same_words_run: Path) -> None:
     found = by_index(same_words_run)
-    assert [t['prompt_id'] for t in found] == ['prompt_0'] * 4 + ['prompt_1'] * 4
-    assert len({t['images'][0] for t in found[:4]}) == 1 and found[0]['images'] != found[4]['images']
+    assert [t.prompt_id for t in found] == ['prompt_0'] * 4 + ['prompt_1'] * 4
+    assert len({t.images[0] for t in found[:4]}) == 1 and found[0]['images'] != found[4]['images']
 
 
 def test_every_reward_is_recorded_and_the_figures_are_there(same_words_run: Path) -> None:
     found = by_index(same_words_run)
-    assert [t['rewards']['OwnReward'] for t in found] == pytest.approx([2.0, 2.0, 3.0, 1.0] + [5.0] * 4)
+    assert [t.rewards['OwnReward'] for t in found] == pytest.approx([2.0, 2.0, 3.0, 1.0] + [5.0] * 4)
     assert logged(same_words_run, 'thyme/rollout/tool_use_rate') == [3 / 8]
     assert logged(same_words_run, 'thyme/rollout/quarantined') == [2.0]

@@ -11,7 +11,8 @@ import pytest
 from swift_thyme.demo.host_command import HostCommand, logged, run
 from swift_thyme.host.trace import read_batches
 from swift_thyme.host.verify import trained_ids
-from swift_thyme.trajectories.record import FOLDER, read_trajectories
+from swift_thyme.trajectories import read_records
+from swift_thyme.trajectories.record import FOLDER
 
 from .conftest import (
     AHEAD,
@@ -48,7 +49,7 @@ def masked_run(tiny: Path, judge_address: str, tmp_path_factory: pytest.TempPath
     flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out', **more)
     env = run_environment(script, judge_address, folder / 'batches') | {'THYME_TRAIN_CODE': 'mask'}
     run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
-    return GrpoRun(folder / 'out', read_trajectories(folder / 'out' / FOLDER), list(read_batches(folder / 'batches')))
+    return GrpoRun(folder / 'out', list(read_records(folder / 'out' / FOLDER)), list(read_batches(folder / 'batches')))
 
 
 def test_the_lost_trajectory_leaves_one_end_token_and_the_others_are_trained(
@@ -56,7 +57,7 @@ def test_the_lost_trajectory_leaves_one_end_token_and_the_others_are_trained(
 ) -> None:
     trained = [trained_ids(row) for batch in masked_run.batches for row in batch]
     assert len(trained) == 4 and trained.count([tokenizer.eos_token_id]) == 1, 'host_patch masks that one'
-    reasons = [t['quarantine_reason'] for t in masked_run.trajectories if t['quarantined']]
+    reasons = [t.quarantine_reason for t in masked_run.trajectories if t.quarantined]
     assert len(reasons) == 1 and all('SessionDead' in reason for reason in reasons)
 
 
@@ -74,7 +75,7 @@ def test_what_is_trained_is_what_was_sampled_outside_code(masked_run: GrpoRun, t
 
 
 def test_every_segment_says_its_temperature(masked_run: GrpoRun) -> None:
-    found = {(s['kind'], s['temperature']) for t in masked_run.trajectories for x in t['turns'] for s in x['segments']}
+    found = {(s.kind, s.temperature) for t in masked_run.trajectories for x in t.turns for s in x.segments}
     assert found == {('text', 1.0), ('code', 0.0)}
 
 

@@ -22,9 +22,10 @@ from swift_thyme.engines.host import host_request
 from swift_thyme.host import budget
 from swift_thyme.host.scheduler import input_images
 from swift_thyme.infer import Question
-from swift_thyme.rewards.panel import data_url
+from swift_thyme.rewards.scorer import data_url
 from swift_thyme.sandbox import InputImage, ZygoteSandbox, local_sandbox
 from swift_thyme.serve.pictures import PictureDesk, PictureRules
+from swift_thyme.trajectories import Record
 
 UPRIGHT_PX = (400, 600)
 RED = (254, 0, 0)
@@ -88,7 +89,7 @@ def test_a_turned_photo_is_upright_for_everybody(
         )
     stored = asyncio.run(PictureDesk(PictureRules(folders=(tmp_path,))).take([(f'file://{path}', 'x')], tmp_path))
     assert is_upright(Image.open(stored[0]))
-    assert orientation == 1 or data_url(str(path)).startswith('data:image/png')
+    assert orientation == 1 or data_url(Record(), str(path)).startswith('data:image/png')
 
 
 def test_sixteen_bits_are_eight_for_model_and_code(o3_template: Any, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from swift.infer_engine.protocol import RolloutInferRequest
 from swift_thyme import protocol
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import ConfigError, MachineryDown, SandboxUnavailable, SessionDead
-from swift_thyme.host import arguments as host_run
 from swift_thyme.host.patch import is_left_out
 from swift_thyme.host.scheduler import ThymeScheduler, input_images
 from swift_thyme.sandbox import PatientSandbox, ZygoteSandbox
@@ -164,23 +163,21 @@ def test_a_policy_that_samples_any_token_anywhere_is_never_set_aside(scheduler: 
 
 
 def test_a_setting_that_cannot_work_ends_the_run_and_not_one_trajectory(
-    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
+    scheduler: ThymeScheduler, picture: Path
 ) -> None:
     sandbox = ZygoteSandbox(SandboxSettings(base_dir='/proc/nowhere'))
-    monkeypatch.setattr(scheduler, '_sandbox', PatientSandbox(sandbox, 600))
+    scheduler._state.sandbox = PatientSandbox(sandbox, 600)
     request = started(scheduler, picture)
     with pytest.raises(ConfigError, match='THYME_SANDBOX_DIR'):
         turn(scheduler, request, CODE)
 
 
-def test_a_sandbox_that_stays_down_ends_the_run(
-    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sandbox_that_stays_down_ends_the_run(scheduler: ThymeScheduler, picture: Path) -> None:
     class Down(ZygoteSandbox):
         async def open(self, *_: Any, **__: Any) -> Any:
             raise SandboxUnavailable('no process can be made')
 
-    monkeypatch.setattr(scheduler, '_sandbox', PatientSandbox(Down(), 0.1, 0.01))
+    scheduler._state.sandbox = PatientSandbox(Down(), 0.1, 0.01)
     request = started(scheduler, picture)
     with pytest.raises(MachineryDown, match='no process can be made'):
         turn(scheduler, request, CODE)
@@ -196,13 +193,11 @@ def test_a_sound_trajectory_is_trained(scheduler: ThymeScheduler, picture: Path)
     assert info['tokens']['sandbox'] > 0 and [len(t['segments']) for t in info['turns']] == [2, 1]
 
 
-def test_a_round_without_room_for_its_output_ends_with_length(
-    scheduler: ThymeScheduler, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_round_without_room_for_its_output_ends_with_length(scheduler: ThymeScheduler, picture: Path) -> None:
     prompt = scheduler._o3.prompt_tokens(request_for(str(picture)))
     n = len(scheduler.tokenizer.encode(CODE))
     for room, stop in ((n + 200, None), (n + 20, 'length')):
-        monkeypatch.setattr(host_run, '_RUN', host_run.HostRun(max_context_tokens=prompt + room))
+        scheduler._state.learn(max_context_tokens=prompt + room)
         request = started(scheduler, picture)
         ended, made = turn(scheduler, request, CODE)
         assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop

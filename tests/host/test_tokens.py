@@ -82,7 +82,7 @@ def test_code_goes_on_over_two_generations_and_ends_with_the_output(pieces: Toke
 def test_segments_say_at_which_temperature_each_run_was_sampled(pieces: TokenPieces, tokenizer: Any) -> None:
     tokens = record(pieces)
     tokens.sampled(tokenizer.encode(TURN), [], 0.8)
-    kinds = [(s['kind'], s['temperature']) for s in tokens.take_segments()]
+    kinds = [(s.kind, s.temperature) for s in tokens.take_segments()]
     assert kinds == [('text', 0.8), ('code', 0.0)]
     assert tokens.take_segments() == []
 

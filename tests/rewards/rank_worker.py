@@ -14,7 +14,7 @@ from swift.rl_core.data import GRPOSample
 
 from swift_thyme.errors import JudgeUnavailable
 from swift_thyme.host.rewards import REWARDS
-from swift_thyme.host.scoring import settle
+from swift_thyme.host.state import run_state
 
 RIGHT, WRONG = '<think>B.</think>\n<answer>B</answer>', '<think>A.</think>\n<answer>A</answer>'
 LOOSE = '<think>?</think>\n<answer>something bluish</answer>'
@@ -36,8 +36,15 @@ def main(case: str) -> None:
         everybody: list[Any] = [None, None]
         dist.all_gather_object(everybody, values)
         samples = [GRPOSample(messages=[], request_id=f'{rank}-{i}', rollout_infos=infos[i]) for i in range(2)]
-        trainer = SimpleNamespace(num_generations=4, dynamic_num_samples=False, model=SimpleNamespace(training=True))
-        result: object = settle(trainer, samples, torch.tensor(everybody).reshape(-1, 1)).flatten().tolist()
+        trainer = SimpleNamespace(
+            num_generations=4,
+            dynamic_num_samples=False,
+            model=SimpleNamespace(training=True),
+            reward_func_names=['vqa_orm'],
+            reward_funcs=[],
+        )
+        settled = run_state().scoring.settle(trainer, samples, torch.tensor(everybody).reshape(-1, 1))
+        result: object = settled.flatten().tolist()
     except JudgeUnavailable as error:
         result = str(error)
     sys.stdout.write(json.dumps(result) + '\n')

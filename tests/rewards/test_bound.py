@@ -6,7 +6,7 @@ import pytest
 
 from swift_thyme.errors import MachineryDown
 from swift_thyme.rewards.bound import Loss, SetAsideBound
-from swift_thyme.rewards.trajectory import SetAside
+from swift_thyme.types import SetAside
 
 DEAD = Loss(SetAside.SANDBOX_FAILURE, 'SessionDead: gone')
 OUTAGE = Loss(SetAside.JUDGE_UNAVAILABLE)

@@ -18,9 +18,10 @@ from swift_thyme.config import JudgeSettings, OutagePolicy, judge_addresses
 from swift_thyme.errors import AnswerRefused, JudgeError, JudgeUnavailable, QuestionRefused
 from swift_thyme.rewards.judge import JudgeClient, Question
 from swift_thyme.rewards.judge.cache import VerdictCache, key_of
-from swift_thyme.rewards.panel import ANSWER_CHARS, Panel, Part
 from swift_thyme.rewards.prompts import Task, decode, version
-from swift_thyme.rewards.trajectory import Case, SetAside
+from swift_thyme.rewards.scorer import ANSWER_CHARS, Part, Scorer
+from swift_thyme.trajectories import Record
+from swift_thyme.types import SetAside
 
 from .stub_judge import Action, Behaviour, Half, Hang, Reset, StubJudge, http, reply
 
@@ -182,16 +183,21 @@ def test_scores_in_the_cache_that_are_not_of_the_scale_are_asked_for_again(tmp_p
             file.unlink()
 
 
-def case(answer: str) -> Case:
-    return Case('What is it?', 'some thing', f'<think>t</think><answer>{answer}</answer>', request=answer)
+def case(answer: str) -> Record:
+    return Record(
+        question='What is it?',
+        solution='some thing',
+        text=f'<think>t</think><answer>{answer}</answer>',
+        request_id=answer,
+    )
 
 
-def assess(stub: StubJudge, cases: list[Case], outage: OutagePolicy) -> tuple[list[object], dict[str, float]]:
+def assess(stub: StubJudge, cases: list[Record], outage: OutagePolicy) -> tuple[list[object], dict[str, float]]:
     async def go() -> tuple[list[object], dict[str, float]]:
         settings = JudgeSettings(addresses=(stub.url,), cache_dir='', model='stub', outage_limit_s=20)
         client = JudgeClient(settings)
         try:
-            found = await Panel(client).assess(cases, {Part.RESULT}, outage)
+            found = await Scorer(client).assess(cases, {Part.RESULT}, outage)
             return [a.set_aside or a.scores[Part.RESULT] for a in found], client.metrics.take()
         finally:
             await client.aclose()

@@ -15,11 +15,13 @@ from PIL import Image
 from swift_thyme.config import JudgeSettings, OutagePolicy, RewardSettings
 from swift_thyme.errors import ConfigError, DataError, JudgeUnavailable, TrajectoryError
 from swift_thyme.host import rewards as orm
-from swift_thyme.host import scoring
 from swift_thyme.host.rewards import REWARDS
-from swift_thyme.rewards.desk import Desk
-from swift_thyme.rewards.panel import Part
-from swift_thyme.rewards.trajectory import SetAside, question_of, read_cases, thinking_tail
+from swift_thyme.host.state import RunState, run_state
+from swift_thyme.rewards.scorer import Part
+from swift_thyme.rewards.shared import SharedScorer
+from swift_thyme.rewards.trajectory import records_of, thinking_tail
+from swift_thyme.trajectories import question_of
+from swift_thyme.types import SetAside
 
 from .stub_judge import StubJudge, http, reply
 
@@ -48,15 +50,16 @@ def stub() -> Iterator[StubJudge]:
 
 
 @pytest.fixture
-def desk(stub: StubJudge, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    yield from a_desk(stub.url, monkeypatch)
+def scorer(stub: StubJudge, monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedScorer]:
+    yield from a_scorer(stub.url, monkeypatch)
 
 
-def a_desk(url: str, monkeypatch: pytest.MonkeyPatch, **judge: Any) -> Iterator[Desk]:
+def a_scorer(url: str, monkeypatch: pytest.MonkeyPatch, **judge: Any) -> Iterator[SharedScorer]:
     settings = JudgeSettings(addresses=(url,), cache_dir='', model='stub', **judge)
-    made = Desk(RewardSettings(), settings)
-    monkeypatch.setattr(orm, '_DESKS', [made])
-    monkeypatch.setattr(scoring, '_JUDGE_LOSSES', {})
+    made = SharedScorer(RewardSettings(), settings)
+    state = RunState()
+    state.scorer = made
+    monkeypatch.setattr('swift_thyme.host.state._OF_THE_PROCESS', [state])
     yield made
     made.close()
 
@@ -81,25 +84,25 @@ def total(names: tuple[str, ...], completions: list[str], **more: Any) -> list[f
 
 
 @pytest.mark.parametrize('names', list(itertools.permutations(['fmt_orm', 'vqa_orm', 'cst_orm'])))
-def test_sum_is_the_papers_formula_in_any_order(desk: Desk, names: tuple[str, ...]) -> None:
+def test_sum_is_the_papers_formula_in_any_order(scorer: SharedScorer, names: tuple[str, ...]) -> None:
     assert total(names, [RIGHT, WRONG, LOOSE]) == [2.0, 0.5, 1.5]
 
 
-def test_combined_reward_is_the_sum(desk: Desk) -> None:
+def test_combined_reward_is_the_sum(scorer: SharedScorer) -> None:
     assert total(('thyme_reward',), [RIGHT, WRONG, LOOSE]) == [2.0, 0.5, 1.5]
 
 
-def test_consistency_alone_still_knows_the_result(desk: Desk) -> None:
+def test_consistency_alone_still_knows_the_result(scorer: SharedScorer) -> None:
     assert total(('cst_orm',), [RIGHT, WRONG]) == [0.5, 0.0]
 
 
 def test_inconsistent_but_right_gets_no_consistency(monkeypatch: pytest.MonkeyPatch) -> None:
     with StubJudge(judge_by_task(consistency=0)) as stub:
-        for _ in a_desk(stub.url, monkeypatch):
+        for _ in a_scorer(stub.url, monkeypatch):
             assert total(('vqa_orm', 'cst_orm'), [RIGHT]) == [1.0]
 
 
-def test_subclass_with_another_name_scores_the_same(desk: Desk) -> None:
+def test_subclass_with_another_name_scores_the_same(scorer: SharedScorer) -> None:
     class MyOwnName(orm.cst_orm):
         pass
 
@@ -110,19 +113,19 @@ def test_metric_name_is_the_name_on_the_command_line() -> None:
     assert all(cls.__name__ == name for name, cls in REWARDS.items())
 
 
-def test_judge_is_asked_once_for_all_rewards(desk: Desk, stub: StubJudge) -> None:
+def test_judge_is_asked_once_for_all_rewards(scorer: SharedScorer, stub: StubJudge) -> None:
     sentence = '<think>It is bluish.</think>\n<answer>perhaps a bluish one</answer>'
     total(('vqa_orm', 'cst_orm', 'fmt_orm', 'thyme_reward'), [sentence])
     assert len(stub.requests) == 2  # correctness, consistency
 
 
-def test_rule_decision_asks_nobody(desk: Desk, stub: StubJudge) -> None:
+def test_rule_decision_asks_nobody(scorer: SharedScorer, stub: StubJudge) -> None:
     assert total(('vqa_orm',), [RIGHT, WRONG]) == [1.0, 0.0]
     assert not stub.requests
 
 
-def test_norm_maps_to_minus_one(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> None:
-    desk.settings = RewardSettings(vqa_norm=True, fmt_norm=True)
+def test_norm_maps_to_minus_one(monkeypatch: pytest.MonkeyPatch, scorer: SharedScorer) -> None:
+    scorer.settings = RewardSettings(vqa_norm=True, fmt_norm=True)
     assert total(('vqa_orm',), [RIGHT, WRONG]) == [1.0, -1.0]
     assert total(('fmt_orm',), [RIGHT, LOOSE]) == [0.5, -0.5]
 
@@ -132,20 +135,20 @@ def thyme(text: str, **more: Any) -> dict[str, Any]:
     return {'thyme': base | more}
 
 
-def test_recorded_text_wins_over_the_last_message(desk: Desk) -> None:
+def test_recorded_text_wins_over_the_last_message(scorer: SharedScorer) -> None:
     assert total(('vqa_orm',), ['</answer>'], rollout_infos=[thyme(RIGHT)]) == [1.0]
 
 
 @pytest.mark.parametrize(
     'record', [{'stop_reason': 'sandbox_failure'}, {'stop_reason': 'error'}, {'quarantined': True}], ids=str
 )
-def test_machinery_failure_is_not_scored(desk: Desk, record: dict[str, Any]) -> None:
+def test_machinery_failure_is_not_scored(scorer: SharedScorer, record: dict[str, Any]) -> None:
     infos = [thyme(RIGHT), thyme(WRONG), thyme('<think>', **record)]
     assert total(('thyme_reward',), ['', '', ''], rollout_infos=infos) == [2.0, 0.5, 0.0]
-    assert read_cases([''] * 3, columns(3, rollout_infos=infos))[2].set_aside is not None
+    assert records_of([''] * 3, columns(3, rollout_infos=infos))[2].set_aside is not None
 
 
-def test_wrong_answer_for_length_is_a_wrong_answer(desk: Desk) -> None:
+def test_wrong_answer_for_length_is_a_wrong_answer(scorer: SharedScorer) -> None:
     infos = [thyme(RIGHT), thyme('<think> on and on', stop_reason='length')]
     assert total(('thyme_reward',), ['', ''], rollout_infos=infos) == [2.0, 0.0]
 
@@ -154,14 +157,15 @@ def test_wrong_answer_for_length_is_a_wrong_answer(desk: Desk) -> None:
 def code_infos(tmp_path: Path) -> list[dict[str, Any]]:
     Image.new('RGB', (40, 40)).save(tmp_path / 'crop.png')
     turns = [
-        {'text': '', 'code': 'a', 'images': [str(tmp_path / 'crop.png')]},
-        {'text': '', 'code': 'b', 'images': []},
+        {'text': '', 'code': 'a', 'outcome': 'ok', 'images': [str(tmp_path / 'crop.png')]},
+        {'text': '', 'code': 'b', 'outcome': 'code_error', 'images': []},
         {'text': '', 'code': None},
     ]
-    return [thyme(RIGHT, code_blocks=2, code_ok=1, turns=turns), thyme(RIGHT, code_blocks=2, code_ok=2, turns=turns)]
+    both = [{**turn, 'outcome': 'ok'} if turn['code'] else turn for turn in turns]
+    return [thyme(RIGHT, turns=turns), thyme(RIGHT, turns=both)]
 
 
-def test_code_rewards(desk: Desk, stub: StubJudge, code_infos: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_code_rewards(scorer: SharedScorer, stub: StubJudge, code_infos: list[dict[str, Any]], tmp_path: Path) -> None:
     Image.new('RGB', (80, 80)).save(tmp_path / 'original.png')
     images = [[{'bytes': None, 'path': str(tmp_path / 'original.png')}]] * 2
     more = {'rollout_infos': code_infos, 'images': images}
@@ -174,38 +178,38 @@ def test_code_rewards(desk: Desk, stub: StubJudge, code_infos: list[dict[str, An
     assert [url.startswith('data:image/png;base64,') for url in urls] == [True, True]
 
 
-def test_code_reward_without_the_schedulers_record_says_so(desk: Desk) -> None:
+def test_code_reward_without_the_schedulers_record_says_so(scorer: SharedScorer) -> None:
     with pytest.raises(ConfigError, match='multi_turn_scheduler'):
         total(('code_orm',), [RIGHT])
 
 
 def test_outage_stops_with_addresses_and_causes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in a_desk('http://127.0.0.1:9/v1', monkeypatch, outage_limit_s=0.2):
+    for _ in a_scorer('http://127.0.0.1:9/v1', monkeypatch, outage_limit_s=0.2):
         with pytest.raises(JudgeUnavailable, match=r'127\.0\.0\.1:9/v1: cannot connect'):
             total(('fmt_orm', 'cst_orm'), [RIGHT, WRONG])
 
 
 def test_neutral_outage_costs_only_those_the_judge_was_needed_for(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = {'outage_limit_s': 0.2, 'outage': OutagePolicy.NEUTRAL}
-    for desk in a_desk('http://127.0.0.1:9/v1', monkeypatch, **policy):
+    for scorer in a_scorer('http://127.0.0.1:9/v1', monkeypatch, **policy):
         assert total(('vqa_orm', 'fmt_orm', 'cst_orm'), [RIGHT, WRONG, 'nothing']) == pytest.approx([0.0, 0.5, 0.0])
-        assert {r: x.reason for r, x in scoring._JUDGE_LOSSES.items()} == {'r0': SetAside.JUDGE_UNAVAILABLE}
-        assert desk.latest['set_aside/judge_unavailable'] == 1
+        assert {r: x.reason for r, x in run_state().scoring._judge_losses.items()} == {'r0': SetAside.JUDGE_UNAVAILABLE}
+        assert scorer.latest['set_aside/judge_unavailable'] == 1
 
 
 def test_a_judge_without_verdicts_follows_the_policy_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     with StubJudge(lambda n, b: http(body=reply('hm'))) as stub:
-        for desk in a_desk(stub.url, monkeypatch, outage=OutagePolicy.NEUTRAL, outage_limit_s=1):
+        for scorer in a_scorer(stub.url, monkeypatch, outage=OutagePolicy.NEUTRAL, outage_limit_s=1):
             assert total(('thyme_reward',), [RIGHT, WRONG]) == [0.0, 0.5]
-            assert desk.latest['set_aside/judge_unavailable'] == 1
+            assert scorer.latest['set_aside/judge_unavailable'] == 1
 
 
-def test_row_without_solution_is_named(desk: Desk) -> None:
+def test_row_without_solution_is_named(scorer: SharedScorer) -> None:
     with pytest.raises(DataError, match=r'row 1 .* solution=None .* messages, prompt_id, question'):
         total(('vqa_orm',), [RIGHT, RIGHT], solution=['B', None])
 
 
-def test_completion_that_is_no_text_is_an_error(desk: Desk) -> None:
+def test_completion_that_is_no_text_is_an_error(scorer: SharedScorer) -> None:
     with pytest.raises(TrajectoryError, match='no text to score'):
         total(('fmt_orm',), [{'token_ids': [1]}])  # type: ignore[list-item]
 
@@ -216,7 +220,7 @@ def test_missing_question_is_taken_from_the_prompt() -> None:
     prompt = protocol.render_user_prompt('Which number?', [protocol.PromptImage('/a/b.png', 10, 20)])
     assert question_of([{'role': 'user', 'content': prompt}]) == 'Which number?'
     assert question_of([{'role': 'user', 'content': '<image>\nWhat colour?'}]) == 'What colour?'
-    case = read_cases(['x'], {'messages': [[{'role': 'user', 'content': prompt}]], 'solution': ['1']})[0]
+    case = records_of(['x'], {'messages': [[{'role': 'user', 'content': prompt}]], 'solution': ['1']})[0]
     assert case.question == 'Which number?'
 
 
@@ -227,7 +231,7 @@ def test_thinking_tail_has_the_sandbox_output_and_no_answer() -> None:
     assert thinking_tail('<think>' + 'x' * 600 + 'end</think><answer>1</answer>') == 'x' * 497 + 'end'
 
 
-def test_figures_are_written_once_a_step(desk: Desk, tmp_path: Path) -> None:
+def test_figures_are_written_once_a_step(scorer: SharedScorer, tmp_path: Path) -> None:
     args = SimpleNamespace(output_dir=str(tmp_path))
     for name in ('fmt_orm', 'vqa_orm', 'cst_orm'):
         REWARDS[name](args=args)
@@ -242,12 +246,12 @@ def test_figures_are_written_once_a_step(desk: Desk, tmp_path: Path) -> None:
     assert {'judge/requests', 'judge/latency_p50_s', 'judge/latency_p99_s'} <= set(lines[0])
 
 
-def test_same_reward_asked_again_is_a_new_step(desk: Desk) -> None:
+def test_same_reward_asked_again_is_a_new_step(scorer: SharedScorer) -> None:
     reward = REWARDS['cst_orm'](args=None)
     reward([RIGHT], **columns(1))
-    assert 'judge/cache_hits' not in desk.latest
+    assert 'judge/cache_hits' not in scorer.latest
     reward([RIGHT], **columns(1))
-    assert desk.latest['judge/cache_hits'] == 1
+    assert scorer.latest['judge/cache_hits'] == 1
 
 
 def test_host_gives_the_rewards_their_columns_and_order() -> None:
@@ -275,9 +279,9 @@ def test_host_gives_the_rewards_their_columns_and_order() -> None:
     assert expected <= set(seen[0][2])
 
 
-def test_parts_have_scores_from_zero_to_one(desk: Desk) -> None:
-    desk.register(list(Part))
-    found = desk.assess('x', read_cases([RIGHT, WRONG, LOOSE], columns(3)))
+def test_parts_have_scores_from_zero_to_one(scorer: SharedScorer) -> None:
+    scorer.register(list(Part))
+    found = scorer.assess('x', records_of([RIGHT, WRONG, LOOSE], columns(3)))
     assert all(0 <= score <= 1 for a in found for score in a.scores.values())
 
 
@@ -293,7 +297,7 @@ def test_registration_is_idempotent_and_complete() -> None:
     assert callbacks_map['thyme_rewards'].__name__ == 'RewardFigures'
 
 
-def test_figures_reach_the_trainers_store(desk: Desk) -> None:
+def test_figures_reach_the_trainers_store(scorer: SharedScorer) -> None:
     from collections import defaultdict
 
     from swift_thyme.host.callback import RewardFigures

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from swift_thyme.trajectories import Record, from_json
 from swift_thyme.trajectories.figures import Tally, figures, tally
 
 
-def info(**fields: Any) -> dict[str, Any]:
-    turn = {'text': 'x', 'outcome': 'ok', 'repairs': [], 'images': ['a.png'], 'elapsed_s': 0.1}
-    base = {'stop_reason': 'answer', 'code_blocks': 1, 'turns': [turn, {'text': 'y'}], 'tokens': {'text': 5, 'code': 3}}
-    return {**base, **fields}
+def rollout(**fields: Any) -> Record:
+    turn = {'text': 'x', 'code': 'a', 'outcome': 'ok', 'images': ['a.png'], 'elapsed_s': 0.1}
+    base = {'stop_reason': 'answer', 'turns': [turn, {'text': 'y'}], 'tokens': {'text': 5, 'code': 3}}
+    return from_json({**base, **fields})
 
 
-PLAIN = info(code_blocks=0, turns=[{'text': 'x'}], tokens={'text': 2})
+PLAIN = rollout(turns=[{'text': 'x'}], tokens={'text': 2})
 
 
 def test_means_are_over_trajectories_and_rates_over_snippets() -> None:
-    failed = info(turns=[{'text': 'x', 'outcome': 'code_error', 'repairs': ['indent'], 'elapsed_s': 0.3}])
-    found = figures(tally([info(), failed, PLAIN, PLAIN]))
+    failed = {'text': 'x', 'code': 'a', 'outcome': 'code_error', 'repairs': ['indent'], 'elapsed_s': 0.3}
+    found = figures(tally([rollout(), rollout(turns=[failed]), PLAIN, PLAIN]))
     assert (found['tool_use_rate'], found['code_ok_rate'], found['repaired_rate']) == (0.5, 0.5, 0.5)
     assert found['rounds'] == 5 / 4 and found['images'] == 1 / 4
     assert found['stop/answer'] == 1.0 and found['tokens/text'] == (5 + 5 + 2 + 2) / 4
@@ -26,12 +27,12 @@ def test_means_are_over_trajectories_and_rates_over_snippets() -> None:
 
 
 def test_ranks_add_up() -> None:
-    together = figures(tally([info(), PLAIN]))
-    assert figures(tally([info()]) + tally([PLAIN]) + Tally()) == together
+    together = figures(tally([rollout(), PLAIN]))
+    assert figures(tally([rollout()]) + tally([PLAIN]) + Tally()) == together
 
 
-def wrote(*codes: str) -> dict[str, Any]:
-    return info(turns=[{'text': 'x', 'code': code, 'outcome': 'ok'} for code in codes])
+def wrote(*codes: str) -> Record:
+    return rollout(turns=[{'text': 'x', 'code': code, 'outcome': 'ok'} for code in codes])
 
 
 def test_a_group_writes_the_same_code_when_all_members_do_on_all_ranks() -> None:

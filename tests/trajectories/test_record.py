@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from swift_thyme.trajectories import read_records
-from swift_thyme.trajectories.record import Recorder, Scores
+from swift_thyme.rewards.trajectory import record_of_row
+from swift_thyme.trajectories import Record, RecordedTurn, read_records
+from swift_thyme.trajectories.record import Recorder
 
 
 def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:
@@ -35,15 +36,10 @@ def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:
         writer.join()
 
 
-def row(text: str, turns: list[dict[str, object]], images: list[str]) -> tuple[dict[str, object], Scores]:
-    info = {'text': text, 'turns': turns, 'stop_reason': 'answer'}
-    return {'rollout_infos': {'thyme': info}, 'images': images}, Scores({'own': 1.0}, 0.5, 0)
-
-
 def test_the_oldest_steps_go_once_the_folder_outgrows_its_bound(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, max_bytes=30_000)
     for step in range(6):
-        recorder.write([row('x' * 10_000, [{'text': 'x'}], [])], step, 1)
+        recorder.write([(Record(turns=(RecordedTurn('x' * 10_000),)), 0)], step, 1)
     assert [folder.name for folder in sorted(tmp_path.iterdir())] == ['step-000004', 'step-000005']
 
 
@@ -57,7 +53,8 @@ def test_each_returned_picture_stands_with_the_turn_that_returned_it(tmp_path: P
         {'text': 'b', 'images': paths[3:4]},
         {'text': 'c', 'images': paths[4:]},
     ]
-    Recorder(tmp_path / 'run').write([row('abc', turns, paths[:4])], 3, 1)
+    row = {'rollout_infos': {'thyme': {'text': 'abc', 'turns': turns}}, 'images': paths[:4]}
+    Recorder(tmp_path / 'run').write([(record_of_row(row), 0)], 3, 1)
     (record,) = read_records(tmp_path / 'run')
     found = [[Image.open(record.folder / name).convert('L').getpixel((0, 0)) for name in names]
              for names in (record.images, *(one.images for one in record.turns))]  # fmt: skip

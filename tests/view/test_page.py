@@ -15,7 +15,7 @@ from PIL import Image
 
 from swift_thyme import protocol
 from swift_thyme.errors import DataError
-from swift_thyme.trajectories.schema import ours
+from swift_thyme.trajectories import from_json
 from swift_thyme.view import ViewOptions, build_page
 from swift_thyme.view.blocks import MAX_BLOCK_CHARS, blocks, clip, shown
 from swift_thyme.view.highlight import highlight
@@ -158,7 +158,7 @@ def test_sampled_ids_are_shared_out_over_the_turns_with_what_is_known_of_each() 
         'sampled_mask': [1, 0, 1, 1, 1],
         'sampled_logprobs': [-0.1, 0.0, -0.2, -3.0, -0.5],
     }
-    turns = shown(ours(line, 'here', Path()), decode=spelled)['turns']
+    turns = shown(from_json(line, 'here', Path()), decode=spelled)['turns']
     assert [turn['tokens']['text'] for turn in turns] == [['a', 'b'], ['c', 'd', 'e']]
     assert [turn['tokens']['mask'] for turn in turns] == [[1, 0], [1, 1, 1]]
     assert [turn['tokens']['temperature'] for turn in turns] == [[1.0, 0.0], [1.0, 1.0, 1.0]]
@@ -168,5 +168,5 @@ def test_sampled_ids_are_shared_out_over_the_turns_with_what_is_known_of_each() 
 
 def test_ids_without_segments_are_shared_out_by_length_of_text() -> None:
     line = {'schema': 1, 'turns': [{'text': 'ab'}, {'text': 'cde'}], 'sampled_ids': [ord(c) for c in 'abcde!']}
-    turns = shown(ours(line, 'here', Path()), decode=spelled)['turns']
+    turns = shown(from_json(line, 'here', Path()), decode=spelled)['turns']
     assert [turn['tokens']['text'] for turn in turns] == [['a', 'b'], ['c', 'd', 'e', '!']]

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.convention:
         settings = replace(settings, convention=Convention(args.convention))
     records = load(args.trajectories)
-    names = args.rewards or [n for n in REWARD_PARTS if any(n in (r.get('rewards') or {}) for r in records)]
+    names = args.rewards or [n for n in REWARD_PARTS if any(n in r.rewards for r in records)]
     if not names:
         raise DataError(
             'no reward to compute: got trajectories without any of ours; expected some; name them with --rewards'
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _as_json(item: Rescored) -> dict[str, object]:
     return {
-        'step': item.record.get('step'),
-        'request_id': item.record.get('request_id'),
+        'step': item.record.step,
+        'request_id': item.record.request_id,
         'before': dict(item.before),
         'now': dict(item.now),
         'changed': sorted(item.changed),
@@ -63,10 +63,10 @@ def _print_summary(found: Sequence[Rescored], names: Sequence[str]) -> None:
     changed = [item for item in found if item.changed]
     for item in changed:
         parts = ', '.join(f'{name} {before:g} → {now:g}' for name, (before, now) in item.changed.items())
-        answer = str(item.record.get('answer'))[:40]
+        answer = str(item.record.answer)[:40]
         print(
-            f'step {item.record.get("step")} {item.record.get("request_id")}: {parts}  '
-            f'(answer {answer!r}, reference {str(item.record.get("solution"))[:40]!r})'
+            f'step {item.record.step} {item.record.request_id}: {parts}  '
+            f'(answer {answer!r}, reference {str(item.record.solution)[:40]!r})'
         )
     print(f'{len(found)} trajectories, {len(changed)} changed')
     for name in names:

@@ -16,13 +16,15 @@ from typing import Any
 from .. import picture
 from ..config import Convention, OutagePolicy
 from ..errors import AnswerRefused, JudgeUnavailable, QuestionRefused
+from ..trajectories import Record
+from ..types import SetAside
 from .format import is_well_formed
 from .judge import JudgeClient, Question
 from .metrics import Metrics
 from .prompts import SCALES, Task
 from .rules import RuleStage, RuleVerdict, Verdict
 from .rules.verdict import mismatch
-from .trajectory import Case, SetAside, thinking_tail
+from .trajectory import thinking_tail
 
 
 class Part(str, Enum):
@@ -63,7 +65,7 @@ class Assessment:
     """The error behind it, for people."""
 
 
-class Panel:
+class Scorer:
     """Scores trajectories with one judge client. Lives in one event loop."""
 
     def __init__(
@@ -74,11 +76,13 @@ class Panel:
         self._stage = RuleStage()
         self.metrics = metrics or (judge.metrics if judge else Metrics())
 
-    async def assess(self, cases: Sequence[Case], parts: Collection[Part], outage: OutagePolicy) -> list[Assessment]:
+    async def assess(
+        self, records: Sequence[Record], parts: Collection[Part], outage: OutagePolicy
+    ) -> list[Assessment]:
         """Scores all trajectories at once.
 
         Args:
-            cases: the trajectories; those set aside already are not scored.
+            records: the trajectories; those set aside already are not scored.
             parts: what is asked for.
             outage: what becomes of a trajectory for which the judge gave no ruling.
 
@@ -86,7 +90,7 @@ class Panel:
             JudgeError: no ruling was had, and the policy is to stop.
         """
         self._stage = RuleStage()
-        tasks = [asyncio.ensure_future(self._one(case, frozenset(parts), outage)) for case in cases]
+        tasks = [asyncio.ensure_future(self._one(record, frozenset(parts), outage)) for record in records]
         try:
             assessments = await asyncio.gather(*tasks)
         finally:
@@ -96,12 +100,12 @@ class Panel:
             self._count(assessment)
         return list(assessments)
 
-    async def _one(self, case: Case, parts: frozenset[Part], outage: OutagePolicy) -> Assessment:
-        if case.set_aside is not None:
-            return Assessment(set_aside=case.set_aside)
+    async def _one(self, record: Record, parts: frozenset[Part], outage: OutagePolicy) -> Assessment:
+        if record.set_aside is not None:
+            return Assessment(set_aside=record.set_aside)
         found = Assessment()
         try:
-            await self._score(case, parts, found)
+            await self._score(record, parts, found)
         except QuestionRefused as error:
             return Assessment(rule=found.rule, set_aside=SetAside.QUESTION_REFUSED, cause=str(error))
         except JudgeUnavailable as error:
@@ -110,66 +114,71 @@ class Panel:
             return Assessment(rule=found.rule, set_aside=SetAside.JUDGE_UNAVAILABLE, cause=str(error))
         return found
 
-    async def _score(self, case: Case, parts: frozenset[Part], found: Assessment) -> None:
+    async def _score(self, record: Record, parts: frozenset[Part], found: Assessment) -> None:
         scores = found.scores
         if Part.FORMAT in parts:
-            scores[Part.FORMAT] = float(is_well_formed(case.text, self._convention))
+            scores[Part.FORMAT] = float(is_well_formed(record.text, self._convention))
         if Part.CODE in parts:
-            scores[Part.CODE] = _share_that_ran(case)
+            scores[Part.CODE] = _share_that_ran(record)
         if parts & {Part.RESULT, Part.CONSISTENCY}:
-            scores[Part.RESULT] = await self._result(case, found)
+            scores[Part.RESULT] = await self._result(record, found)
         if Part.CONSISTENCY in parts:
-            scores[Part.CONSISTENCY] = await self._consistency(case) if scores[Part.RESULT] else 0.0
+            scores[Part.CONSISTENCY] = await self._consistency(record) if scores[Part.RESULT] else 0.0
         if Part.CODE_LLM in parts:
-            scores[Part.CODE_LLM] = await self._useful_code(case)
+            scores[Part.CODE_LLM] = await self._useful_code(record)
         if Part.PROCESS in parts:
-            scores[Part.PROCESS] = await self._process(case)
+            scores[Part.PROCESS] = await self._process(record)
         if Part.CROPS in parts:
-            scores[Part.CROPS] = await self._crops(case)
+            scores[Part.CROPS] = await self._crops(record)
 
-    async def _result(self, case: Case, found: Assessment) -> float:
-        answer = case.answer
+    async def _result(self, record: Record, found: Assessment) -> float:
+        answer = record.answer
         if answer is None:
             found.rule = mismatch('no answer')
-        elif len(answer) > max(ANSWER_CHARS, 4 * len(case.solution or '')):
+        elif len(answer) > max(ANSWER_CHARS, 4 * len(record.solution or '')):
             found.rule = mismatch('too long for an answer')
         else:
-            found.rule = await asyncio.to_thread(self._stage.decide, case.question, case.solution or '', answer)
+            found.rule = await asyncio.to_thread(self._stage.decide, record.question, record.solution or '', answer)
         if found.rule.verdict is not Verdict.UNDECIDED:
             return float(found.rule.verdict is Verdict.MATCH)
-        data = {'question': case.question, 'reference_answer': case.solution or '', 'generated_answer': answer or ''}
-        control = Question(Task.CORRECTNESS, tuple({**data, 'generated_answer': case.solution or ''}.items()))
+        data = {
+            'question': record.question,
+            'reference_answer': record.solution or '',
+            'generated_answer': answer or '',
+        }
+        control = Question(Task.CORRECTNESS, tuple({**data, 'generated_answer': record.solution or ''}.items()))
         return float((await self._ask(Task.CORRECTNESS, data, control=control))[0])
 
-    async def _consistency(self, case: Case) -> float:
-        data = {'solution_process': thinking_tail(case.text), 'final_answer': case.answer or ''}
+    async def _consistency(self, record: Record) -> float:
+        data = {'solution_process': thinking_tail(record.text), 'final_answer': record.answer or ''}
         if not data['solution_process'] or not data['final_answer']:
             return 0.0
         return float((await self._ask(Task.CONSISTENCY, data))[0])
 
-    async def _useful_code(self, case: Case) -> float:
-        if _share_that_ran(case) < 1 or case.rounds is None:
+    async def _useful_code(self, record: Record) -> float:
+        if _share_that_ran(record) < 1:
             return 0.0
-        rulings = [await self._ask(Task.CODE, {'code': code}) for code in case.rounds.codes]
+        rulings = [await self._ask(Task.CODE, {'code': code}) for code in record.codes]
         return float(bool(rulings) and all(scores[0] for scores in rulings))
 
-    async def _process(self, case: Case) -> float:
+    async def _process(self, record: Record) -> float:
         data = {
-            'question': case.question,
-            'reference_answer': case.solution or '',
-            'solution_process': thinking_tail(case.text, chars=1 << 20),
+            'question': record.question,
+            'reference_answer': record.solution or '',
+            'solution_process': thinking_tail(record.text, chars=1 << 20),
         }
-        control = Question(Task.PROCESS, tuple({**data, 'solution_process': case.solution or ''}.items()))
+        control = Question(Task.PROCESS, tuple({**data, 'solution_process': record.solution or ''}.items()))
         return sum(await self._ask(Task.PROCESS, data, control=control)) / 20
 
-    async def _crops(self, case: Case) -> float:
-        if case.rounds is None or not case.rounds.pictures or not case.images:
+    async def _crops(self, record: Record) -> float:
+        rounds = [turn.images for turn in record.turns if turn.images]
+        if not rounds or not record.images:
             return 0.0
-        original = await asyncio.to_thread(data_url, case.images[0])
-        data = {'question': case.question, 'reference_answer': case.solution or ''}
+        original = await asyncio.to_thread(data_url, record, record.images[0])
+        data = {'question': record.question, 'reference_answer': record.solution or ''}
         control = Question(Task.CROPS, tuple(data.items()), (original, original))
-        for pictures in case.rounds.pictures:
-            urls = [await asyncio.to_thread(data_url, picture) for picture in pictures]
+        for pictures in rounds:
+            urls = [await asyncio.to_thread(data_url, record, picture) for picture in pictures]
             if (await self._ask(Task.CROPS, data, (original, *urls), control))[0]:
                 return 1.0
         return 0.0
@@ -198,23 +207,21 @@ class Panel:
                 self.metrics.add(f'rule/{verdict.value}', float(found.rule.verdict is verdict))
 
 
-def _share_that_ran(case: Case) -> float:
+def _share_that_ran(record: Record) -> float:
     """Share of code blocks that ended without an error.
 
     Differs from the release: it looked for the words "sandbox for" in the sandbox's text.
     """
-    if case.rounds is None or not case.rounds.codes or case.answer is None:
-        return 0.0
-    return case.rounds.ran / len(case.rounds.codes)
+    return record.code_ok / record.code_blocks if record.codes and record.answer is not None else 0.0
 
 
-def data_url(image: Any) -> str:
-    """A picture as a `data:` URL, in whatever form the host hands it over.
+def data_url(record: Record, reference: Any) -> str:
+    """A picture of a record as a `data:` URL, in whatever form the host hands it over.
 
     Raises:
         DataError: it cannot be read.
     """
-    found = picture.plain(picture.resolve(image))
+    found = picture.plain(record.picture(reference))
     content = found if isinstance(found, bytes) else found.read_bytes()
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), 'png')
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'

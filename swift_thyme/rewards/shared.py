@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from ..config import JudgeSettings, RewardSettings
 from ..errors import JudgeError
 from ..loop import LoopThread
+from ..trajectories import Record
 from .judge import JudgeClient
 from .metrics import Metrics
-from .panel import Assessment, Panel, Part
-from .trajectory import Case
+from .scorer import Assessment, Part, Scorer
 
 logger = logging.getLogger(__name__)
 
 
-class Desk:
+class SharedScorer:
     """What all rewards of a process share: settings, the judge, and the assessments of the current step."""
 
     def __init__(self, settings: RewardSettings, judge: JudgeSettings) -> None:
@@ -33,10 +33,10 @@ class Desk:
         self._loop = LoopThread('thyme-judge')
         self._lock = threading.Lock()
         self._parts: set[Part] = set()
-        self._panel: Panel | None = None
+        self._scorer: Scorer | None = None
         self._client: JudgeClient | None = None
         self._owner = 0
-        self._batch: tuple[Case, ...] = ()
+        self._batch: tuple[Record, ...] = ()
         self._served: set[str] = set()
         self._found: list[Assessment] | JudgeError = []
 
@@ -47,17 +47,17 @@ class Desk:
                 self._batch = ()
             self._parts.update(parts)
 
-    def assess(self, reward: str, cases: list[Case], step: int = 0) -> list[Assessment]:
+    def assess(self, reward: str, records: list[Record], step: int = 0) -> list[Assessment]:
         """The assessments of a batch; computed when the first reward asks, and again when the same one asks twice.
 
         Raises:
             JudgeError: the judge gave no ruling and the policy is to stop.
         """
         with self._lock:
-            if tuple(cases) != self._batch or reward in self._served:
-                self._batch, self._served = tuple(cases), set()
+            if tuple(records) != self._batch or reward in self._served:
+                self._batch, self._served = tuple(records), set()
                 try:
-                    self._found = self._loop.run(self._assess(cases))
+                    self._found = self._loop.run(self._assess(records))
                 except JudgeError as error:
                     self._found = error
                 self._report(step)
@@ -72,12 +72,12 @@ class Desk:
             self._loop.run(self._client.aclose())
         self._loop.close()
 
-    async def _assess(self, cases: list[Case]) -> list[Assessment]:
-        if self._panel is None or self._owner != os.getpid():
+    async def _assess(self, records: list[Record]) -> list[Assessment]:
+        if self._scorer is None or self._owner != os.getpid():
             self._owner = os.getpid()
             self._client = JudgeClient(self.judge_settings, self.metrics)
-            self._panel = Panel(self._client, self.settings.convention, self.metrics)
-        return await self._panel.assess(cases, self._parts, self.judge_settings.outage)
+            self._scorer = Scorer(self._client, self.settings.convention, self.metrics)
+        return await self._scorer.assess(records, self._parts, self.judge_settings.outage)
 
     def _report(self, step: int) -> None:
         self.latest = {'step': float(step), **self.metrics.take()}

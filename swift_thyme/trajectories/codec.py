@@ -1,0 +1,88 @@
+"""A record to JSON and back. Owns what of a record is in a file; `model` owns the fields and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import DataError
+from .model import SCHEMA, Record
+from .question import reference_of
+
+_OF_THE_READER = {'source', 'origin', 'folder', 'failed_attempts', 'extra'}
+"""Fields that say where a record was read; no file has them."""
+_COUNTED = ('code_blocks', 'code_ok', 'sandbox_s')
+"""Written for programs that read the file, and counted again from the turns by this one."""
+_NAMES = {field.encode_name for field in msgspec.structs.fields(Record)} - _OF_THE_READER
+_MEANS_SOMETHING = 'raw_outcome'
+"""The one field whose null is not the same as its absence."""
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """A record as plain JSON values; fields without content are left out, but for those of every trajectory."""
+    values = msgspec.json.decode(msgspec.json.encode(record, enc_hook=str))
+    always: dict[str, Any] = {'question': '', 'images': [], 'text': '', 'turns': [], 'answer': None}
+    always |= {'stop_reason': None, 'error': '', 'quarantined': False}
+    counted = {name: getattr(record, name) for name in _COUNTED}
+    known = {name: value for name, value in values.items() if name in _NAMES}
+    return {'schema': SCHEMA, **always, **counted, **record.extra, **known}
+
+
+def as_line(record: Record) -> bytes:
+    """A record as a line of a file; numbers that are none (NaN) become null."""
+    return msgspec.json.encode(as_json(record)) + b'\n'
+
+
+def as_document(record: Record) -> bytes:
+    """A record as a file of its own, for people."""
+    return msgspec.json.format(msgspec.json.encode(as_json(record)), indent=1)
+
+
+def is_ours(value: Mapping[str, Any]) -> bool:
+    """Whether a JSON object claims to be a record of this package."""
+    return 'schema' in value and 'turns' in value
+
+
+def from_json(value: Mapping[str, Any], where: str = 'record', folder: Path = Path()) -> Record:
+    """Reads one record.
+
+    Args:
+        value: the JSON object.
+        where: file and line, for the error.
+        folder: what its relative picture paths are relative to.
+
+    Raises:
+        DataError: it is of a newer schema, or a field has the wrong type.
+    """
+    schema = value.get('schema')
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise DataError(f'{where}: has schema {schema}, expected at most {SCHEMA}; upgrade swift-thyme')
+    known = {name: item for name, item in value.items() if name in _NAMES and item is not None}
+    known['turns'] = _without_nulls(known.get('turns'))
+    for name in ('request_id', 'prompt_id', 'item_id'):
+        if isinstance(known.get(name), int):
+            known[name] = str(known[name])
+    if 'solution' in known:
+        known['solution'] = reference_of(known['solution'])
+    others = _NAMES.union(_COUNTED, {'schema'})
+    try:
+        record = msgspec.convert(known, Record, strict=True)
+    except msgspec.ValidationError as error:
+        raise DataError(f'{where}: is no trajectory of schema {SCHEMA}: {error}; write it again') from error
+    extra = {name: item for name, item in value.items() if name not in others}
+    return msgspec.structs.replace(record, origin=where, folder=folder, extra=extra)
+
+
+def _without_nulls(turns: Any) -> Any:
+    """Turns of a file without their nulls, which are as good as missing; what is no list is left for the check."""
+    if not isinstance(turns, list):
+        return turns
+    return [
+        {name: item for name, item in turn.items() if item is not None or name == _MEANS_SOMETHING}
+        if isinstance(turn, dict)
+        else turn
+        for turn in turns
+    ]
