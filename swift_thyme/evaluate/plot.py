@@ -67,7 +67,7 @@ def as_svg(figure: Any) -> str:
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context({'svg.hashsalt': 'thyme', 'svg.fonttype': 'path'}):
-        figure.savefig(buffer, format='svg', metadata={'Date': None})
+    with matplotlib.rc_context({'svg.hashsalt': 'thyme', 'svg.fonttype': 'none'}):
+        figure.savefig(buffer, format='svg', metadata=dict.fromkeys(('Creator', 'Date', 'Format', 'Type')))
     text = buffer.getvalue()
     return text[text.index('<svg') :]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from ..trajectories import Problem, read_records
+from .draw import COLORS
 from .plots import LEADING, Plot, main_plots, other_plots
 from .runs import Run, find_runs, read_log
 from .samples import choose
@@ -34,7 +35,7 @@ def build_report(path: Path, out: Path) -> list[Run]:
         loader=PackageLoader(__package__, '.'), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.get_template('report.html').render(
-        name=path.resolve().name, runs=[_facts(run, i) for i, run in enumerate(runs)]
+        name=path.resolve().name, colors=COLORS, runs=[_facts(run, i) for i, run in enumerate(runs)]
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f'{out.name}.part')

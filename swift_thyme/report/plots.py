@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from .draw import COLORS, lines, stacked
 from .runs import Curve, Log
-from .svg import COLOURS, lines, stacked
 from .tally import Tally
 
 _MOST_OTHERS = 60
@@ -34,22 +34,20 @@ def other_plots(log: Log, shown: set[str]) -> list[Plot]:
     return [Plot(name, lines({name: log.curves[name]}), ()) for name in names]
 
 
-LEADING = ('loss', 'reward', 'kl', 'step_time', 'completions/mean_length')
-"""Metrics of the host that lead the report under names of their own."""
+LEADING = {
+    'loss': ('Loss', ''),
+    'reward': ('Reward', 'sum of the weighted parts, mean of the batch; '),
+    'kl': ('KL to the reference model', ''),
+    'completions/mean_length': ('Completion length, tokens', ''),
+    'step_time': ('Seconds per step', ''),
+}
+"""Metrics of the host that lead the report: title, and what to say of them."""
 
 
 def _from_log(log: Log) -> Iterator[Plot]:
-    curves = log.curves
-    if 'loss' in curves:
-        yield _lines('Loss', {'loss': curves['loss']}, "host's log")
-    if 'reward' in curves:
-        yield _lines('Reward', {'reward': curves['reward']}, "sum of the weighted parts, mean of the batch; host's log")
-    if 'kl' in curves:
-        yield _lines('KL to the reference model', {'kl': curves['kl']}, "host's log")
-    if 'completions/mean_length' in curves:
-        yield _lines('Completion length, tokens', {'mean': curves['completions/mean_length']}, "host's log")
-    if 'step_time' in curves:
-        yield _lines('Seconds per step', {'step_time': curves['step_time']}, "host's log")
+    for name, (title, note) in LEADING.items():
+        if name in log.curves:
+            yield _lines(title, {name: log.curves[name]}, f"{note}host's log")
 
 
 def _from_trajectories(tally: Tally) -> Iterator[Plot]:
@@ -110,14 +108,13 @@ def _repairs(tally: Tally) -> dict[str, Curve]:
 
 
 def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False, named: bool = False) -> Plot:
-    ends = {'low': 0.0, 'high': 1.0} if share else {}
     names = tuple(name for name, curve in series.items() if curve)
-    return Plot(title, lines(series, **ends), names if named or len(names) > 1 else (), note)
+    return Plot(title, lines(series, share=share), names if named or len(names) > 1 else (), note)
 
 
 def _stacked(title: str, series: Mapping[str, Curve], note: str) -> Plot:
-    if len(series) > COLOURS:
-        kept = dict(list(series.items())[: COLOURS - 1])
+    if len(series) > len(COLORS):
+        kept = dict(list(series.items())[: len(COLORS) - 1])
         rest: dict[float, float] = {}
         for name, curve in series.items():
             if name not in kept:
