@@ -49,7 +49,7 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
     problems: list[Problem] = []
     saved = run.trajectories
     tally = Tally.of(read_records(saved, problems.append)) if saved is not None else Tally()
-    taken = {*LEADING, *(f'rewards/{name}/mean' for name in tally.reward_names())}
+    taken = {*LEADING, *(f'rewards/{name}/mean' for name in tally.rewards)}
     return {
         'id': f'run-{number}',
         'name': run.name,
@@ -73,18 +73,20 @@ def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
     """Figures over the whole run: (value, what it is)."""
     if not tally.n:
         return ()
-    executed, judged = tally.total(lambda t: t.executed), tally.total(lambda t: t.judged)
-    cards = [(f'{tally.n:,}', 'trajectories'), (_share(tally.total(lambda t: t.with_code), tally.n), 'wrote code')]
+    executed, judged = tally.total('code_run'), tally.total('judged')
+    cards = [(f'{tally.n:,}', 'trajectories'), (_share(tally.total('used_tool'), tally.n), 'wrote code')]
     if judged:
-        cards.append((_share(tally.total(lambda t: t.right), judged), 'right answers'))
+        cards.append((_share(tally.total('right'), judged), 'right answers'))
     if executed:
-        cards.append((_share(tally.total(lambda t: t.ran), executed), 'of the executed code ran'))
-    told = tally.total(lambda t: t.told_as_written)
+        cards.append((_share(tally.total('code_ok'), executed), 'of the executed code ran'))
+    told = tally.total('told_as_written')
     if told:
-        cards.append((_share(tally.total(lambda t: t.ran_as_written), told), 'ran as written'))
-    cards.append((f'{tally.total(lambda t: t.rounds) / tally.n:.2f}', 'rounds on average'))
-    cards.append((f'{tally.total(lambda t: t.sandbox_s) / tally.n:.2f} s', 'in the sandbox on average'))
-    cards.append((f'{tally.total(lambda t: t.aside):,.0f}', 'set aside'))
+        cards.append((_share(tally.total('ran_as_written'), told), 'ran as written'))
+    cards.append((f'{tally.total("rounds") / tally.n:.2f}', 'rounds on average'))
+    cards.append(
+        (f'{sum(sum(t.sandbox_s) for t in tally.steps.values()) / tally.n:.2f} s', 'in the sandbox on average')
+    )
+    cards.append((f'{tally.total("quarantined"):,.0f}', 'set aside'))
     return cards
 
 

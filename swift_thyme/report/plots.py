@@ -51,25 +51,25 @@ def _from_log(log: Log) -> Iterator[Plot]:
 
 
 def _from_trajectories(tally: Tally) -> Iterator[Plot]:
-    parts = {name: tally.reward(name) for name in tally.reward_names()}
+    parts = {name: tally.reward(name) for name in tally.rewards}
     yield _lines('Reward parts', parts, 'mean after weighting', named=True)
     yield _lines(
         'Right answers',
-        {'right': tally.curve(lambda t: t.right, lambda t: t.judged)},
+        {'right': tally.curve('right', 'judged')},
         'share of the trajectories that were judged',
         share=True,
     )
     yield _lines(
         'Tool use',
-        {'wrote code': tally.curve(lambda t: t.with_code, lambda t: t.n)},
+        {'wrote code': tally.curve('used_tool')},
         'share of trajectories',
         share=True,
     )
     yield _lines(
         'Code that ran',
         {
-            'after repair': tally.curve(lambda t: t.ran, lambda t: t.executed),
-            'as written': tally.curve(lambda t: t.ran_as_written, lambda t: t.told_as_written),
+            'after repair': tally.curve('code_ok', 'code_run'),
+            'as written': tally.curve('ran_as_written', 'told_as_written'),
         },
         'share of the snippets that were executed',
         share=True,
@@ -77,34 +77,30 @@ def _from_trajectories(tally: Tally) -> Iterator[Plot]:
     yield _lines(
         'Rounds',
         {
-            'generations': tally.curve(lambda t: t.rounds, lambda t: t.n),
-            'snippets': tally.curve(lambda t: t.snippets, lambda t: t.n),
-            'pictures': tally.curve(lambda t: t.pictures, lambda t: t.n),
+            'generations': tally.curve('rounds'),
+            'snippets': tally.curve('code_blocks'),
+            'pictures': tally.curve('images'),
         },
         'mean of a trajectory',
     )
-    yield _stacked('Stop reasons', tally.shares(lambda t: t.stops), 'share of trajectories')
-    yield _stacked('Outcomes of code', tally.shares(lambda t: t.outcomes), 'share of the snippets that were executed')
-    if tally.total(lambda t: t.tokens.total()):
+    yield _stacked('Stop reasons', tally.shares('stop'), 'share of trajectories')
+    yield _stacked('Outcomes of code', tally.shares('outcome'), 'share of the snippets that were executed')
+    if tally.names('tokens'):
         note = 'text and code are sampled; sandbox output and its visual tokens are not'
-        yield _stacked('Tokens by kind', tally.shares(lambda t: t.tokens), note)
+        yield _stacked('Tokens by kind', tally.shares('tokens'), note)
     else:
         note = 'characters: this run did not record tokens by kind'
-        yield _stacked('Text by kind', tally.shares(lambda t: t.characters), note)
+        yield _stacked('Text by kind', tally.shares('characters'), note)
     yield _lines(
         'Sandbox time, s',
-        {'seconds': tally.curve(lambda t: t.sandbox_s, lambda t: t.n)},
+        {'seconds': [(step, sum(t.sandbox_s) / t.trajectories) for step, t in tally.steps.items()]},
         'mean of a trajectory, all rounds',
     )
-    yield _lines('Repairs', _repairs(tally), 'repairs for each executed snippet', named=True)
-    if tally.total(lambda t: t.aside):
-        aside = {'set aside': tally.curve(lambda t: t.aside, lambda t: t.n)}
+    repairs = {name: tally.curve(f'repair/{name}', 'code_run') for name in tally.names('repair')}
+    yield _lines('Repairs', repairs, 'repairs for each executed snippet', named=True)
+    if tally.total('quarantined'):
+        aside = {'set aside': tally.curve('quarantined')}
         yield _lines('Set aside', aside, 'share of trajectories that a failure of the machinery ended', share=True)
-
-
-def _repairs(tally: Tally) -> dict[str, Curve]:
-    names = dict.fromkeys(name for t in tally.steps.values() for name in t.repairs)
-    return {name: tally.curve(lambda t, n=name: t.repairs[n], lambda t: t.executed) for name in names}  # type: ignore[misc]
 
 
 def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False, named: bool = False) -> Plot:

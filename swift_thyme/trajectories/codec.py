@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ _MEANS_SOMETHING = 'raw_outcome'
 
 def as_json(record: Record) -> dict[str, Any]:
     """A record as plain JSON values; fields without content are left out, but for those of every trajectory."""
-    values = msgspec.json.decode(msgspec.json.encode(record, enc_hook=str))
+    values = _listed(msgspec.to_builtins(record, enc_hook=str))
     always: dict[str, Any] = {'question': '', 'images': [], 'text': '', 'turns': [], 'answer': None}
     always |= {'stop_reason': None, 'error': '', 'quarantined': False}
     counted = {name: getattr(record, name) for name in _COUNTED}
@@ -33,12 +34,28 @@ def as_json(record: Record) -> dict[str, Any]:
 
 def as_line(record: Record) -> bytes:
     """A record as a line of a file; numbers that are none (NaN) become null."""
-    return msgspec.json.encode(as_json(record)) + b'\n'
+    return _encoded(record) + b'\n'
 
 
 def as_document(record: Record) -> bytes:
     """A record as a file of its own, for people."""
-    return msgspec.json.format(msgspec.json.encode(as_json(record)), indent=1)
+    text = json.dumps(json.loads(_encoded(record)), indent=1, ensure_ascii=False)
+    return text.encode('utf-8', 'backslashreplace')
+
+
+def _encoded(record: Record) -> bytes:
+    values = as_json(record)
+    try:
+        return msgspec.json.encode(values)
+    except UnicodeEncodeError:  # half a character, which can stand in JSON only as an escape
+        return json.dumps(values).encode()
+
+
+def _listed(value: Any) -> Any:
+    """Plain values with lists in place of tuples."""
+    if isinstance(value, dict):
+        return {name: _listed(item) for name, item in value.items()}
+    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def is_ours(value: Mapping[str, Any]) -> bool:

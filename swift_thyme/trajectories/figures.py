@@ -1,7 +1,7 @@
 """What the rollouts of a step did, in figures: rounds, code, pictures, stop reasons, tokens, time in the sandbox.
 
-Owns counting (on one rank, and over all of them). Who logs the figures is `host.callback`'s business, what they warn of
-is `watch`'s.
+Owns counting (on one rank, over all of them, and in files). Who logs the figures is `host.callback`'s business, what
+they warn of is `watch`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..types import StopReason
+from .. import protocol
+from ..types import SegmentKind, StopReason
 from .model import Record
 
 TOKEN_KINDS = ('text', 'code', 'sandbox', 'image')
@@ -22,6 +23,7 @@ class Tally:
 
     trajectories: int = 0
     sums: Counter[str] = field(default_factory=Counter)
+    """By name; `stop/…`, `outcome/…`, `repair/…` and `tokens/…` (or `characters/…`) have one for each of a kind."""
     sandbox_s: list[float] = field(default_factory=list)
     """Wall-clock seconds of every snippet."""
     codes: tuple[tuple[int, str], ...] = ()
@@ -36,6 +38,31 @@ class Tally:
             self.codes + other.codes,
         )
 
+    def add(self, record: Record) -> None:
+        """Counts one trajectory."""
+        ran = [turn for turn in record.turns if turn.outcome is not None]
+        written = [turn.ran_as_written for turn in ran]
+        self.trajectories += 1
+        self.sums.update(
+            rounds=len(record.turns),
+            code_blocks=record.code_blocks,
+            code_run=len(ran),
+            code_ok=record.code_ok,
+            ran_as_written=written.count(True),
+            told_as_written=len(written) - written.count(None),
+            repaired=sum(bool(turn.repairs) for turn in ran),
+            images=sum(len(turn.images) for turn in record.turns),
+            used_tool=bool(record.codes),
+            quarantined=record.quarantined,
+            judged=record.correct is not None,
+            right=record.correct is True,
+        )
+        self.sums[f'stop/{record.stop or "not recorded"}'] += 1
+        self.sums.update(f'outcome/{turn.outcome.value}' for turn in ran if turn.outcome)
+        self.sums.update(f'repair/{name}' for turn in ran for name in turn.repairs)
+        self.sums.update({f'{unit}/{kind}': n for (unit, kind), n in _lengths(record).items()})
+        self.sandbox_s += [turn.elapsed_s for turn in ran if turn.elapsed_s is not None]
+
 
 def tally(records: Sequence[Record], groups: Sequence[int] = ()) -> Tally:
     """Counts trajectories.
@@ -44,24 +71,24 @@ def tally(records: Sequence[Record], groups: Sequence[int] = ()) -> Tally:
         records: of each.
         groups: the group of each, the same number on every rank; empty where they are not known.
     """
-    out = Tally(len(records))
+    out = Tally()
     if groups:
         out.codes = tuple((n, '\0'.join(record.codes)) for n, record in zip(groups, records, strict=True))
     for record in records:
-        ran = [turn for turn in record.turns if turn.outcome is not None]
-        out.sums['rounds'] += len(record.turns)
-        out.sums['code_blocks'] += record.code_blocks
-        out.sums['code_run'] += len(ran)
-        out.sums['code_ok'] += record.code_ok
-        out.sums['repaired'] += sum(bool(turn.repairs) for turn in ran)
-        out.sums['images'] += sum(len(turn.images) for turn in ran)
-        out.sums['used_tool'] += bool(record.codes)
-        out.sums['quarantined'] += record.quarantined
-        out.sums[f'stop/{record.stop}'] += 1
-        for kind in TOKEN_KINDS:
-            out.sums[f'tokens/{kind}'] += record.tokens.get(kind, 0)
-        out.sandbox_s += [turn.elapsed_s for turn in ran if turn.elapsed_s is not None]
+        out.add(record)
     return out
+
+
+def _lengths(record: Record) -> Counter[tuple[str, str]]:
+    """Tokens by kind; sampled characters by kind where nobody recorded tokens."""
+    found = Counter({('tokens', kind): n for kind, n in record.tokens.items()})
+    for turn in record.turns if not record.tokens else ():
+        for stretch in turn.segments:
+            found['tokens', stretch.kind.value] += stretch.n_tokens
+        for segment in protocol.segments(turn.text) if not turn.segments else ():
+            kind = SegmentKind.CODE if segment.kind is SegmentKind.CODE else SegmentKind.TEXT
+            found['characters', kind.value] += len(segment.text)
+    return found
 
 
 def figures(total: Tally) -> dict[str, float]:

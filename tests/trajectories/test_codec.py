@@ -75,6 +75,12 @@ def test_numbers_that_are_none_become_null() -> None:
     json.loads(line, parse_constant=lambda word: pytest.fail(f'{word} is no JSON'))
 
 
+def test_half_a_character_costs_no_record() -> None:
+    torn = msgspec.structs.replace(FULL, question='a \ud800 b')
+    for text in (as_line(torn), as_document(torn)):
+        assert from_json(json.loads(text), where='') == torn
+
+
 def test_nobody_else_spells_a_field_of_the_record() -> None:
     """As a key of a dict. The sandbox has a wire format of its own, and names that mean other things are left out."""
     own = {f.encode_name for f in msgspec.structs.fields(Record)} | {f.encode_name for f in

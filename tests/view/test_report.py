@@ -42,15 +42,15 @@ def test_figures_are_counted_by_step(run: Path) -> None:
     tally = Tally.of(read_records(run / 'trajectories'))
     first = tally.steps[2]
     numbers = range(64)
-    assert (first.n, tally.n) == (64, 150)
-    assert first.with_code == sum(i % 10 != 3 for i in numbers)
-    assert first.executed == sum(i % 10 not in (3, 7) for i in numbers)
-    assert first.ran == sum(i % 10 not in (3, 4, 6, 7) for i in numbers)
-    assert first.ran_as_written == sum(i % 10 not in (3, 4, 5, 6, 7) for i in numbers)
-    assert first.aside == first.stops['sandbox_failure'] == sum(i % 10 == 7 for i in numbers)
-    assert first.tokens['code'] == 120 * first.with_code
-    assert first.repairs == {'clamp': sum(i % 10 == 5 for i in numbers)}
-    assert tally.reward('fmt_orm')[0] == (2, 0.5 * first.stops['answer'] / 64)
+    assert (first.trajectories, tally.n) == (64, 150)
+    assert first.sums['used_tool'] == sum(i % 10 != 3 for i in numbers)
+    assert first.sums['code_run'] == sum(i % 10 not in (3, 7) for i in numbers)
+    assert first.sums['code_ok'] == sum(i % 10 not in (3, 4, 6, 7) for i in numbers)
+    assert first.sums['ran_as_written'] == sum(i % 10 not in (3, 4, 5, 6, 7) for i in numbers)
+    assert first.sums['quarantined'] == first.sums['stop/sandbox_failure'] == sum(i % 10 == 7 for i in numbers)
+    assert first.sums['tokens/code'] == 120 * first.sums['used_tool']
+    assert first.sums['repair/clamp'] == sum(i % 10 == 5 for i in numbers)
+    assert tally.reward('fmt_orm')[0] == (2, 0.5 * first.sums['stop/answer'] / 64)
 
 
 def test_trajectories_stand_at_the_step_that_learns_from_them(run: Path) -> None:
