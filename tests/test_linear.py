@@ -16,7 +16,8 @@ from swift_thyme.infer.events import TextSplitter
 from swift_thyme.rewards.format import is_well_formed
 from swift_thyme.rewards.judge.replies import read_verdict
 from swift_thyme.rewards.prompts import Scale
-from swift_thyme.rewards.trajectory import question_of, thinking_tail
+from swift_thyme.rewards.trajectory import thinking_tail
+from swift_thyme.trajectories import question_of
 
 Reader = Callable[[str], object]
 SMALL, FACTOR = 2_000, 8

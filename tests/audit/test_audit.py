@@ -17,6 +17,7 @@ from swift_thyme.evaluate.session import Plan, describe_policy
 from swift_thyme.evaluate.sources import load
 from swift_thyme.evaluate.statistics import Estimate, wilson
 from swift_thyme.infer import InferSettings, Thinker
+from swift_thyme.trajectories import Record
 
 from ..evaluate.scripted import ScriptedEngine
 from .policies import Kind, dependent, margin
@@ -140,9 +141,8 @@ def test_repeats_keep_the_shares_and_tell_the_chance_of_change(items: list[Item]
 
 
 def test_the_chance_of_change_is_that_of_two_repeats() -> None:
-    def record(item: str, repeat: int, right: bool) -> dict[str, object]:
-        verdict = 'right' if right else 'wrong'
-        return {'item_id': item, 'repeat': repeat, 'condition': 'tools', 'verdict': verdict, 'task': ''}
+    def record(item: str, repeat: int, right: bool) -> Record:
+        return Record(item_id=item, repeat=repeat, condition='tools', verdict='right' if right else 'wrong')
 
     records = [record('a', 0, True), record('a', 1, False), record('b', 0, True), record('b', 1, True)]
     assert chance_of_change(records) == pytest.approx(0.25)
