@@ -99,12 +99,13 @@ class Scoring:
         if training:
             known = [(record, group) for record, group in kept if record.turns]
             self._tally += tally([record for record, _ in known], [group for _, group in known])
-        thrown = self._thrown(trainer, samples, groups, size) if len(self._drawn) > 1 else []
+        n_drawn = len(self._drawn) if len(self._drawn) > 1 else 0
+        thrown = self._thrown(trainer, samples, groups, size) if n_drawn else []
         root = Path(trainer.args.output_dir) / (FOLDER if training else EVAL_FOLDER)
         if root not in self._recorders:
             limit = RolloutSettings.from_env().trajectory_mb << 20
             self._recorders[root] = Recorder(root, rank=_rank(), max_bytes=limit)
-        self._recorders[root].write([*kept, *thrown], int(trainer.state.global_step), groups * (1 + len(self._drawn)))
+        self._recorders[root].write([*kept, *thrown], int(trainer.state.global_step), groups * (1 + n_drawn))
         self._drawn, self._scored = [], {}
 
     def take_tally(self) -> Tally:

@@ -134,7 +134,7 @@ def test_both_code_rounds_return_their_picture(grpo_run: GrpoRun) -> None:
         names = [name for turn in trajectory.turns for name in turn.images]
         sizes = []
         for name in names:
-            with Image.open(f'{trajectory["folder"]}/{name}') as image:
+            with Image.open(f'{trajectory.folder}/{name}') as image:
                 assert image.convert('L').getextrema()[0] < 60
                 sizes.append(image.size)
         found += [sizes] if sizes else []

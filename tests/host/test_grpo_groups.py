@@ -78,7 +78,7 @@ def test_advantages_are_those_of_the_hand(same_words_run: Path) -> None:
 def test_a_group_is_one_question_with_its_picture(same_words_run: Path) -> None:
     found = by_index(same_words_run)
     assert [t.prompt_id for t in found] == ['prompt_0'] * 4 + ['prompt_1'] * 4
-    assert len({t.images[0] for t in found[:4]}) == 1 and found[0]['images'] != found[4]['images']
+    assert len({t.images[0] for t in found[:4]}) == 1 and found[0].images != found[4].images
 
 
 def test_every_reward_is_recorded_and_the_figures_are_there(same_words_run: Path) -> None:
