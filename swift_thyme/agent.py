@@ -122,7 +122,11 @@ class Agent:
             return Step(Turn(text, code), None)
         try:
             if self.session is None:
-                self.session = await self.sandbox.open(self.images, limits=self.limits, output_dir=self.output_dir)
+                limits = self.limits or self.sandbox.default_limits
+                limits = replace(
+                    limits, images=self.settings.max_images + 1
+                )  # counted here, where one too many is seen
+                self.session = await self.sandbox.open(self.images, limits=limits, output_dir=self.output_dir)
                 if self.on_open is not None:
                     self.on_open(self.session)
             result = await self.session.run(code)
@@ -197,6 +201,31 @@ def assistant_text(turns: Sequence[Turn]) -> str:
         if turn.result is not None and i + 1 < len(turns):
             parts.append(protocol.render_sandbox_output(turn.result))
     return ''.join(parts)
+
+
+ANSWER_RULE = (
+    'the words between the answer tags; of a turn that the model ended without them, what it said in plain words'
+)
+"""What counts as an answer, as reports state it: see `given_answer`."""
+
+
+def given_answer(text: str, stop_reason: StopReason) -> str:
+    """What a model answered, wherever an answer is sent on or graded: server, harness, evaluation.
+
+    The words between the answer tags. A model that ended its turn without tags has answered in plain words: what it
+    said after its thoughts, or all it said. A turn that a limit cut off has no answer.
+
+    Args:
+        text: the whole assistant turn.
+        stop_reason: why it ended.
+
+    Returns:
+        The answer; empty where there is none.
+    """
+    tagged = protocol.answer_of(text)
+    if tagged is not None or stop_reason is not StopReason.END_OF_TURN:
+        return tagged or ''
+    return protocol.without_tools(text).rpartition(protocol.THINK_CLOSE)[2].strip()
 
 
 def _no_code(text: str) -> StopReason:

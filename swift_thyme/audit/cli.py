@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..evaluate.options import add_asking_arguments, add_set_arguments, judge_settings, prepare, progress_bar
+from ..evaluate.options import add_asking_arguments, add_set_arguments, prepare, progress_bar, reachable_judge
 from ..infer.options import add_model_arguments, add_sampling_arguments
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.rescore:
         out = args.out or args.rescore / 'rescored'
-        found = rescore(args.rescore, out, judge_settings(args.judge))
+        found = rescore(args.rescore, out, reachable_judge(args.judge))
     else:
         args.seed = args.seed or 0
         settings = EvalSettings(args.seed, args.repeats, not args.no_shuffle, CONDITIONS)

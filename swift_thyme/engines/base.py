@@ -96,6 +96,12 @@ class Engine(Protocol):
 
     name: str
     """Of the model, as shown to clients and in reports."""
+    comes_back: bool = False
+    """Whether one that failed may work again by itself, as a server does. Otherwise its process has to be restarted."""
+    decodes_pictures: bool = False
+    """Whether it decodes the pictures of a prompt, and so finds those that are not whole."""
+    weights: tuple[str, ...] = ()
+    """Folders of the weights, and of the adapter on top of them; empty where they are on another machine."""
 
     async def generate(
         self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
@@ -113,6 +119,10 @@ class Engine(Protocol):
             DataError: a picture cannot be read.
             EngineError: the engine failed; the message says how.
         """
+
+    def tokens_of(self, text: str) -> list[int] | None:
+        """The ids of a text; None where the engine does not tell."""
+        return None
 
     def picture_problem(self, width_px: int, height_px: int) -> str:
         """Why the model cannot be shown a picture of this size; empty where it can, or where that is not known."""

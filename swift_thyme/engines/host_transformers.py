@@ -57,6 +57,8 @@ class _Job:
 class TransformersBackend(Engine):
     """See the module's docstring and `Engine`."""
 
+    decodes_pictures = True
+
     def __init__(self, engine: TransformersEngine, *, batch_size: int = 8) -> None:
         """
         Args:
@@ -88,6 +90,7 @@ class TransformersBackend(Engine):
         engine_class = with_template(TransformersEngine, template_type_of(checkpoint, template))
         backend = cls(engine_class(checkpoint.model, **engine_kwargs), batch_size=batch_size)
         backend.name = checkpoint.name if checkpoint.adapter else backend.name
+        backend.weights = (str(backend._engine.model_dir), *filter(None, [checkpoint.adapter]))
         return backend
 
     async def generate(
@@ -101,11 +104,15 @@ class TransformersBackend(Engine):
             if self._closed:
                 raise EngineError('the engine is closed; load it again')
             self._waiting.append(job)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name='thyme-engine', daemon=True)
                 self._thread.start()
             self._changed.notify()
         return await asyncio.wrap_future(job.done)
+
+    def tokens_of(self, text: str) -> list[int] | None:
+        """See `Engine.tokens_of`."""
+        return list(self._template.tokenizer.encode(text, add_special_tokens=False))
 
     def picture_problem(self, width_px: int, height_px: int) -> str:
         """See `Engine.picture_problem`."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 class VllmBackend(Engine):
     """See the module's docstring and `Engine`."""
 
+    decodes_pictures = True
+
     def __init__(self, engine: VllmEngine) -> None:
         """
         Args:
@@ -64,6 +66,7 @@ class VllmBackend(Engine):
         engine_class = with_template(VllmEngine, template_type_of(checkpoint, template))
         backend = cls(engine_class(checkpoint.model, use_async_engine=True, **engine_kwargs))
         backend.name = checkpoint.name if checkpoint.adapter else backend.name
+        backend.weights = (str(backend._engine.model_dir), *filter(None, [checkpoint.adapter]))
         return backend
 
     async def generate(
@@ -73,6 +76,10 @@ class VllmBackend(Engine):
         return await asyncio.wrap_future(
             self._loop.submit(self._generate(conversation, sampling, on_this_loop(on_text)))
         )
+
+    def tokens_of(self, text: str) -> list[int] | None:
+        """See `Engine.tokens_of`."""
+        return list(self._template.tokenizer.encode(text, add_special_tokens=False))
 
     def picture_problem(self, width_px: int, height_px: int) -> str:
         """See `Engine.picture_problem`."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..infer.options import add_model_arguments, add_sampling_arguments, resolve_model
-from .options import add_asking_arguments, add_set_arguments, judge_settings, prepare, progress_bar
+from ..infer.options import add_model_arguments, add_sampling_arguments, resolve_model, settings_from
+from .options import add_asking_arguments, add_set_arguments, described, prepare, progress_bar, reachable_judge
 
 if TYPE_CHECKING:
     from .summary import Summary
@@ -139,34 +139,41 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _harness(args: argparse.Namespace) -> int:
     from .harness import evalscope, vlmevalkit
-    from .harness.command import HarnessRun, model_arguments, model_values, write_summary
-    from .harness.server import served, served_name
+    from .harness.command import HarnessRun, begun, model_arguments, model_values, write_summary
+    from .harness.server import newly_sampled, served, served_card
 
     if args.out is None or not args.data:
         raise ConfigError(
             f'--suite {args.suite.value} needs --data and --out, got {args.data} and {args.out}; give both'
         )
     suite, data, extra = args.suite.value, tuple(args.data), tuple(shlex.split(args.harness_args))
-    name = args.name or (served_name(args.base_url) if args.base_url else 'thyme')
+    name = args.name or (served_card(args.base_url)['id'] if args.base_url else 'thyme')
     run = HarnessRun(suite, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
     harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
     if not args.base_url and not args.url:
         resolve_model(args)
     version = harness.version(run)
-    model = ['--base-url', args.base_url, '--name', name] if args.base_url else model_arguments(args)
     with ExitStack() as stack:
         if args.nproc and args.suite is Suite.VLMEVALKIT:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
+            policy = described(args, settings_from(args))
+            sampled = [policy['settings']['sampling']]
+            stack.enter_context(begun(run, policy, version))
+            scores = harness.run_command(run, line)
         else:
-            url = args.base_url or stack.enter_context(
-                served([*model, '--served-model-name', name, '--letters'], args.out / 'serve.log')
-            )
+            own = [*model_arguments(args), '--served-model-name', name, '--letters']
+            url = args.base_url or stack.enter_context(served(own, args.out / 'serve.log'))
             line = harness.command(run, base_url=url)
-        scores = harness.run_command(run, line)
+            before = served_card(url, name).get('thyme', {})
+            policy = {'letters': before.get('letters'), **before.get('policy', {})}
+            stack.enter_context(begun(run, policy, version))
+            scores = harness.run_command(run, line)
+            sampled = newly_sampled(before, served_card(url, name).get('thyme', {}))
     for score in scores:
-        failed = f', {score.failed} without an answer' if score.failed else ''
-        print(f'{score.data} {score.metric}: {score.value:.4g} ({score.answers} answers{failed})')
-    print(write_summary(run, scores, model=model, command=line, version=version))
+        missing = f', {score.not_answered} not answered' if score.not_answered else ''
+        missing += f', {score.failed} failed' if score.failed else ''
+        print(f'{score.data} {score.metric}: {score.value:.4g} ({score.answers} asked{missing})')
+    print(write_summary(run, scores, policy=policy, sampled=sampled, command=line, version=version))
     return 1 if any(score.failed for score in scores) else 0
 
 
@@ -174,7 +181,7 @@ def _rescore(args: argparse.Namespace) -> int:
     from .session import rescore
 
     out = args.out or args.rescore / 'rescored'
-    summary = rescore(args.rescore, out, judge_settings(args.judge))
+    summary = rescore(args.rescore, out, reachable_judge(args.judge))
     _show(summary, out)
     return 0 if summary.complete else 1
 

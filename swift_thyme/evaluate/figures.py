@@ -15,7 +15,7 @@ from typing import Any
 from ..trajectories import Record
 from ..types import Outcome
 from .conditions import Condition
-from .grading import Mark
+from .grading import Mark, answer_in
 from .statistics import Estimate, difference, mcnemar, share
 
 ALL_TASKS = ''
@@ -67,6 +67,8 @@ class Habits:
     rounds: float
     """Generations, mean."""
     no_answer: float
+    untagged: float
+    """Answered in plain words, without the answer tags."""
     stops: Mapping[str, int]
     """Stop reason → trajectories."""
     elapsed_s: float
@@ -177,7 +179,8 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
         repaired=fmean(bool(turn.repairs) for turn in turns) if turns else 0.0,
         pictures=mean(lambda r: sum(len(turn.images) for turn in r.turns)),
         rounds=mean(lambda r: len(r.turns)),
-        no_answer=mean(lambda r: r.answer is None),
+        no_answer=mean(lambda r: not answer_in(r)),
+        untagged=mean(lambda r: r.answer is None and bool(answer_in(r))),
         stops=dict(Counter(record.stop for record in chosen).most_common()),
         elapsed_s=mean(lambda r: r.elapsed_s or 0.0),
         sandbox_s=mean(lambda r: r.sandbox_s),

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .. import protocol
+from ..agent import given_answer
 from ..config import JudgeSettings, OutagePolicy
 from ..rewards.judge import JudgeClient
 from ..rewards.rules import Verdict, decide
 from ..rewards.scorer import Part, Scorer
 from ..trajectories import Record
+from ..types import StopReason
 
 _BATCH = 256
 
@@ -49,18 +51,21 @@ class Grade:
     """The judge's error where it failed."""
 
 
-def grade_by_rules(question: str, solution: str, text: str) -> Grade:
+def answer_in(record: Record) -> str:
+    """The answer of a record by the rule of `agent.given_answer`; empty where there is none."""
+    return given_answer(record.text, StopReason(record.stop))
+
+
+def grade_by_rules(record: Record) -> Grade:
     """What rules alone say.
 
     Args:
-        question: as it was put, options included.
-        solution: what a right answer says.
-        text: the whole assistant turn.
+        record: with `question` as it was put, `solution`, `text` and `stop_reason`.
     """
-    answer = protocol.answer_of(text)
-    if answer is None:
+    answer = answer_in(record)
+    if not answer:
         return Grade(Mark.WRONG, 'no answer')
-    found = decide(question, solution, answer)
+    found = decide(record.question, record.solution or '', answer)
     marks = {Verdict.MATCH: Mark.RIGHT, Verdict.MISMATCH: Mark.WRONG, Verdict.UNDECIDED: Mark.UNDECIDED}
     return Grade(marks[found.verdict], found.rule)
 
@@ -88,7 +93,7 @@ async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Gra
 
 def grade_all(records: Sequence[Record], judge: JudgeSettings | None) -> list[Grade]:
     """Grades records from their text: by rules, and those left undecided by the judge where there is one."""
-    grades = [grade_by_rules(r.question, r.solution or '', r.text) for r in records]
+    grades = [grade_by_rules(record) for record in records]
     if judge is None:
         return grades
     open_ones = [i for i, grade in enumerate(grades) if grade.mark is Mark.UNDECIDED]

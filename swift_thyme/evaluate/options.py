@@ -6,18 +6,21 @@ Owns reading the flags. Engines and sets are imported when they are needed.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import JudgeSettings, judge_addresses
 from ..errors import ConfigError
 from ..infer.options import thinker_from
 
+_JUDGE_S = 15.0
+
 if TYPE_CHECKING:
-    from ..infer import Thinker
+    from ..infer import InferSettings, Thinker
     from .items import Item
     from .runner import EvalSettings, Progress
     from .session import Plan
@@ -54,24 +57,41 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
         ConfigError: no folder or no model is named, or a flag cannot be read.
         DataError: a set cannot be used.
     """
-    from .session import Plan, describe_policy
+    from .session import Plan
 
     if args.out is None:
         raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
-    judge = judge_settings(args.judge)
+    judge = reachable_judge(args.judge)
     items = load_items(args, args.out)
     thinker = thinker_from(args)
-    policy = describe_policy(
-        args.model or thinker.engine.name,
-        thinker.settings,
+    policy = described(args, thinker.settings, name=thinker.engine.name, folders=thinker.engine.weights)
+    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
+    return thinker, plan, args.out
+
+
+def described(
+    args: argparse.Namespace, settings: InferSettings, *, name: str = '', folders: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a report says of the policy that the flags name.
+
+    Args:
+        args: with the arguments of `infer.options`.
+        settings: of its thinker.
+        name: of the model where no flag has one.
+        folders: of its weights, where they are known better than by the flags.
+    """
+    from ..infer.describe import describe_policy
+
+    return describe_policy(
+        args.model or name,
+        settings,
+        folders=folders,
         **({'adapters': args.adapters} if args.adapters else {}),
-        backend=args.backend,
+        backend=args.backend or ('url' if args.url else 'transformers'),
         url=args.url,
         template=args.template,
         engine_kwargs={key: '***' if 'key' in key else str(value) for key, value in args.engine_kwargs.items()},
     )
-    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
-    return thinker, plan, args.out
 
 
 def load_items(args: argparse.Namespace, out: Path) -> list[Item]:
@@ -104,6 +124,36 @@ def judge_settings(address: str | None) -> JudgeSettings | None:
         return replace(settings, addresses=judge_addresses(address, '')) if address else settings
     except ValueError as error:
         raise ConfigError(f'--judge cannot be read: got {address!r}: {error}; give http://HOST:PORT/v1') from error
+
+
+def reachable_judge(address: str | None) -> JudgeSettings | None:
+    """As `judge_settings`, with the name of the judge's model, which is asked of the first address that answers.
+
+    Raises:
+        ConfigError: no address answers.
+    """
+    settings = judge_settings(address)
+    if settings is None or settings.model:
+        return settings
+    return replace(settings, model=asyncio.run(_first_model(settings)))
+
+
+async def _first_model(settings: JudgeSettings) -> str:
+    from ..rewards.judge.transport import EndpointFault, Transport
+
+    transport, causes = Transport(settings), []
+    try:
+        for url in settings.addresses:
+            try:
+                return await asyncio.wait_for(transport.first_model(url), _JUDGE_S)
+            except (EndpointFault, asyncio.TimeoutError) as error:
+                causes.append(f'{type(error).__name__}: {error}')
+    finally:
+        await transport.aclose()
+    raise ConfigError(
+        f'no judge answers at {", ".join(settings.addresses)}: {"; ".join(causes)}; start it, or leave --judge out: '
+        'rules alone grade then'
+    )
 
 
 def progress_bar(total: int) -> Callable[[Progress], None]:

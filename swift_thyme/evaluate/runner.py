@@ -182,8 +182,8 @@ class Runner:
 
     def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> Record:
         item, posed = attempt.item, self._posed(attempt)
-        record = reply_record(reply, self._question(attempt))
-        grade = grade_by_rules(posed.text, posed.solution, record.text)
+        record = replace(reply_record(reply, self._question(attempt)), solution=posed.solution)
+        grade = grade_by_rules(record)
         relative = self.store.relative
         return replace(
             record,
@@ -194,7 +194,6 @@ class Runner:
             condition=attempt.condition.value,
             repeat=attempt.repeat,
             seed=self._seed(attempt),
-            solution=posed.solution,
             order=tuple(posed.order),
             box=item.box,
             verdict=grade.mark.value,

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import JudgeSettings, SamplingSettings, SandboxSettings
-from ..env import read_env
-from ..infer import InferSettings
+from ..config import JudgeSettings
+from ..infer.describe import describe_policy as describe_policy
+from ..infer.describe import file_sha256
 from ..trajectories import Record
 from .grading import grade_all
 from .items import Item, can_shuffle
@@ -26,9 +26,6 @@ from .runner import EvalSettings, Intervention, Progress, Runner, no_interventio
 from .statistics import DEFAULT_LEVEL
 from .store import Store, with_grade
 from .summary import Summary, prompt, summarize, versions
-
-_WEIGHTS = ('*.safetensors', '*.bin', 'config.json', 'adapter_config.json')
-_READ_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -129,41 +126,8 @@ def items_hash(items: Sequence[Item]) -> str:
     """SHA-256 over what is asked: texts, options, truths, and the bytes of the pictures."""
     digest = hashlib.sha256()
     paths = dict.fromkeys(image.path for item in items for image in item.images)
-    of = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    of = {path: file_sha256(path) for path in paths}
     for item in items:
         pictures = [of[image.path] for image in item.images]
         digest.update(json.dumps([asdict(replace(item, images=())), pictures], ensure_ascii=False).encode())
-    return digest.hexdigest()
-
-
-def describe_policy(model: str, settings: InferSettings, **more: Any) -> dict[str, Any]:
-    """What a report says of a policy.
-
-    Args:
-        model: folder, hub id or address.
-        settings: of its thinker.
-        more: backend, template and the like; plain values.
-    """
-    shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment_settings()}
-    names = {'weights_sha256': model, 'adapters_sha256': str(more.get('adapters', ''))}
-    return shown | {key: fingerprint(Path(name)) for key, name in names.items() if name and Path(name).is_dir()}
-
-
-def environment_settings() -> dict[str, Any]:
-    """What environment variables decide of an answer: picture size, sampling of code, sandbox limits and repairs."""
-    return {
-        'MAX_PIXELS': read_env('MAX_PIXELS', int, 0) or None,
-        'code_sampling': asdict(SamplingSettings.from_env()),
-        'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
-    }
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names, sizes and bytes of a checkpoint's files."""
-    digest = hashlib.sha256()
-    for path in sorted(p for pattern in _WEIGHTS for p in folder.glob(pattern)):
-        digest.update(f'{path.name} {path.stat().st_size}\n'.encode())
-        with path.open('rb') as file:
-            while piece := file.read(_READ_BYTES):
-                digest.update(piece)
     return digest.hexdigest()

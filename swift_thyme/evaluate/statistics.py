@@ -3,8 +3,10 @@
 Two methods, chosen because both stay honest for small sets and for scores of 0 % and 100 %:
 
 - **a share** (accuracy, "solved only with the tool"): Wilson's score interval with the effective number of answers.
-  With one repeat that is Wilson's interval over the items; with k repeats the number of answers is divided by the
-  design effect that the repeats' agreement within items shows, so that k equal answers count as one.
+  With one repeat that is Wilson's interval over the items. With k repeats of `ENOUGH_ITEMS` items or more the number of
+  answers is divided by the design effect that the repeats' agreement within items shows, so that k equal answers count
+  as one. Fewer items show too little of that agreement, above all where difficulty is skewed, and count as one answer
+  each: the mean of an item's answers never scatters more than a single one.
 - **a paired difference** (tools on minus tools off): Bonett and Price's adjusted interval over the items' own
   differences. It adds one item of +1 and one of -1; with one repeat it is exactly their interval for paired
   proportions.
@@ -22,6 +24,8 @@ from statistics import NormalDist, fmean
 from ..errors import ConfigError
 
 DEFAULT_LEVEL = 0.95
+ENOUGH_ITEMS = 40
+"""Items from which the design effect of repeats is taken from the data."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,14 @@ def share(outcomes: Mapping[str, Sequence[float]], level: float = DEFAULT_LEVEL)
         return None
     n_items, n_answers = len(means), sum(len(values) for values in outcomes.values())
     p = fmean(means.values())
-    variance = sum((mean - p) ** 2 for mean in means.values()) / n_items**2
+    variance = sum((mean - p) ** 2 for mean in means.values()) / n_items / max(n_items - 1, 1)
     low, high = wilson(p, _effective(p, variance, n_items, n_answers), level)
     return Estimate(p, low, high, n_items, n_answers)
 
 
 def _effective(p: float, variance: float, n_items: int, n_answers: int) -> float:
-    """The number of independent answers that would scatter as much; where all are equal, nothing tells: the items."""
-    if p * (1 - p) == 0:
+    """The number of independent answers that would scatter as much; where too little tells, that of the items."""
+    if n_items < ENOUGH_ITEMS or n_answers == n_items or p * (1 - p) == 0:
         return float(n_items)
     return min(p * (1 - p) / variance, float(n_answers)) if variance > 0 else float(n_answers)
 

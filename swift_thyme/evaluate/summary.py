@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from .. import protocol
+from ..agent import ANSWER_RULE
 from ..config import JudgeSettings
 from ..trajectories import Record
 from . import figures
@@ -85,6 +86,7 @@ class Summary:
             'settings': dict(self.settings),
             'sessions': list(self.sessions),
             'prompt': prompt(),
+            'answer_rule': ANSWER_RULE,
         }
 
 

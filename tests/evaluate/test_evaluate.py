@@ -273,3 +273,16 @@ main({str(synth_set)!r}, {str(tmp_path)!r})
     done = subprocess.run([sys.executable, '-c', program], cwd=root, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) == 12 - kept
     assert path.read_bytes().count(b'\n') == 12
+
+
+@pytest.mark.parametrize(
+    ('said', 'mark', 'untagged'),
+    [('B', 'right', 1.0), ('<think>Dark.</think> B', 'right', 1.0), ('C', 'wrong', 1.0), ('', 'wrong', 0.0)],
+)
+def test_plain_words_at_the_end_of_a_turn_are_an_answer(tmp_path: Path, said: str, mark: str, untagged: float) -> None:
+    item = Item('1', 'Which?', 'two', ('one', 'two', 'three'), 1)
+    plan = plan_of([item], EvalSettings(shuffle=False))
+    summary, store = evaluate(plan, Thinker(ScriptedEngine(lambda _: said)), tmp_path / 'run')
+    assert [record['verdict'] for record in store.records()] == [mark]
+    assert summary.habits[0].untagged == untagged and summary.habits[0].no_answer == float(not said)
+    assert 'plain words' in summary.as_json()['answer_rule']

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,8 +18,8 @@ import pytest
 from swift_thyme.cli import main
 from swift_thyme.errors import ConfigError, ThymeError
 from swift_thyme.evaluate.harness import evalscope, vlmevalkit
-from swift_thyme.evaluate.harness.command import HarnessRun, execute, model_arguments, require
-from swift_thyme.evaluate.harness.server import is_healthy, served, served_name
+from swift_thyme.evaluate.harness.command import HarnessRun, begun, execute, model_arguments, require
+from swift_thyme.evaluate.harness.server import is_ready, newly_sampled, served, served_card
 from swift_thyme.infer import Reply
 from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments
 from swift_thyme.rewards.rules.choice import letter_of
@@ -96,6 +97,36 @@ def test_the_server_gets_the_flags_the_user_gave() -> None:
     assert vars(parser.parse_args(model_arguments(args))) == vars(args)
 
 
+def test_a_run_goes_on_only_with_the_same_weights_settings_data_and_flags(tmp_path: Path) -> None:
+    data = tmp_path / 'own.tsv'
+    data.write_text('index')
+    policy = {'model': 'm', 'weights_sha256': 'a', 'settings': {'seed': 1}}
+
+    def begin(run: HarnessRun, policy: dict[str, object]) -> None:
+        with begun(run, policy, '1.0'):
+            pass
+
+    run = HarnessRun('vlmevalkit', (str(data),), tmp_path / 'out')
+    begin(run, policy)
+    begin(run, policy)
+    others = [{**policy, 'weights_sha256': 'b'}, {**policy, 'settings': {'seed': 2}}, {'model': 'm'}]
+    for other in others:
+        with pytest.raises(ConfigError, match='name another|use another'):
+            begin(run, other)
+    with pytest.raises(ConfigError, match='arguments'):
+        begin(replace(run, arguments=('--judge', 'gpt')), policy)
+    data.write_text('changed')
+    with pytest.raises(ConfigError, match='data'):
+        begin(run, policy)
+
+
+def test_what_reached_the_engine_is_counted_from_two_cards() -> None:
+    before = {'sampled': [{'temperature': 0.0, 'requests': 3}, {'temperature': 0.7, 'requests': 1}]}
+    after = {'sampled': [{'temperature': 0.0, 'requests': 5}, {'temperature': 0.7, 'requests': 1}]}
+    assert newly_sampled(before, after) == [{'temperature': 0.0, 'requests': 2}]
+    assert newly_sampled({}, {}) == []
+
+
 def test_a_harness_that_is_not_installed_says_how_to_install_it() -> None:
     with pytest.raises(ConfigError, match='ENV/bin/pip install no-such-harness'):
         require(sys.executable, 'no-such-harness', 'no-such-harness')
@@ -118,9 +149,9 @@ def listing() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in ('/v1/models', '/health') else 404)
+            self.send_response(200 if self.path in ('/v1/models', '/v1/models/m', '/ready') else 404)
             self.end_headers()
-            self.wfile.write(b'{"data": [{"id": "m"}]}')
+            self.wfile.write(b'{"id": "m", "data": [{"id": "m"}]}')
 
         def log_message(self, *args: object) -> None:
             pass
@@ -135,13 +166,13 @@ def listing() -> Iterator[str]:
 
 
 def test_a_running_server_tells_its_model(listing: str) -> None:
-    assert is_healthy(listing) and served_name(f'{listing}/v1') == 'm'
-    assert not is_healthy(f'{listing}/nothing')
+    assert is_ready(listing) and served_card(f'{listing}/v1')['id'] == 'm'
+    assert not is_ready(f'{listing}/nothing')
 
 
 def test_no_server_is_an_error_that_names_the_address() -> None:
     with pytest.raises(ThymeError, match=r'127\.0\.0\.1:9'):
-        served_name('http://127.0.0.1:9/v1')
+        served_card('http://127.0.0.1:9/v1')
 
 
 def test_a_suite_needs_data_and_a_folder(capsys: pytest.CaptureFixture[str]) -> None:

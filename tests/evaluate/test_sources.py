@@ -12,8 +12,10 @@ from PIL import Image
 
 from swift_thyme.errors import DataError
 from swift_thyme.evaluate.items import Item
-from swift_thyme.evaluate.session import fingerprint, items_hash
+from swift_thyme.evaluate.session import items_hash
 from swift_thyme.evaluate.sources import load
+from swift_thyme.infer import describe
+from swift_thyme.infer.describe import fingerprint
 from swift_thyme.protocol import PromptImage, render_user_prompt
 
 
@@ -230,11 +232,17 @@ def test_the_hash_of_a_set_covers_its_pictures(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
-def test_the_fingerprint_of_a_checkpoint_covers_all_its_bytes(tmp_path: Path) -> None:
+def test_the_fingerprint_of_a_checkpoint_covers_all_its_bytes_and_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
     weights = tmp_path / 'model.safetensors'
     weights.write_bytes(bytes(40 << 20))
     before = fingerprint(tmp_path)
     with weights.open('r+b') as file:
         file.seek(-1, 2)
         file.write(b'x')
-    assert fingerprint(tmp_path) != before
+    after = fingerprint(tmp_path)
+    assert after != before
+    monkeypatch.setattr(describe, '_READ_BYTES', None)  # so nothing large can be read
+    assert fingerprint(tmp_path) == after

@@ -102,6 +102,19 @@ def test_intervals_of_clustered_answers_cover_the_truth(n_items: int, repeats: i
     assert covered / 600 > 0.925
 
 
+@pytest.mark.parametrize('n_items', [10, 20, 40, 60])
+@pytest.mark.parametrize(('a', 'b'), [(2, 0.3), (0.2, 2), (8, 0.5), (0.5, 0.5)])
+def test_intervals_cover_the_truth_where_difficulty_is_skewed(n_items: int, a: float, b: float) -> None:
+    rng = random.Random(9)
+    truth, covered = a / (a + b), 0
+    for _ in range(600):
+        truths = [rng.betavariate(a, b) for _ in range(n_items)]
+        found = share({str(i): [float(rng.random() < t) for _ in range(8)] for i, t in enumerate(truths)})
+        assert found is not None
+        covered += found.low <= truth <= found.high
+    assert covered / 600 >= 0.93 - 0.015  # two standard errors of 600 draws
+
+
 def test_difference_intervals_cover_the_truth() -> None:
     rng = random.Random(8)
     covered = 0

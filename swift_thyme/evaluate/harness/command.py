@@ -6,20 +6,25 @@ Owns the part that does not depend on the harness. `vlmevalkit` and `evalscope` 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import swift_thyme
 
+from ...agent import ANSWER_RULE
 from ...env import child_env
 from ...errors import ConfigError, ThymeError
+from ...infer.describe import file_sha256
+from ..store import RUN, Store
 from ..summary import prompt, versions
 
 PACKAGE_ROOT = Path(swift_thyme.__file__).parents[1]
@@ -40,7 +45,9 @@ class Score:
     """As the harness gives it: most give 0 to 1, some 0 to 100."""
     answers: int
     failed: int = 0
-    """Answers that the harness did not get."""
+    """Requests that failed: the harness got nothing."""
+    not_answered: int = 0
+    """Replies in which the model gave no answer; they count as wrong."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -117,15 +124,73 @@ def execute(command: Sequence[str], log: Path, **env: str) -> None:
         raise ThymeError(f'{command[0]} ended with code {code}; see {log}, which ends:\n{last}')
 
 
+@contextmanager
+def begun(run: HarnessRun, policy: Mapping[str, Any], version: str) -> Iterator[None]:
+    """Holds the run's folder, and lets a run go on there only where nothing has changed: the harness takes up answers
+    that it finds.
+
+    Args:
+        run: what is run.
+        policy: who answers, as `describe_policy` or a server's card states it.
+        version: of the harness.
+
+    Raises:
+        ConfigError: the folder holds a run of another policy, other flags or other data, or one whose weights nobody
+            can compare.
+    """
+    if (run.out / RUN).is_file() and 'weights_sha256' not in policy:
+        raise ConfigError(
+            f'{run.out} holds a run, and nothing tells whether the same weights answer now: the model is behind a '
+            'server that does not say; name another --out'
+        )
+    store = Store(run.out)
+    store.begin(
+        {
+            'suite': run.suite,
+            'version': version,
+            'data': {name: _data_sha256(name) for name in run.data},
+            'name': run.name,
+            'arguments': list(run.arguments),
+            'limit': run.limit,
+            'policy': dict(policy),
+        },
+        {'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'versions': versions()},
+    )
+    try:
+        yield
+    finally:
+        store.release()
+
+
+def _data_sha256(name: str) -> str:
+    """Of a set of one's own: a file, or `NAME=FOLDER`. Empty for the harness's."""
+    path = Path(name.partition('=')[2] or name)
+    if path.is_file():
+        return file_sha256(path)
+    if not path.is_dir():
+        return ''
+    files = sorted(file for file in path.rglob('*') if file.is_file())
+    listed = [f'{file.relative_to(path)} {file_sha256(file)}' for file in files]
+    return hashlib.sha256('\n'.join(listed).encode()).hexdigest()
+
+
 def write_summary(
-    run: HarnessRun, scores: Sequence[Score], *, model: Sequence[str], command: Sequence[str], version: str
+    run: HarnessRun,
+    scores: Sequence[Score],
+    *,
+    policy: Mapping[str, Any],
+    sampled: Sequence[Mapping[str, Any]],
+    command: Sequence[str],
+    version: str,
 ) -> Path:
     """Writes `report.json` and `report.md`: the harness's own scores, with all that decided them.
 
     Args:
         run: what was run.
         scores: as the harness gave them.
-        model: the flags that say which model answered, and how.
+        policy: who answered, as `begun` was told.
+        sampled: how the engine was told to sample in this session, whoever decided that: the server's flags or the
+            harness's requests. With the number of `requests` where it was counted.
         command: of the harness.
         version: of the harness.
 
@@ -136,7 +201,9 @@ def write_summary(
         'suite': run.suite,
         'version': version,
         'scores': [score.__dict__ for score in scores],
-        'model': list(model),
+        'policy': dict(policy),
+        'sampled': [dict(one) for one in sampled],
+        'answer_rule': f'{ANSWER_RULE}; the letter, where that takes one option of the question',
         'command': list(command),
         'finished': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
         'versions': versions(),
@@ -146,11 +213,17 @@ def write_summary(
     lines = [
         f'# {run.suite} {version}',
         '',
-        '| data | metric | value | answers | not answered |',
-        '|---|---|---|---|---|',
+        '| data | metric | value | asked | not answered | failed |',
+        '|---|---|---|---|---|---|',
     ]
-    lines += [f'| {s.data} | {s.metric} | {s.value:.4g} | {s.answers} | {s.failed} |' for s in scores]
-    lines += ['', f'Model: `{shlex.join(model)}`', '', f'Command: `{shlex.join(command)}`', '']
+    lines += [
+        f'| {s.data} | {s.metric} | {s.value:.4g} | {s.answers} | {s.not_answered} | {s.failed} |' for s in scores
+    ]
+    weights = policy.get('weights_sha256') or 'not known: they are behind a server that does not say'
+    lines += ['', f'Model: {run.name}, {policy.get("model", "")}; weights (SHA-256): {weights}', '']
+    lines += ['Sampling that reached the engine:', '', '```json', json.dumps(sampled, indent=1), '```', '']
+    lines += [f'Command: `{shlex.join(command)}`', '']
+    lines += [f'An answer is {stated["answer_rule"]}. Giving none is wrong.', '']
     lines += ["The numbers are the harness's own; prompt and package versions are in report.json.", '']
     path = run.out / 'report.md'
     path.write_text('\n'.join(lines), encoding='utf-8')

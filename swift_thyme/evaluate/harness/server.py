@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 import threading
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from ...env import child_env
 from ...errors import ThymeError
@@ -41,7 +43,7 @@ def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> I
         )
         try:
             address = _wait(process, start_s)
-            if address is None or not is_healthy(address):
+            if address is None or not is_ready(address):
                 raise ThymeError(
                     f'`thyme serve` did not get ready: got exit code {process.poll()}; expected a server; see {log}'
                 )
@@ -75,35 +77,51 @@ def _wait(process: subprocess.Popen[str], start_s: float) -> str | None:
         return None
 
 
-def served_name(base_url: str, timeout_s: float = 10.0) -> str:
-    """The first model that a server lists.
+def served_card(base_url: str, name: str | None = None, timeout_s: float = 600.0) -> dict[str, Any]:
+    """What a server says of a model: its `id`, and of a `thyme serve` its policy under `thyme`.
 
     Args:
         base_url: `/v1` included.
-        timeout_s: for the reply.
+        name: of the model; by default the first that the server lists.
+        timeout_s: for the reply; the first one makes the fingerprint of the weights.
 
     Raises:
         ThymeError: it lists none, or does not answer.
     """
     try:
-        with urllib.request.urlopen(f'{base_url.rstrip("/")}/models', timeout=timeout_s) as reply:
-            return str(json.load(reply)['data'][0]['id'])
-    except (OSError, ValueError, LookupError) as error:
+        url = f'{base_url.rstrip("/")}/models'
+        found = httpx.get(f'{url}/{name}' if name else url, timeout=timeout_s)
+        card: dict[str, Any] = found.raise_for_status().json()
+        return card if name else served_card(base_url, str(card['data'][0]['id']), timeout_s)
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         raise ThymeError(
             f'{base_url} lists no model: got {type(error).__name__}: {error}; expected a running `thyme serve`; '
             f'check the address, /v1 included'
         ) from error
 
 
-def is_healthy(address: str, timeout_s: float = 10.0) -> bool:
-    """Whether a server's `/health` answers with success.
+def is_ready(address: str, timeout_s: float = 60.0) -> bool:
+    """Whether a server's `/ready` answers with success.
 
     Args:
         address: `http://host:port`, without a path.
         timeout_s: for the reply.
     """
     try:
-        with urllib.request.urlopen(f'{address}/health', timeout=timeout_s) as reply:
-            return 200 <= int(reply.status) < 300
-    except OSError:
+        return httpx.get(f'{address}/ready', timeout=timeout_s).is_success
+    except httpx.HTTPError:
         return False
+
+
+def newly_sampled(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How a `thyme serve` was told to sample between two of its cards, with the number of requests of each kind."""
+
+    def counted(card: Mapping[str, Any]) -> dict[str, int]:
+        return {
+            json.dumps({key: value for key, value in one.items() if key != 'requests'}): int(one['requests'])
+            for one in card.get('sampled', ())
+        }
+
+    known = counted(before)
+    counts = {kind: n - known.get(kind, 0) for kind, n in counted(after).items()}
+    return [{**json.loads(kind), 'requests': n} for kind, n in counts.items() if n > 0]
