@@ -290,8 +290,6 @@ class SandboxSettings:
     """Time of one snippet, seconds; see `sandbox.Limits`. `THYME_EXEC_TIMEOUT_S`. Paper: 10."""
     memory_mib: int = 4096
     """`THYME_SANDBOX_MEMORY_MIB`."""
-    images: int = 10
-    """Pictures accepted over one trajectory. `THYME_SANDBOX_IMAGES`. Release: 10."""
     rollback: bool = True
     """A snippet that fails leaves variables and files as they were. `THYME_SANDBOX_ROLLBACK`."""
     base_dir: str | None = None
@@ -319,7 +317,6 @@ class SandboxSettings:
         return cls(
             timeout_s=read_env('THYME_EXEC_TIMEOUT_S', _parse_positive, default.timeout_s, env),
             memory_mib=read_env('THYME_SANDBOX_MEMORY_MIB', int, default.memory_mib, env),
-            images=read_env('THYME_SANDBOX_IMAGES', int, default.images, env),
             rollback=read_env('THYME_SANDBOX_ROLLBACK', parse_bool, default.rollback, env),
             base_dir=read_env('THYME_SANDBOX_DIR', str, '', env) or None,
             allow_tier_b=read_env('THYME_SANDBOX_ALLOW_TIER_B', parse_bool, default.allow_tier_b, env),

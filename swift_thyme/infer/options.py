@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from ..agent import AgentSettings
-from ..config import UrlSettings
+from ..config import RolloutSettings, UrlSettings
 from ..engines import Backend, Sampling
 from ..engines.checkpoint import locate
 from ..errors import ConfigError
@@ -47,7 +47,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('how it answers')
     group.add_argument('--max-tokens', type=int, default=2048, help='new tokens a round (default 2048)')
     group.add_argument('--max-rounds', type=int, default=5, help='generations (default 5)')
-    group.add_argument('--max-images', type=int, default=10, help='pictures returned by code (default 10)')
+    group.add_argument('--max-images', type=int, help='pictures returned by code (default THYME_MAX_IMAGES, or 10)')
     group.add_argument('--temperature', type=float, default=0.0, help='of text; 0 is greedy (default)')
     group.add_argument('--top-p', type=float)
     group.add_argument('--top-k', type=int)
@@ -103,12 +103,18 @@ def settings_from(args: argparse.Namespace) -> InferSettings:
         ConfigError: one is out of range.
     """
     for name, least in (('max_tokens', 1), ('max_rounds', 1), ('max_images', 0), ('retries', 0), ('temperature', 0)):
-        if getattr(args, name) < least:
+        if (getattr(args, name) or 0) < least:
             raise ConfigError(f'--{name.replace("_", "-")} must be >= {least}, got {getattr(args, name)}')
     sampling = Sampling(
         args.max_tokens, args.temperature, args.top_p, args.top_k, args.repetition_penalty, seed=args.seed
     )
-    agent = AgentSettings(max_rounds=args.max_rounds, max_images=args.max_images)
+    bounds = RolloutSettings.from_env()
+    agent = AgentSettings(
+        max_rounds=args.max_rounds,
+        max_images=bounds.max_images if args.max_images is None else args.max_images,
+        repetition_share=bounds.repetition_share,
+        repetition_rule=bounds.repetition_rule,
+    )
     return InferSettings(sampling, agent, args.retries, args.retry_temperature, args.fallback)
 
 

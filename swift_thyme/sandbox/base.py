@@ -98,6 +98,11 @@ class Session(ABC):
 class Sandbox(ABC):
     """A backend. One per process is enough; it starts its own processes lazily."""
 
+    @property
+    def default_limits(self) -> Limits:
+        """Limits of a session that names none."""
+        return Limits()
+
     @abstractmethod
     async def open(
         self,

@@ -35,6 +35,11 @@ class PatientSandbox(Sandbox):
         """
         self._inner, self._limit_s, self._first_pause_s = inner, limit_s, first_pause_s
 
+    @property
+    def default_limits(self) -> Limits:
+        """See `Sandbox.default_limits`."""
+        return self._inner.default_limits
+
     async def open(
         self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None
     ) -> Session:

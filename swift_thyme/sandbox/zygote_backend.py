@@ -178,9 +178,7 @@ class ZygoteSandbox(Sandbox):
     def default_limits(self) -> Limits:
         """Limits of a session that names none."""
         settings = self._settings
-        return replace(
-            Limits(), timeout_s=settings.timeout_s, memory_bytes=settings.memory_mib * MIB, images=settings.images
-        )
+        return replace(Limits(), timeout_s=settings.timeout_s, memory_bytes=settings.memory_mib * MIB)
 
     async def open(
         self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from swift_thyme.engines import Engine, Generation
 from swift_thyme.infer import Thinker
-from swift_thyme.sandbox import InputImage, Sandbox, Session
+from swift_thyme.sandbox import InputImage, Limits, Sandbox, Session
 
 SIZE = (
     '<think>How large is it? <code>\n```python\nfrom PIL import Image\nprint("size", Image.open(image_path).size)\n'
@@ -74,6 +74,10 @@ class _LentEngine(Engine):
 class _LentSandbox(Sandbox):
     def __init__(self, sandbox: Sandbox) -> None:
         self._inner = sandbox
+
+    @property
+    def default_limits(self) -> Limits:
+        return self._inner.default_limits
 
     async def open(self, images: Sequence[InputImage] = (), **options: Any) -> Session:
         return await self._inner.open(images, **options)

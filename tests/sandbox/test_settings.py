@@ -38,7 +38,6 @@ def test_settings_come_from_the_environment():
         ('THYME_EXEC_TIMEOUT_S', 'ten'),
         ('THYME_SANDBOX_ROLLBACK', 'maybe'),
         ('THYME_REPAIRS', 'clamp=sometimes'),
-        ('THYME_SANDBOX_IMAGES', 'many'),
     ],
 )
 def test_a_bad_variable_is_named(name, value):
