@@ -46,6 +46,8 @@ class PicturesIn(str, Enum):
 class UrlEngine(Engine):
     """See the module's docstring and `Engine`."""
 
+    comes_back = True
+
     def __init__(
         self,
         *,
@@ -167,7 +169,7 @@ class UrlEngine(Engine):
         except (ValueError, LookupError, TypeError, AttributeError):
             marks = set()
         if marks & _CONTEXT_MARKS:
-            return ContextFull(f'{self._url}: {text}')
+            return ContextFull('the conversation is longer than the model reads; shorten it')
         inside = any(m['role'] == 'assistant' and isinstance(m['content'], list) for m in body['messages'])
         hint = '; it may not take pictures in an assistant message: try --pictures-in user' if inside else ''
         return EngineError(f'{self._url} refused with HTTP {status}: {text}{hint}')

@@ -17,6 +17,9 @@ from ..picture import plain, suffix
 from ..sandbox import InputImage
 
 
+_CODE_IS_GONE = 'Code starts anew with this question: variables and files of earlier turns are gone.'
+
+
 @dataclass(frozen=True)
 class Question:
     """Words and pictures of one request."""
@@ -44,12 +47,17 @@ class Question:
         Raises:
             DataError: a picture is missing or unreadable, or there are not as many places as pictures.
         """
-        earlier = sum(m.content.count(protocol.IMAGE_TAG) for m in self.history)
-        mine = self._described()[earlier:]
+        described, before = self._described(), []
+        for message in self.history:
+            here = described[: message.content.count(protocol.IMAGE_TAG)]
+            described = described[len(here) :]
+            if message.role == 'user' and here and not self.trained_system:
+                message = Message('user', _prompt(message.content, here, tools))
+            if message.role != 'system':
+                before.append(message)
         text = self.text
         if not self._is_prompt:
-            text = protocol.render_user_prompt(_words(text, len(mine)), mine, tools=tools)
-        before = (m for m in self.history if m.role != 'system')
+            text = self._last(described, tools)
         conversation = Conversation((self._system(tools), *before, Message('user', text)), self._pictures)
         places = sum(m.content.count(protocol.IMAGE_TAG) for m in conversation.messages)
         if places != len(self.images):
@@ -60,10 +68,33 @@ class Question:
         return conversation
 
     def sandbox_images(self) -> list[InputImage]:
-        """The pictures as the sandbox takes them."""
+        """The pictures as the sandbox takes them: those that the question is about first."""
         named = protocol.prompt_image_paths(self.text) if self._is_prompt else ()
         paths = named or tuple(image.path for image in self._described())
-        return [InputImage(image, path) for image, path in zip(self._pictures, paths, strict=True)]
+        images = [InputImage(image, path) for image, path in zip(self._pictures, paths, strict=True)]
+        start, end = (0, len(images)) if named else self._about
+        return images[start:end] + images[:start] + images[end:]
+
+    @property
+    def _about(self) -> tuple[int, int]:
+        """Which pictures the question is about: its own, else those of the last turn that had any."""
+        end = len(self.images)
+        counts = [m.content.count(protocol.IMAGE_TAG) for m in self.history]
+        mine = end - sum(counts)
+        if mine > 0:
+            return end - mine, end
+        return end - next((n for n in reversed(counts) if n), 0), end
+
+    def _last(self, mine: Sequence[protocol.PromptImage], tools: bool) -> str:
+        """The last words in the form of Table 2; of a question about an earlier picture with that one's lines again."""
+        text = _words(self.text, len(mine))
+        if tools and any(m.role == 'assistant' for m in self.history) and not self.trained_system:
+            text = f'{text}\n\n{_CODE_IS_GONE}'
+        if mine or not self.images:
+            return protocol.render_user_prompt(text, mine, tools=tools)
+        about = self._described()[slice(*self._about)]
+        places = protocol.IMAGE_TAG * len(about)
+        return protocol.render_user_prompt(text, about, tools=tools).removeprefix(f'{places}\n')
 
     @cached_property
     def _pictures(self) -> tuple[Path | bytes, ...]:
@@ -88,6 +119,13 @@ class Question:
             prompt_image(image, number, name)
             for number, (image, name) in enumerate(zip(self._pictures, names, strict=True), 1)
         ]
+
+
+def _prompt(text: str, images: Sequence[protocol.PromptImage], tools: bool) -> str:
+    """An earlier message of the user in the form in which it was asked."""
+    if len(protocol.prompt_image_paths(text)) == len(images):
+        return text
+    return protocol.render_user_prompt(_words(text, len(images)), images, tools=tools)
 
 
 def _words(text: str, pictures: int) -> str:

@@ -14,7 +14,7 @@ from ..types import SandboxResult
 from .errors import ApiError
 
 _SMOOTHING = 0.2
-_MOST_RETRY_AFTER_S = 60
+_MOST_RETRY_AFTER_S = 600
 
 
 class Admission:
@@ -24,18 +24,22 @@ class Admission:
         self._limit = running + waiting
         self._slots = running
         self._running = asyncio.Semaphore(running)
-        self._seconds = 1.0
+        self._usual_s: float | None = None
+        """How long a request runs, from those that ended."""
+        self._begun: dict[object, float] = {}
         self.admitted = 0
         """Requests let in and not answered yet."""
-        self.running = 0
-        """Of these, those that run."""
 
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Counts a request for as long as the block.
+    @property
+    def running(self) -> int:
+        """Of these, those that run."""
+        return len(self._begun)
+
+    def require_room(self) -> None:
+        """Refuses a request where none more is let in.
 
         Raises:
-            ApiError: the house is full (429, with the time after which to come back).
+            ApiError: the server is full (429, with the time after which to come back).
         """
         if self.admitted >= self._limit:
             raise ApiError(
@@ -44,6 +48,15 @@ class Admission:
                 code='server_overloaded',
                 retry_after_s=self.retry_after_s,
             )
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Counts a request for as long as the block.
+
+        Raises:
+            ApiError: see `require_room`.
+        """
+        self.require_room()
         self.admitted += 1
         try:
             yield
@@ -54,19 +67,27 @@ class Admission:
     async def run(self) -> AsyncIterator[None]:
         """Waits for a turn, and holds it for as long as the block."""
         async with self._running:
-            self.running += 1
-            start = time.monotonic()
+            me, begun = object(), time.monotonic()
+            self._begun[me] = begun
             try:
                 yield
             finally:
-                self.running -= 1
-                self._seconds += _SMOOTHING * (time.monotonic() - start - self._seconds)
+                del self._begun[me]
+                took = time.monotonic() - begun
+                before = took if self._usual_s is None else self._usual_s
+                self._usual_s = before + _SMOOTHING * (took - before)
 
     @property
     def retry_after_s(self) -> int:
-        """Seconds until a request that came now could be let in, roughly: half the queue's time."""
-        waiting = max(self.admitted - self.running, 1)
-        return min(max(1, math.ceil(self._seconds * waiting / self._slots / 2)), _MOST_RETRY_AFTER_S)
+        """Seconds until the requests that wait now will have had their turn: what usually passes until that many ended.
+
+        Where none has ended yet, those that run are taken to be halfway.
+        """
+        ages = [time.monotonic() - begun for begun in self._begun.values()]
+        usual_s = max(self._usual_s or 2 * max(ages, default=0.5), max(ages, default=0.0))
+        first_s = usual_s - max(ages, default=0.0)
+        waiting = self.admitted - self.running
+        return min(max(1, math.ceil(first_s + usual_s * max(waiting - 1, 0) / self._slots)), _MOST_RETRY_AFTER_S)
 
 
 class BoundedSandbox(Sandbox):
@@ -82,6 +103,11 @@ class BoundedSandbox(Sandbox):
         self._closing: set[asyncio.Task[None]] = set()
         self.open_sessions = 0
         """Sessions whose processes are alive."""
+
+    @property
+    def default_limits(self) -> Limits:
+        """See `Sandbox.default_limits`."""
+        return self._inner.default_limits
 
     async def open(
         self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..agent import ANSWER_RULE
 from ..infer import Thinker
+from ..infer.describe import describe_policy
 from .admission import Admission, BoundedSandbox
 from .chat import Chat, House
 from .errors import ApiError
+from .intake import Intake
 from .metrics import Metrics
-from .pictures import PictureDesk
+from .readiness import Readiness
 from .settings import ServeSettings
+
+_NOT_OFFERED = ('completions', 'responses', 'embeddings', 'messages', 'generate')
+_MOST_TEXT_BYTES = 4 << 20
 
 
 def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlette:
@@ -40,16 +51,19 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
         settings=settings,
         admission=Admission(settings.running, settings.waiting),
         metrics=Metrics(),
-        desk=PictureDesk(settings.pictures),
+        intake=Intake(),
+        readiness=Readiness(bounded, uses_sandbox=settings.tools),
         folder=Path(temporary.name),
         names=settings.names or (thinker.engine.name or 'model',),
-        intake=asyncio.Semaphore(settings.intake),
     )
     _watch(house, sandbox)
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
+        await house.intake.start()
         yield
+        await house.readiness.aclose()
+        house.intake.close()
         await bounded.aclose()
         await sandbox.aclose()
         temporary.cleanup()
@@ -60,14 +74,27 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
             Route('/v1/chat/completions', Chat(house), methods=['POST']),
             Route('/v1/models', pages.models),
             Route('/v1/models/{name:path}', pages.model),
+            Route('/tokenize', pages.tokenize, methods=['POST']),
             Route('/health', pages.health),
+            Route('/ready', pages.ready),
             Route('/metrics', pages.metrics),
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=life,
+        middleware=[_cross_origin(settings.origins)] if settings.origins else [],
     )
     app.state.house, app.state.sandbox = house, sandbox
     return app
+
+
+def _cross_origin(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=['GET', 'POST'],
+        allow_headers=['*'],
+        expose_headers=['x-request-id', 'x-thyme-trajectory-id'],
+    )
 
 
 def _watch(house: House, sandbox: BoundedSandbox) -> None:
@@ -94,13 +121,36 @@ class _Pages:
         self._house.check_key(request)
         name = request.path_params['name']
         self._house.check_model(name)
-        return JSONResponse(self._model(name))
+        policy = await asyncio.to_thread(self._policy)
+        sampled = [{**asdict(sampling), 'requests': n} for sampling, n in self._house.sampled.items()]
+        about = {'policy': policy, 'letters': self._house.settings.letters, 'sampled': sampled}
+        return JSONResponse({**self._model(name), 'thyme': {**about, 'answer_rule': ANSWER_RULE}})
+
+    async def tokenize(self, request: Request) -> Response:
+        """`POST /tokenize`: the ids of a text, in vLLM's form."""
+        self._house.check_key(request)
+        try:
+            text = json.loads(await asyncio.wait_for(_bounded_body(request), self._house.settings.client_timeout_s))
+            text = text['prompt']
+        except (ValueError, TypeError, LookupError, asyncio.TimeoutError) as error:
+            raise ApiError(400, 'expected a JSON object with a text in `prompt`', param='prompt') from error
+        if not isinstance(text, str) or len(text) > self._house.settings.text_chars:
+            raise ApiError(400, 'prompt must be a text, and not longer than this server reads', param='prompt')
+        ids = await asyncio.to_thread(self._house.thinker.engine.tokens_of, text)
+        if ids is None:
+            raise ApiError(501, 'the tokenizer of this model is on another server; ask that')
+        return JSONResponse({'count': len(ids), 'tokens': ids})
+
+    @lru_cache(maxsize=1)  # noqa: B019 -- one object a server
+    def _policy(self) -> dict[str, object]:
+        engine = self._house.thinker.engine
+        return describe_policy(engine.name, self._house.thinker.settings, folders=engine.weights)
 
     def _model(self, name: str) -> dict[str, object]:
         return {'id': name, 'object': 'model', 'created': self._created, 'owned_by': 'swift-thyme'}
 
     async def health(self, request: Request) -> Response:
-        """`GET /health`: 200 as long as the server answers; needs no key."""
+        """`GET /health`: 200 as long as the process answers, whatever else is broken; needs no key."""
         admission = self._house.admission
         return JSONResponse(
             {
@@ -112,9 +162,24 @@ class _Pages:
             }
         )
 
+    async def ready(self, request: Request) -> Response:
+        """`GET /ready`: 200 where engine and sandbox work, 503 with the parts that do not; needs no key."""
+        ready = await self._house.readiness.is_ready()
+        broken = sorted(self._house.readiness.broken)
+        return JSONResponse({'status': 'ready' if ready else 'not ready', 'broken': broken}, 200 if ready else 503)
+
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`: for Prometheus; needs no key."""
         return Response(self._house.metrics.text(), media_type='text/plain; version=0.0.4')
+
+
+async def _bounded_body(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > _MOST_TEXT_BYTES:
+            raise ApiError(413, f'the body is larger than the {_MOST_TEXT_BYTES >> 20} MiB that a text may have')
+    return bytes(content)
 
 
 async def _api_error(request: Request, error: Exception) -> Response:
@@ -125,5 +190,8 @@ async def _api_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """A path or method that is not there, in OpenAI's form."""
     assert isinstance(error, HTTPException)
-    body = ApiError(error.status_code, f'{request.method} {request.url.path}: {error.detail}').body
+    told = error.detail
+    if error.status_code == 404 and request.url.path.rstrip('/').endswith(_NOT_OFFERED):
+        told = 'this server has chat completions only: POST /v1/chat/completions'
+    body = ApiError(error.status_code, f'{request.method} {request.url.path}: {told}').body
     return JSONResponse(body, error.status_code, headers=error.headers)

@@ -1,7 +1,7 @@
 """`POST /v1/chat/completions`: one request from arrival to the last byte.
 
-In order: key, admission, body, pictures, a turn to run, the answer. A client that goes away ends the request where
-it is: the generation stops and the sandbox session closes.
+In order: key, body, pictures, admission, a turn to run, the answer. A client that goes away ends the request where
+it is: the generation stops and the sandbox session closes. What arrives slowly holds no place that others wait for.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import re
 import tempfile
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from msgspec.structs import replace
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from ..engines import Sampling
 from ..errors import ContextFull, DataError
 from ..infer import Event, Reply, Thinker
 from ..infer.report import reply_record
@@ -29,17 +33,24 @@ from ..trajectories import as_document
 from ..types import StopReason
 from .admission import Admission
 from .errors import ApiError
+from .intake import HEAVY_BYTES, HEAVY_PIXELS, Intake
 from .metrics import Metrics
-from .pictures import PictureDesk
+from .pictures import fetch, settle
+from .readiness import Readiness
 from .replies import DONE, Replier, event_bytes
 from .settings import ServeSettings
-from .wire import ChatRequest, parse, understand
+from .wire import ChatRequest, read_request, understand
 
 logger = logging.getLogger(__name__)
 _ID = re.compile(r'[\w.:-]{1,128}')
 _GONE = 499
 """The status under which a request is counted whose client went away."""
 _CUT_OFF = 503
+_RESTART_S = 5
+"""Seconds in which a sandbox or a server is usually there again."""
+_IN_MEMORY_BYTES = 1 << 16
+_MOST_KINDS = 64
+_SEE_LOG = "the server's log says why, under this reply's x-request-id"
 _MOST_READ = 4
 """Times the limit that is read of a body that is too large."""
 
@@ -52,11 +63,24 @@ class House:
     settings: ServeSettings
     admission: Admission
     metrics: Metrics
-    desk: PictureDesk
+    intake: Intake
+    readiness: Readiness
     folder: Path
-    """For pictures of requests under way."""
+    """For bodies and pictures of requests under way."""
     names: tuple[str, ...]
-    intake: asyncio.Semaphore
+    sampled: Counter[Sampling] = field(default_factory=Counter)
+    """How the engine was told to sample, and for how many requests."""
+    arriving: int = 0
+    """Requests that are not read yet."""
+    arriving_bytes: int = 0
+    """Of bodies that lie in files."""
+    calls: set[_Call] = field(default_factory=set)
+    """Requests under way."""
+
+    def cut_off(self) -> None:
+        """Ends all requests: the server's time to stop is over."""
+        for call in list(self.calls):
+            call.cut_off()
 
     def check_key(self, request: Request) -> None:
         """Compares the client's key in constant time.
@@ -97,7 +121,7 @@ class Chat:
         await call.run()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Call:
     house: House
     request: Request
@@ -109,19 +133,28 @@ class _Call:
     streaming: bool = False
     closing: bool = False
     """The last bytes are on their way: a client that leaves now has its answer."""
+    model: str = ''
+    """As the client named it."""
     request_id: str = ''
     note: str = ''
     """For the log."""
+    task: asyncio.Task[Any] | None = None
+    stopped: bool = False
+    """The server stops, and this request with it."""
+    held_bytes: int = 0
+    """Of the body that lies in a file."""
 
     async def run(self) -> None:
         given = self.request.headers.get('x-request-id', '')
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        self.task = asyncio.current_task()
+        self.house.calls.add(self)
         try:
             await self._guarded()
-        except asyncio.CancelledError:  # the server's time to stop is over
-            self.status = _CUT_OFF
-            raise
+        except ClientDisconnect:  # while an error was sent
+            self.status = _GONE
         finally:
+            self.house.calls.discard(self)
             seconds = time.monotonic() - self.start
             self.house.metrics.request(self.status, seconds)
             logger.info(
@@ -133,85 +166,158 @@ class _Call:
                 self.note,
             )
 
+    def cut_off(self) -> None:
+        """Ends the request because the server stops."""
+        self.stopped = True
+        if self.task is not None:
+            self.task.cancel()
+
     async def _guarded(self) -> None:
         """Runs the request; whatever goes wrong becomes a reply, or an event where the reply has begun."""
         try:
             self.house.check_key(self.request)
-            with self.house.admission.enter():
-                await self._admitted()
+            self.house.admission.require_room()
+            with tempfile.TemporaryDirectory(dir=self.house.folder) as folder:
+                await self._received(Path(folder))
+        except asyncio.CancelledError:
+            self.status = _CUT_OFF
+            if not self.stopped:
+                raise
+            await self._fail(ApiError(_CUT_OFF, 'the server stops', code='stopping', retry_after_s=_RESTART_S))
         except ClientDisconnect:
             self.status = _GONE
         except ApiError as error:
             await self._fail(error)
         except DataError as error:
-            await self._fail(ApiError(400, str(error), code='invalid_request'))
+            shown = re.sub(rf'{re.escape(str(self.house.folder))}[^\s\'"]*/', '', str(error))
+            await self._fail(ApiError(400, shown, code='invalid_request'))
         except ContextFull as error:
             await self._fail(ApiError(400, str(error), code='context_length_exceeded', param='messages'))
         except Exception:  # the border of the server: a defect must not take the other requests down
             logger.exception('request %s failed', self.request_id)
             await self._fail(ApiError(500, 'the server failed; its log says why', code='internal_error'))
 
-    async def _admitted(self) -> None:
-        with tempfile.TemporaryDirectory(dir=self.house.folder) as folder:
-            async with self.house.intake:
-                chat = await self._take_in(Path(folder))
-            work = asyncio.ensure_future(self._turn(chat))
-            async with _Presence(self.request.receive, work) as presence:
-                try:
-                    await work
-                except asyncio.CancelledError:
-                    if not presence.gone:
-                        raise
-                    if not self.closing:
-                        raise ClientDisconnect from None
+    async def _received(self, folder: Path) -> None:
+        with self._arriving():
+            body = await self._body(folder)
+        work = asyncio.ensure_future(self._work(body, folder))
+        async with _Presence(self.request.receive, work) as presence:
+            try:
+                await work
+            except asyncio.CancelledError:
+                if not presence.gone:
+                    raise
+                if not self.closing:
+                    raise ClientDisconnect from None
 
-    async def _turn(self, chat: ChatRequest) -> None:
-        async with self.house.admission.run():
-            with tempfile.TemporaryDirectory(dir=self.house.folder) as shown:
-                await self._answer(chat, Path(shown))
+    async def _work(self, body: bytes | Path, folder: Path) -> None:
+        with self._arriving():
+            chat = await self._take_in(body, folder)
+        with self.house.admission.enter():
+            async with self.house.admission.run():
+                await self._answer(chat, folder)
 
-    async def _take_in(self, folder: Path) -> ChatRequest:
-        settings = self.house.settings
+    @contextmanager
+    def _arriving(self) -> Iterator[None]:
+        house = self.house
+        if house.arriving >= house.settings.arriving:
+            raise ApiError(429, f'{house.arriving} requests are on their way, the limit', retry_after_s=_RESTART_S)
+        house.arriving += 1
         try:
-            raw = await asyncio.wait_for(self._body(settings.body_bytes), settings.body_timeout_s)
-        except asyncio.TimeoutError as error:
-            raise ApiError(408, f'the body did not come within {settings.body_timeout_s:g} s') from error
-        body = await asyncio.to_thread(parse, raw)
-        self.house.check_model(body.model)
-        defaults = self.house.thinker.settings.sampling
-        return await understand(body, self.house.desk, folder, defaults, settings.tokens)
+            yield
+        finally:
+            house.arriving -= 1
 
-    async def _body(self, most: int) -> bytes:
-        """The body. One that is too large is read on for a while: a client in the middle of sending reads no reply."""
+    async def _take_in(self, body: bytes | Path, folder: Path) -> ChatRequest:
+        """Reads the request and its pictures, in other processes where that may take long."""
+        house, rules = self.house, self.house.settings.pictures
+        size = len(body) if isinstance(body, bytes) else body.stat().st_size
+        arguments = (body, rules, folder, house.settings.text_chars)
+        try:
+            if isinstance(body, bytes) and b'image' not in body:
+                read = read_request(*arguments)
+            else:
+                read = await house.intake.run(read_request, *arguments, heavy=size >= HEAVY_BYTES)
+        finally:
+            house.arriving_bytes -= self.held_bytes
+            if isinstance(body, Path):
+                body.unlink()
+        self.model = read.body.model or house.names[0]
+        house.check_model(read.body.model)
+        decode = not house.thinker.engine.decodes_pictures
+        pictures = [
+            await house.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
+            for found in await fetch(read.pictures, rules)
+        ]
+        return understand(read, tuple(pictures), house.thinker.settings.sampling, house.settings.tokens)
+
+    async def _body(self, folder: Path) -> bytes | Path:
+        """The body, in a file where it is large.
+
+        Raises:
+            ApiError: it is too large, packed, or does not come in time.
+        """
+        if self.request.headers.get('content-encoding', 'identity').lower() != 'identity':
+            raise ApiError(415, 'the body is packed; send it without Content-Encoding')
+        limit_s = self.house.settings.client_timeout_s
+        try:
+            return await asyncio.wait_for(self._read_body(folder / 'body'), limit_s)
+        except asyncio.TimeoutError as error:
+            raise ApiError(408, f'the body did not come within {limit_s:g} s') from error
+
+    async def _read_body(self, path: Path) -> bytes | Path:
+        """Reads the body. One that is too large is read on for a while: a client that still sends reads no reply."""
+        house, most = self.house, self.house.settings.body_bytes
         content, size = bytearray(), 0
-        async for chunk in self.request.stream():
-            size += len(chunk)
-            if size <= most:
+        with ExitStack() as files:
+            file: BinaryIO | None = None
+            async for chunk in self.request.stream():
+                size += len(chunk)
+                if size > _MOST_READ * most:
+                    break
+                if size > most:
+                    continue
                 content += chunk
-            elif size > _MOST_READ * most:
-                break
-        if size > most:
-            raise ApiError(413, f'the body is larger than the {most >> 20} MiB that this server takes')
-        return bytes(content)
+                if len(content) < _IN_MEMORY_BYTES:
+                    continue
+                if house.arriving_bytes + len(content) > house.settings.arriving_bytes:
+                    raise ApiError(429, 'too many large bodies are on their way', retry_after_s=_RESTART_S)
+                file = file or files.enter_context(path.open('wb'))
+                house.arriving_bytes += len(content)
+                self.held_bytes += len(content)
+                file.write(content)
+                content.clear()
+            if size > most:
+                raise ApiError(413, f'the body is larger than the {most >> 20} MiB that this server takes')
+            if file is None:
+                return bytes(content)
+            file.write(content)
+        return path
 
     async def _answer(self, chat: ChatRequest, shown: Path) -> None:
         """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
-        asked = chat.question.text if self.house.settings.letters else ''
-        replier = Replier(self.house.names[0], self.trajectory_id, asked, chat.events)
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        folder = self.house.settings.save / self.trajectory_id if self.house.settings.save is not None else None
+        house, settings = self.house, self.house.settings
+        asked = chat.question.text if settings.letters else ''
+        replier = Replier(self.model, self.trajectory_id, asked, chat.events)
+        if chat.sampling in house.sampled or len(house.sampled) < _MOST_KINDS:
+            house.sampled[chat.sampling] += 1
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        folder = settings.save / self.trajectory_id if settings.save is not None else None
         thinking = asyncio.ensure_future(
-            self.house.thinker.answer(
+            house.thinker.answer(
                 chat.question,
                 sampling=chat.sampling,
-                tools=chat.tools and self.house.settings.tools,
+                tools=chat.tools and settings.tools,
                 on_event=events.put_nowait if chat.stream else None,
-                output_dir=folder / 'images' if folder is not None else shown if chat.events else None,
+                output_dir=folder / 'images' if folder is not None else shown / 'shown' if chat.events else None,
             )
         )
+        thinking.add_done_callback(lambda _: events.put_nowait(None))
         try:
-            if chat.stream:
-                await self._stream(replier, events, thinking)
+            while chat.stream and (event := await events.get()) is not None:
+                if (chunk := replier.of_event(event)) is not None:
+                    await self._begin(replier)
+                    await self._write(chunk)
             reply = await thinking
         finally:
             if not thinking.done():
@@ -226,24 +332,6 @@ class _Call:
             await self._write(replier.last(reply, chat.stop, include_usage=chat.include_usage), more=False)
         else:
             await self._reply(JSONResponse(replier.whole(reply, chat.stop)))
-
-    async def _stream(self, replier: Replier, events: asyncio.Queue[Event], thinking: asyncio.Future[Reply]) -> None:
-        """Sends events as they come, until the reply is there and no event is left."""
-        while not (thinking.done() and events.empty()):
-            if events.empty():
-                getting = asyncio.ensure_future(events.get())
-                either: set[asyncio.Future[Any]] = {getting, thinking}
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-                if not getting.done():
-                    getting.cancel()
-                    continue
-                event = getting.result()
-            else:
-                event = events.get_nowait()
-            chunk = replier.of_event(event)
-            if chunk is not None:
-                await self._begin(replier)
-                await self._write(chunk)
 
     def _record(self, reply: Reply, chat: ChatRequest, folder: Path | None) -> None:
         self.house.metrics.reply(reply)
@@ -261,11 +349,20 @@ class _Call:
                 logger.error('request %s is not saved: %s', self.request_id, error)
 
     def _check(self, reply: Reply) -> None:
-        """Turns a failure of the machinery into an error, so that no client takes it for an answer."""
-        if reply.stop_reason is StopReason.SANDBOX_FAILURE:
-            raise ApiError(503, f'the sandbox failed: {reply.error}', code='sandbox_failure', retry_after_s=5)
-        if reply.stop_reason is StopReason.ERROR:
-            raise ApiError(502, f'the model could not be asked: {reply.error}', code='engine_error')
+        """Turns a failure of the machinery into an error, so that no client takes it for an answer.
+
+        Its cause is for the log: it may name addresses and folders that are no client's business.
+        """
+        readiness, failed = self.house.readiness, reply.stop_reason
+        if failed is StopReason.SANDBOX_FAILURE:
+            logger.error('request %s: the sandbox failed: %s', self.request_id, reply.error)
+            readiness.failed('sandbox', reply.error)
+            raise ApiError(503, f'the sandbox failed ({_SEE_LOG})', code='sandbox_failure', retry_after_s=_RESTART_S)
+        if failed is StopReason.ERROR:
+            logger.error('request %s: the model could not be asked: %s', self.request_id, reply.error)
+            readiness.failed('engine', reply.error)
+            raise ApiError(502, f'the model could not be asked ({_SEE_LOG})', code='engine_error')
+        readiness.worked('engine')
 
     # Sending.
 
@@ -275,7 +372,7 @@ class _Call:
 
     async def _reply(self, response: JSONResponse) -> None:
         response.headers.update(self._headers)
-        await response(self.request.scope, self.request.receive, self.send)
+        await response(self.request.scope, self.request.receive, self._send)
 
     async def _fail(self, error: ApiError) -> None:
         self.status = error.status
@@ -291,11 +388,18 @@ class _Call:
         self.streaming = True
         headers = {**self._headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache'}
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self.send({'type': 'http.response.start', 'status': 200, 'headers': raw})
+        await self._send({'type': 'http.response.start', 'status': 200, 'headers': raw})
         await self._write(replier.first())
 
     async def _write(self, chunk: bytes, *, more: bool = True) -> None:
-        await self.send({'type': 'http.response.body', 'body': chunk, 'more_body': more})
+        await self._send({'type': 'http.response.body', 'body': chunk, 'more_body': more})
+
+    async def _send(self, message: Message) -> None:
+        """Sends; a client that does not read for long has left."""
+        try:
+            await asyncio.wait_for(self.send(message), self.house.settings.client_timeout_s)
+        except asyncio.TimeoutError:
+            raise ClientDisconnect from None
 
 
 class _Presence:

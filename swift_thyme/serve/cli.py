@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import logging
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from ..errors import ConfigError
 from ..infer.options import add_model_arguments, add_sampling_arguments, thinker_from
 
 if TYPE_CHECKING:
+    from .pictures import Network
     from .settings import ServeSettings
 
 
@@ -37,10 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     server.add_argument(
         '--letters', action='store_true', help='answer choices by their letter, for benchmark harnesses'
     )
+    server.add_argument(
+        '--allow-origin', action='append', default=[], metavar='URL', help='pages that may ask from a browser; repeat'
+    )
     pictures = parser.add_argument_group('pictures')
     pictures.add_argument(
-        '--allow-image-host', action='append', default=[], metavar='HOST', help='fetch URLs from it; repeat; *.x.org'
-    )
+        '--allow-image-host', action='append', default=[], metavar='HOST[:PORT]', help='fetch URLs from it; repeat; '
+        '*.x.org; HOST:*')  # fmt: skip
+    pictures.add_argument(
+        '--allow-image-network', action='append', default=[], metavar='CIDR', help='that hosts may lie in though it is '
+        'not of the open net, such as 10.0.0.0/8; repeat')  # fmt: skip
     pictures.add_argument(
         '--allow-image-dir', action='append', default=[], type=Path, metavar='DIR', help='read file:// below it; repeat'
     )
@@ -96,15 +104,24 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
         tools=not args.no_tools,
         letters=args.letters,
         save=args.save,
+        origins=tuple(args.allow_origin),
         tokens=TokenBounds(args.max_tokens, max(args.max_tokens, args.max_tokens_limit)),
         pictures=PictureRules(
             hosts=tuple(args.allow_image_host),
+            networks=tuple(map(_network, args.allow_image_network)),
             folders=tuple(args.allow_image_dir),
             most=args.max_pictures,
             bytes_each=args.max_picture_mb << 20,
             pixels_each=args.max_megapixels * 1_000_000,
         ),
     )
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ConfigError(f'--allow-image-network is no network: {error}; write it as 10.0.0.0/8') from error
 
 
 def _api_key(path: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..errors import ThymeError
@@ -30,6 +31,10 @@ class ApiError(ThymeError):
         super().__init__(message)
         self.status = status
         self.code, self.param, self.retry_after_s = code, param, retry_after_s
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        more = {'code': self.code, 'param': self.param, 'retry_after_s': self.retry_after_s}
+        return partial(ApiError, **more), (self.status, str(self))
 
     @property
     def body(self) -> dict[str, Any]:

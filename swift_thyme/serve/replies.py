@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import protocol
-from ..agent import assistant_text
+from ..agent import assistant_text, given_answer
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
 from ..rewards.rules.choice import letter_of
@@ -22,20 +21,13 @@ DONE = b'data: [DONE]\n\n'
 
 
 def answer_text(trajectory: Trajectory, stop: tuple[str, ...] = ()) -> str:
-    """What a client takes for the answer.
-
-    The text between the answer tags. A model that ended its turn without them has answered in plain words: what it
-    said after its thoughts, or all it said. Otherwise there is no answer, and the text is empty.
+    """What a client takes for the answer, by the rule of `agent.given_answer`.
 
     Args:
         trajectory: a finished one.
         stop: the client's stop strings; the text ends before the first of them.
     """
-    text = trajectory.answer
-    if text is None and trajectory.stop_reason is StopReason.END_OF_TURN:
-        words = protocol.without_tools(assistant_text(trajectory.turns))
-        text = words.rpartition(protocol.THINK_CLOSE)[2].strip()
-    text = text or ''
+    text = given_answer(assistant_text(trajectory.turns), trajectory.stop_reason)
     cuts = [at for at in (text.find(s) for s in stop) if at >= 0]
     return text[: min(cuts)] if cuts else text
 

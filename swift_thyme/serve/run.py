@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -9,23 +10,65 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from ..errors import ConfigError
+from ..errors import ConfigError, EngineError
+from .chat import House
 
 _BACKLOG = 2048
+_HEADER_S = 20.0
+"""How long a connection may take to send a request's header."""
+_LAST_WORDS_S = 5
 
 
-class _Announcing(uvicorn.Server):
-    """Says when it listens."""
+class _Server(uvicorn.Server):
+    """Listens once engine and sandbox work, and says so; ends requests itself, so that clients are told."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, house: House, grace_s: int, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._house, self._grace_s, self._on_ready = house, grace_s, on_ready
+        self.dead = ''
+        """Why there is nothing left to serve with."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._house.readiness.start()
+        self._house.readiness.on_dead = self._die
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        timer = asyncio.get_running_loop().call_later(self._grace_s, self._house.cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+    def _die(self, cause: str) -> None:
+        self.dead, self.should_exit = cause, True
+
+
+class _Impatient(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
+    """Closes connections that do not send a request's header in time, which uvicorn waits for without an end."""
+
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._limit = self.loop.call_later(_HEADER_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
 
 def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Callable[[str], None]) -> None:
@@ -40,6 +83,8 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
 
     Raises:
         ConfigError: the address cannot be used.
+        EngineError: the engine does not work any more; requests under way were ended.
+        ThymeError: engine or sandbox do not work from the start.
     """
     try:
         listener = socket.create_server((host, port), backlog=_BACKLOG)
@@ -47,10 +92,19 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
         raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
     url = f'http://{host}:{listener.getsockname()[1]}'
     config = uvicorn.Config(
-        app, log_level='warning', access_log=False, timeout_graceful_shutdown=grace_s, lifespan='on', backlog=_BACKLOG
+        app,
+        http=_Impatient,
+        log_level='warning',
+        access_log=False,
+        timeout_graceful_shutdown=grace_s + _LAST_WORDS_S,
+        lifespan='on',
+        backlog=_BACKLOG,
     )
+    server = _Server(config, app.state.house, grace_s, lambda: on_ready(url))
     with listener, _quiet_end():
-        _Announcing(config, lambda: on_ready(url)).run(sockets=[listener])
+        server.run(sockets=[listener])
+    if server.dead:
+        raise EngineError(f'{server.dead}; the server has ended, start it again')
 
 
 @contextmanager

@@ -24,11 +24,17 @@ class ServeSettings:
     """Requests that may wait beyond those; further ones get 429."""
     snippets: int = 16
     """Snippets that the sandbox runs at a time; a session, with its own process, is open for each request with code."""
-    intake: int = 8
-    """Requests whose bodies and pictures are read at a time: bounds memory, with `body_bytes`."""
+    arriving: int = 1000
+    """Requests whose bodies and pictures are on their way; further ones get 429. They hold up nobody."""
     body_bytes: int = 64 << 20
-    body_timeout_s: float = 60.0
-    """Longest time a client may take to send its body."""
+    arriving_bytes: int = 2 << 30
+    """Bodies that lie in files at a time, bytes together."""
+    client_timeout_s: float = 60.0
+    """Longest time a client may take to send its body, or to read what it is sent."""
+    text_chars: int = 500_000
+    """All texts of a request together."""
+    origins: tuple[str, ...] = ()
+    """Origins of pages in browsers that may ask (CORS); `*` for all, none by default."""
     grace_s: int = 120
     """How long requests under way may take when the server is told to stop."""
     tools: bool = True
@@ -40,7 +46,7 @@ class ServeSettings:
     pictures: PictureRules = field(default_factory=PictureRules)
 
     def __post_init__(self) -> None:
-        for name in ('running', 'snippets', 'intake'):
+        for name in ('running', 'snippets', 'arriving'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} must be >= 1, got {getattr(self, name)}')
         if self.waiting < 0:

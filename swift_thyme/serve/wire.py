@@ -1,7 +1,8 @@
 """The request: OpenAI's chat form with what real clients send beyond it, read into a `Question` and how to sample.
 
-Fields it does not know are ignored. `max_tokens` is a hint with a floor, because clients that expect a bare answer send
-16 and a trajectory needs its rounds; `stop` is applied to the answer, because reasoning is full of such strings.
+Fields that change nothing of an answer are ignored; those that would, and cannot be obeyed, are refused by name.
+`max_tokens` is a hint with a floor, because clients that expect a bare answer send 16 and a trajectory needs its
+rounds; `stop` is applied to the answer, because reasoning is full of such strings.
 """
 
 from __future__ import annotations
@@ -10,25 +11,55 @@ import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .. import protocol
 from ..engines import Message, Sampling
 from ..infer import Question
 from .errors import ApiError
-from .pictures import PictureDesk
+from .pictures import Picture, PictureRules, read_reference
 
 _LONE_SURROGATE = re.compile('[\ud800-\udfff]')
 _PICTURE_KEYS = ('image_url', 'image', 'input_image')
-_NOT_SERVED = ('audio', 'audio_url', 'input_audio', 'video', 'video_url')
+_NOT_SERVED = ('audio', 'audio_url', 'input_audio', 'video', 'video_url', 'file', 'input_file')
+_MOST_SEED = 1 << 63
+_MOST_STOPS = 64
+_CHARS_OF_A_MESSAGE = 100
+"""What a message counts besides its text."""
+_LEAST_TEMPERATURE = 1e-3
+_NOT_OBEYED = {
+    'tools': 'tools of a client: the model has its own sandbox; leave it out',
+    'functions': 'functions of a client: the model has its own sandbox; leave it out',
+    'response_format': "a form for the answer: the model's turn holds thoughts and code that no grammar fits; ask for "
+    'the form in words, and read `content`',
+    'logprobs': 'log-probabilities: an answer comes after rounds of text and code; leave it out',
+    'top_logprobs': 'log-probabilities: an answer comes after rounds of text and code; leave it out',
+    'logit_bias': 'a bias of tokens; leave it out',
+    'guided_json': 'guided decoding; leave it out',
+    'guided_regex': 'guided decoding; leave it out',
+    'guided_choice': 'guided decoding; leave it out',
+    'continue_final_message': 'prefill, a turn of the assistant that is begun by the client; leave it out',
+    'audio': 'sound; leave it out',
+    'prompt': 'a bare prompt; send messages',
+}
+"""Fields that would change the meaning of a reply, and what of them this server does not have."""
+_HARMLESS = (None, False, 0, '', [], {}, {'type': 'text'})
+
+
+def _temperature(value: Any) -> Any:
+    if isinstance(value, (int, float)) and 0 < value < _LEAST_TEMPERATURE:
+        raise ValueError(f'must be 0, which is greedy, or at least {_LEAST_TEMPERATURE}')
+    return value
 
 
 class _MessageBody(BaseModel):
     model_config = ConfigDict(extra='ignore')
-    role: Literal['system', 'developer', 'user', 'assistant']
+    role: Literal['system', 'developer', 'user', 'assistant', 'tool', 'function']
     content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
 
 
 class _Options(BaseModel):
@@ -52,13 +83,14 @@ class ChatBody(BaseModel):
     """The host's client: pictures for `<image>` in the messages."""
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = None
-    repetition_penalty: float | None = Field(None, gt=0)
-    seed: int | None = None
+    temperature: Annotated[float | None, BeforeValidator(_temperature)] = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, ge=1e-4, le=1)
+    top_k: int | None = Field(None, ge=-1, lt=1 << 31)
+    """-1, as vLLM has it, and 0: all tokens."""
+    repetition_penalty: float | None = Field(None, ge=0.1, le=10)
+    seed: int | None = Field(None, ge=-_MOST_SEED, lt=_MOST_SEED)
     n: int | None = None
-    stop: str | list[str] | None = None
+    stop: str | Annotated[list[str], Field(max_length=_MOST_STOPS)] | None = None
     stream: bool | None = False
     stream_options: _StreamOptions | None = None
     thyme: _Options | None = None
@@ -89,8 +121,37 @@ class TokenBounds:
     most: int = 16384
 
 
+@dataclass(frozen=True)
+class ReadRequest:
+    """A body that was read: its fields without the pictures' bytes, which lie in files."""
+
+    body: ChatBody
+    """Without its messages."""
+    messages: tuple[Message, ...]
+    pictures: list[Picture]
+
+
+def read_request(source: bytes | Path, rules: PictureRules, folder: Path, most_chars: int) -> ReadRequest:
+    """Reads a body; runs in a process of the intake.
+
+    Args:
+        source: the body, or the file that has it.
+        rules: for pictures.
+        folder: where pictures are put.
+        most_chars: of all texts together.
+
+    Raises:
+        ApiError: it is no JSON, a field cannot be used, a text is too long, a picture is not taken (400).
+    """
+    body = parse(source if isinstance(source, bytes) else source.read_bytes())
+    reader = _Reader(list(body.images), rules, folder, most_chars)
+    messages = _merged([reader.message(i, message) for i, message in enumerate(body.messages)])
+    reader.finish()
+    return ReadRequest(body.model_copy(update={'messages': [], 'images': []}), tuple(messages), reader.pictures)
+
+
 def parse(raw: bytes) -> ChatBody:
-    """Reads a body.
+    """Reads the fields of a body.
 
     Raises:
         ApiError: it is no JSON, or a field has a value that cannot be used (400).
@@ -107,34 +168,48 @@ def parse(raw: bytes) -> ChatBody:
         raise ApiError(400, f'{where}: {first["msg"]}', code='invalid_value', param=where) from error
     if body.n not in (None, 1):
         raise ApiError(400, f'n must be 1, got {body.n}: send the request again for a second answer', param='n')
-    if body.messages[-1].role != 'user':
-        raise ApiError(400, f"the last message must be the user's, got {body.messages[-1].role}", param='messages')
+    for name, what in _NOT_OBEYED.items():
+        given = value.get(name)
+        if given not in _HARMLESS and not (name == 'tools' and value.get('tool_choice') == 'none'):
+            raise ApiError(400, f'{name}: this server does not offer {what}', code='unsupported_parameter', param=name)
+    if body.messages[-1].role not in ('user', 'tool', 'function'):
+        told = ': prefill, a turn that the client begins, is not offered' * (body.messages[-1].role == 'assistant')
+        raise ApiError(
+            400, f"the last message must be the user's, got {body.messages[-1].role}{told}", param='messages'
+        )
     return body
 
 
-async def understand(
-    body: ChatBody, desk: PictureDesk, folder: Path, defaults: Sampling, bounds: TokenBounds
-) -> ChatRequest:
-    """Fetches the pictures and puts the question together.
-
-    Args:
-        body: a parsed body.
-        desk: takes the pictures.
-        folder: where they are put.
-        defaults: sampling where the client says nothing.
-        bounds: of `max_tokens`.
+def _merged(messages: list[Message]) -> list[Message]:
+    """Neighbours of one role as one message, as the model's own form has it.
 
     Raises:
-        ApiError: a picture or a part of a message cannot be used (400).
+        ApiError: an assistant speaks first (400).
     """
-    reader = _Reader(list(body.images))
-    messages = [reader.message(i, message) for i, message in enumerate(body.messages)]
-    reader.finish()
-    taken = await desk.take(reader.pictures, folder)
-    question = Question(messages[-1].content, taken, tuple(messages[:-1]))
+    merged: list[Message] = []
+    for message in messages:
+        if merged and merged[-1].role == message.role != 'system':
+            message = Message(message.role, f'{merged.pop().content}\n\n{message.content}')
+        merged.append(message)
+    spoken = [message.role for message in merged if message.role != 'system']
+    if spoken[0] != 'user':
+        raise ApiError(400, "the first message after the system's must be the user's", param='messages')
+    return merged
+
+
+def understand(read: ReadRequest, pictures: tuple[Path, ...], defaults: Sampling, bounds: TokenBounds) -> ChatRequest:
+    """Puts the question together.
+
+    Args:
+        read: the request.
+        pictures: where its pictures lie, in order.
+        defaults: sampling where the client says nothing.
+        bounds: of `max_tokens`.
+    """
+    body, messages = read.body, read.messages
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     return ChatRequest(
-        question,
+        Question(messages[-1].content, pictures, messages[:-1]),
         _sampling(body, defaults, bounds),
         tuple(s for s in stop if s),
         bool(body.stream),
@@ -151,6 +226,8 @@ def _sampling(body: ChatBody, defaults: Sampling, bounds: TokenBounds) -> Sampli
         for name in ('temperature', 'top_p', 'top_k', 'repetition_penalty', 'seed')
         if (value := getattr(body, name)) is not None
     }
+    if 'top_k' in said:
+        said['top_k'] = max(said['top_k'], 0)
     tokens = defaults.max_tokens if asked is None else min(max(asked, bounds.floor), bounds.most)
     return replace(defaults, max_tokens=tokens, **said)
 
@@ -158,18 +235,26 @@ def _sampling(body: ChatBody, defaults: Sampling, bounds: TokenBounds) -> Sampli
 class _Reader:
     """Turns the messages' content into texts with a place for each picture, and lists the pictures."""
 
-    def __init__(self, beside: list[str]) -> None:
+    def __init__(self, beside: list[str], rules: PictureRules, folder: Path, most_chars: int) -> None:
         self._beside = beside
+        self._rules, self._folder = rules, folder
+        self._most_chars = self._chars_left = most_chars
         self._taken = 0
-        self.pictures: list[tuple[str, str]] = []
-        """(reference, part of the request), in the order of their places."""
+        self.pictures: list[Picture] = []
+        """In the order of their places."""
 
     def message(self, i: int, message: _MessageBody) -> Message:
-        role = 'system' if message.role == 'developer' else message.role
+        self._chars_left -= _CHARS_OF_A_MESSAGE
         content = message.content or ''
         if isinstance(content, str):
-            return Message(role, self._text(content))
-        return Message(role, ''.join(self._part(part, f'messages.{i}.content.{j}') for j, part in enumerate(content)))
+            text = self._text(content)
+        else:
+            text = ''.join(self._part(part, f'messages.{i}.content.{j}') for j, part in enumerate(content))
+        if message.role in ('tool', 'function'):
+            return Message('user', f'Result of the tool {self._text(message.name or "")}:\n{text}'.replace(' :', ':'))
+        calls = [self._text(json.dumps(call.get('function', call))) for call in message.tool_calls or ()]
+        text = '\n'.join([*filter(None, [text]), *(f'Call of a tool: {call}' for call in calls)])
+        return Message('system' if message.role == 'developer' else message.role, text)
 
     def finish(self) -> None:
         """Refuses pictures beside the messages that no message has a place for."""
@@ -183,6 +268,10 @@ class _Reader:
 
     def _text(self, text: str) -> str:
         """Words; a tag in them is a place for a picture only where pictures came beside the messages."""
+        self._chars_left -= len(text)
+        if self._chars_left < 0:
+            message = f'the texts have more than the {self._most_chars} characters that this server takes; shorten them'
+            raise ApiError(400, message, code='context_length_exceeded', param='messages')
         if _LONE_SURROGATE.search(text):
             raise ApiError(400, 'a text has half of a surrogate pair, which is no character', param='messages')
         if not self._beside:
@@ -190,7 +279,7 @@ class _Reader:
         pieces = text.split(protocol.IMAGE_TAG)
         for _ in pieces[1:]:
             if self._taken < len(self._beside):
-                self.pictures.append((self._beside[self._taken], f'images.{self._taken}'))
+                self._picture(self._beside[self._taken], f'images.{self._taken}')
             self._taken += 1
         return protocol.IMAGE_TAG.join(map(protocol.neutralize_prompt, pieces))
 
@@ -203,8 +292,16 @@ class _Reader:
             reference = value.get('url') if isinstance(value, dict) else value
             if not isinstance(reference, str) or not reference:
                 raise ApiError(400, f'{param} names no picture; expected image_url.url', param=param)
-            self.pictures.append((reference.strip(), param))
+            self._picture(reference.strip(), param)
             return protocol.IMAGE_TAG
+        if kind == 'refusal' and isinstance(part.get('refusal'), str):
+            return self._text(part['refusal'])
         if kind in _NOT_SERVED:
             raise ApiError(400, f'{param} is {kind}; this model takes pictures and text', param=param)
         raise ApiError(400, f'{param} has type {kind!r}; expected text or image_url', param=param)
+
+    def _picture(self, reference: str, param: str) -> None:
+        if len(self.pictures) >= self._rules.most:
+            raise ApiError(400, f'too many pictures; this server takes at most {self._rules.most} a request')
+        path = self._folder / f'{len(self.pictures) + 1:02d}'
+        self.pictures.append(read_reference(reference, param, self._rules, path))

@@ -49,8 +49,27 @@ def test_the_prompt_does_not_tell_how_a_picture_came_or_where_it_lies(picture: P
 def test_pictures_are_numbered_over_the_whole_conversation(picture: Path) -> None:
     before = (Message('user', '<image>Which?'), Message('assistant', 'A'))
     question = Question('And here?', (picture, picture), before)
-    assert [image.prompt_path for image in question.sandbox_images()] == ['images/1.jpg', 'images/2.jpg']
-    assert protocol.prompt_image_paths(question.conversation().messages[-1].content) == ('images/2.jpg',)
+    assert [image.prompt_path for image in question.sandbox_images()] == ['images/2.jpg', 'images/1.jpg']
+    assert [protocol.prompt_image_paths(m.content) for m in question.conversation().messages[1:]] == [
+        ('images/1.jpg',),
+        (),
+        ('images/2.jpg',),
+    ]
+
+
+def test_a_follow_up_question_is_about_the_picture_of_the_last_turn_that_had_one(picture: Path) -> None:
+    before = (
+        Message('user', '<image>Which?'),
+        Message('assistant', 'A'),
+        Message('user', '<image>And this?'),
+        Message('assistant', 'B'),
+    )
+    question = Question('Larger than the first?', (picture, picture), before)
+    last = question.conversation().messages[-1].content
+    assert protocol.prompt_image_paths(last) == ('images/2.jpg',) and protocol.IMAGE_TAG not in last
+    assert 'files of earlier turns are gone' in last
+    assert [image.prompt_path for image in question.sandbox_images()] == ['images/2.jpg', 'images/1.jpg']
+    assert 'gone' not in question.conversation(tools=False).messages[-1].content
 
 
 def test_a_name_can_be_given_for_some_pictures(picture: Path) -> None:
