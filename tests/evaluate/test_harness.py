@@ -111,7 +111,7 @@ def test_a_run_goes_on_only_with_the_same_weights_settings_data_and_flags(tmp_pa
     begin(run, policy)
     others = [{**policy, 'weights_sha256': 'b'}, {**policy, 'settings': {'seed': 2}}, {'model': 'm'}]
     for other in others:
-        with pytest.raises(ConfigError, match='name another|use another'):
+        with pytest.raises(ConfigError, match=r'name another|use another'):
             begin(run, other)
     with pytest.raises(ConfigError, match='arguments'):
         begin(replace(run, arguments=('--judge', 'gpt')), policy)

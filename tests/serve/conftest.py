@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import threading
 import time
@@ -17,6 +18,7 @@ import uvicorn
 
 from swift_thyme.infer import Thinker
 from swift_thyme.serve.app import make_app
+from swift_thyme.serve.run import _Impatient
 from swift_thyme.serve.settings import ServeSettings
 
 from ..infer.scripts import lent
@@ -29,6 +31,7 @@ class Running:
     url: str
     app: Any
     server: uvicorn.Server
+    loop: asyncio.AbstractEventLoop
 
     @property
     def sessions(self) -> int:
@@ -51,16 +54,19 @@ class Running:
 def listening(thinker: Thinker, **settings: Any) -> Iterator[Running]:
     """A server with the given settings for as long as the block; it closes the thinker."""
     app = make_app(thinker, ServeSettings(**settings))
-    config = uvicorn.Config(app, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20)
+    config = uvicorn.Config(
+        app, http=_Impatient, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20
+    )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Running(f'http://127.0.0.1:{port}', app, server)
+        yield Running(f'http://127.0.0.1:{port}', app, server, loop)
     finally:
         server.should_exit = True
         thread.join(30)

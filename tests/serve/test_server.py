@@ -199,7 +199,7 @@ def test_engine_and_sandbox_are_closed_with_the_server() -> None:
 def test_health_and_metrics_tell_what_happened(serve: Any, scripted: Any, picture: Path) -> None:
     scripted([SIZE, ANSWER])
     running = serve(names=('shown', 'other'))
-    assert running.post(question(picture, model='other')).json()['model'] == 'shown'
+    assert running.post(question(picture, model='other')).json()['model'] == 'other'
     running.wait_until_idle()
     health = httpx.get(f'{running.url}/health').json()
     assert health == {'status': 'ok', 'model': 'shown', 'running': 0, 'waiting': 0, 'sandbox_sessions': 0}

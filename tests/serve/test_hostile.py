@@ -1,0 +1,337 @@
+"""Requests that are slow, large, odd or aimed elsewhere cost only their sender; what cannot be done is said by name."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from ipaddress import ip_network
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from swift_thyme.engines import Conversation
+from swift_thyme.infer import Thinker
+from swift_thyme.sandbox import local_sandbox
+from swift_thyme.serve import run
+from swift_thyme.serve.admission import Admission
+from swift_thyme.serve.errors import ApiError
+from swift_thyme.serve.pictures import PictureRules
+
+from ..evaluate.scripted import ScriptedEngine, answering
+from ..infer.scripts import lent
+from .conftest import Running, listening, question
+
+ASK = {'messages': [{'role': 'user', 'content': 'Which?'}]}
+ROUTE = '/v1/chat/completions'
+
+
+class Moody(ScriptedEngine):
+    """Fails while it is told to."""
+
+    comes_back = True
+    broken = False
+
+
+def moody(**more: Any) -> Moody:
+    engine = Moody(lambda _: answering('B'), **more)
+    engine.fail_on = lambda conversation: engine.broken
+    return engine
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Running]]:
+    """Starts a server over an engine that costs nothing."""
+    with ExitStack() as stack:
+
+        def begin(engine: ScriptedEngine | None = None, **settings: Any) -> Running:
+            thinker = Thinker(engine or moody(), sandbox=local_sandbox())
+            inner = lent(thinker)
+            inner.engine = thinker.engine
+            return stack.enter_context(listening(inner, **settings))
+
+        yield begin
+
+
+def connect(running: Running) -> socket.socket:
+    host, port = running.url.removeprefix('http://').split(':')
+    return socket.create_connection((host, int(port)))
+
+
+def test_bodies_that_come_slowly_hold_up_nobody(start: Any) -> None:
+    running = start(client_timeout_s=4.0)
+    head = f'POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{{'.encode()
+    slow = [connect(running) for _ in range(40)]
+    for one in slow:
+        one.sendall(head)
+    assert running.post(ASK).status_code == 200
+    for one in slow:
+        one.settimeout(20)
+        assert b' 408 ' in one.recv(200)
+        one.close()
+
+
+def test_a_header_that_does_not_come_is_not_waited_for(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, '_HEADER_S', 0.5)
+    idle = connect(start())
+    idle.sendall(f'POST {ROUTE} HTTP/1.1\r\nHost:'.encode())
+    idle.settimeout(20)
+    assert idle.recv(100) == b''
+
+
+def test_a_client_that_does_not_read_loses_its_place(start: Any) -> None:
+    long = answering('B' * 30_000_000)
+    running = start(ScriptedEngine(lambda c: answering('B') if 'Which' in c.messages[-1].content else long),
+                    client_timeout_s=1.0, running=1)  # fmt: skip
+    body = json.dumps({'messages': [{'role': 'user', 'content': 'Long'}]}).encode()
+    deaf = connect(running)
+    deaf.sendall(f'POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n'.encode() + body)
+    time.sleep(0.5)
+    assert running.post(ASK).status_code == 200
+    deaf.close()
+
+
+@pytest.mark.parametrize(
+    'field',
+    [
+        {'response_format': {'type': 'json_schema', 'json_schema': {'name': 'x', 'schema': {}}}},
+        {'response_format': {'type': 'json_object'}},
+        {'tools': [{'type': 'function', 'function': {'name': 'f'}}]},
+        {'logprobs': True},
+        {'top_logprobs': 3},
+        {'n': 2},
+        {'seed': 10**30},
+        {'temperature': 1e-45},
+        {'continue_final_message': True},
+        {'logit_bias': {'1': 2}},
+        {'stop': ['x'] * 1000},
+    ],
+)
+def test_a_field_that_cannot_be_obeyed_is_refused_by_its_name(server: Running, field: dict[str, Any]) -> None:
+    reply = server.post({**ASK, **field})
+    assert reply.status_code == 400
+    assert reply.json()['error']['param'].startswith(next(iter(field)))
+
+
+@pytest.mark.parametrize(
+    'field',
+    [
+        {'response_format': {'type': 'text'}},
+        {'tools': []},
+        {'tools': [{'type': 'function'}], 'tool_choice': 'none'},
+        {'logprobs': False},
+        {'seed': -1},
+        {'top_k': -1},
+        {'user': 'x', 'metadata': {}},
+    ],
+)
+def test_a_field_that_changes_nothing_is_taken(start: Any, field: dict[str, Any]) -> None:
+    assert start().post({**ASK, **field}).status_code == 200
+
+
+def test_histories_of_other_programs_are_read(start: Any) -> None:
+    engine = moody()
+    call = {'id': 'a', 'type': 'function', 'function': {'name': 'find', 'arguments': '{"x": 1}'}}
+    messages = [
+        {'role': 'user', 'content': 'Find it.'},
+        {'role': 'assistant', 'content': None, 'tool_calls': [call]},
+        {'role': 'tool', 'tool_call_id': 'a', 'content': 'at 3, 4'},
+        {'role': 'user', 'content': 'So where?'},
+    ]
+    assert start(engine).post({'messages': messages}).status_code == 200
+    roles = [m.role for m in engine.asked[-1][0].messages]
+    assert roles == ['system', 'user', 'assistant', 'user']
+    assert 'find' in engine.asked[-1][0].messages[2].content and 'at 3, 4' in engine.asked[-1][0].messages[3].content
+
+
+@pytest.mark.parametrize(
+    ('messages', 'told'),
+    [
+        ([*ASK['messages'], {'role': 'assistant', 'content': 'B'}], 'prefill'),
+        ([{'role': 'assistant', 'content': 'Hello'}, *ASK['messages']], 'first message'),
+        ([{'role': 'user', 'content': 'x' * 600_000}], 'characters'),
+    ],
+)
+def test_conversations_that_cannot_be_asked_are_400(server: Running, messages: list[Any], told: str) -> None:
+    reply = server.post({'messages': messages})
+    assert reply.status_code == 400 and told in reply.json()['error']['message']
+
+
+@pytest.mark.parametrize('reference', ['file:///etc/%00', 'file://[::1/x.png', 'http://[::1', 'http://', 'x' * 5000])
+def test_references_that_are_no_pictures_are_400(server: Running, reference: str) -> None:
+    assert server.post(question(reference)).status_code == 400
+
+
+def test_base64_is_read_as_clients_write_it(start: Any, picture: Any) -> None:
+    running = start()
+    wrapped = base64.encodebytes(picture.read_bytes()).decode()
+    for reference in (f'DATA:image/jpeg;base64,{wrapped}', wrapped.strip().rstrip('=')):
+        assert running.post(question(reference)).status_code == 200
+
+
+def test_other_interfaces_are_refused_with_a_sentence(server: Running) -> None:
+    for path in ('/v1/completions', '/v1/responses', '/v1/embeddings'):
+        reply = httpx.post(f'{server.url}{path}', json={})
+        assert reply.status_code == 404 and 'chat completions only' in reply.json()['error']['message']
+    packed = httpx.post(f'{server.url}{ROUTE}', content=gzip.compress(b'{}'), headers={'content-encoding': 'gzip'})
+    assert packed.status_code == 415
+
+
+def test_a_page_in_a_browser_may_ask_where_it_is_allowed(start: Any) -> None:
+    running = start(origins=('http://page.example',))
+    asked = {'Origin': 'http://page.example', 'Access-Control-Request-Method': 'POST'}
+    reply = httpx.options(f'{running.url}{ROUTE}', headers=asked)
+    assert reply.status_code == 200 and reply.headers['access-control-allow-origin'] == 'http://page.example'
+
+
+def test_the_state_of_the_engine_is_told_and_its_address_is_not(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('swift_thyme.serve.readiness._PAUSE_S', 0.1)
+    engine = moody()
+    running = start(engine)
+    assert httpx.get(f'{running.url}/ready', timeout=60).status_code == 200
+    engine.broken = True
+    reply = running.post(ASK)
+    assert reply.status_code == 502 and 'the engine broke' not in reply.text
+    assert httpx.get(f'{running.url}/ready').json()['broken'] == ['engine']
+    assert httpx.get(f'{running.url}/health').status_code == 200
+    engine.broken = False
+    deadline = time.monotonic() + 20
+    while httpx.get(f'{running.url}/ready').status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert running.post(ASK).status_code == 200
+
+
+def test_an_engine_that_cannot_come_back_ends_the_server(start: Any) -> None:
+    engine = moody()
+    engine.comes_back = False
+    running = start(engine)
+    died: list[str] = []
+    running.app.state.house.readiness.on_dead = died.append
+    engine.broken = True
+    assert running.post(ASK).status_code == 502
+    deadline = time.monotonic() + 20
+    while not died:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_server_that_stops_says_so_to_those_it_cuts_off(start: Any) -> None:
+    class Slow(ScriptedEngine):
+        async def generate(self, conversation: Conversation, *args: Any) -> Any:
+            await asyncio.sleep(60)
+
+    running = start(Slow(lambda _: ''))
+    replies: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: replies.append(running.post(ASK)))
+    asking.start()
+    while not running.app.state.house.admission.running:
+        time.sleep(0.05)
+    running.server.config.loaded_app  # noqa: B018 -- the server runs
+    running.loop.call_soon_threadsafe(running.app.state.house.cut_off)
+    asking.join(20)
+    (reply,) = replies
+    assert reply.status_code == 503 and reply.json()['error']['code'] == 'stopping' and reply.headers['retry-after']
+
+
+class _Host(http.server.BaseHTTPRequestHandler):
+    content = b''
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.path == '/packed':
+            self.send_header('content-encoding', 'gzip, gzip')
+            self.end_headers()
+            self.wfile.write(gzip.compress(gzip.compress(bytes(1 << 20))))
+        elif self.path == '/slow':
+            self.send_header('content-length', '1000')
+            self.end_headers()
+            time.sleep(3)
+        else:
+            self.end_headers()
+            self.wfile.write(self.content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def host(picture: Any) -> Iterator[int]:
+    """A picture host on the loopback; its port."""
+    _Host.content = picture.read_bytes()
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Host)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ('rule', 'named', 'networks', 'status'),
+    [
+        ('127.0.0.1', '127.0.0.1', (), 400),  # not at another port
+        ('127.0.0.1:PORT', '127.0.0.1', (), 200),
+        ('127.0.0.1:*', '127.0.0.1', (), 200),
+        ('localhost:PORT', 'localhost', (), 400),  # a name that stands for the loopback
+        ('*:*', 'localhost', (), 400),
+        ('*:*', '127.0.0.1', (), 400),
+        ('*:*', '2130706433', (), 400),
+        ('localhost:PORT', 'localhost', ('127.0.0.0/8',), 200),
+        ('127.0.0.1:PORT', 'localhost', (), 400),
+    ],
+)
+def test_a_host_is_reached_at_allowed_ports_and_addresses_only(
+    start: Any, host: int, rule: str, named: str, networks: tuple[str, ...], status: int
+) -> None:
+    rules = PictureRules(hosts=(rule.replace('PORT', str(host)),), networks=tuple(map(ip_network, networks)))
+    assert start(pictures=rules).post(question(f'http://{named}:{host}/x.jpg')).status_code == status
+
+
+def test_hosts_that_pack_or_wait_cost_only_their_sender(start: Any, host: int) -> None:
+    running = start(pictures=PictureRules(hosts=(f'127.0.0.1:{host}',), fetch_timeout_s=1.0), running=1, waiting=0)
+    assert 'packs' in running.post(question(f'http://127.0.0.1:{host}/packed')).json()['error']['message']
+    slow = threading.Thread(target=lambda: running.post(question(f'http://127.0.0.1:{host}/slow')))
+    slow.start()
+    time.sleep(0.2)
+    assert running.post(ASK).status_code == 200
+    slow.join()
+
+
+def test_the_time_to_come_back_is_that_of_the_requests_that_ended() -> None:
+    async def go() -> int:
+        admission = Admission(1, 1)
+        with admission.enter():
+            async with admission.run():
+                await asyncio.sleep(1.2)
+        with admission.enter(), admission.enter():
+            async with admission.run():
+                with pytest.raises(ApiError) as found:
+                    admission.require_room()
+        return int(found.value.headers['retry-after'])
+
+    assert asyncio.run(go()) == 2
+
+
+def test_a_picture_of_many_pixels_is_read_beside_the_others(start: Any, tmp_path: Any) -> None:
+    path = tmp_path / 'large.png'
+    Image.new('RGBA', (7000, 7000)).save(path, compress_level=1)
+    url = f'data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}'
+    running = start()
+    heavy = [threading.Thread(target=lambda: running.post(question(url))) for _ in range(3)]
+    for one in heavy:
+        one.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    assert running.post(ASK).status_code == 200
+    assert any(one.is_alive() for one in heavy) or time.monotonic() - began < 1
+    for one in heavy:
+        one.join()
