@@ -21,6 +21,8 @@ from .errors import DataError
 
 _MAX_PATH_CHARS = 4096
 _EXIF_ORIENTATION = 0x0112
+_PNG_START = b'\x89PNG\r\n\x1a\n'
+_PNG_TEXT = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
 _DEEP_MODES = ('I', 'F')
 _TURNED_BY_PILLOW = 'TIFF'
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
@@ -89,7 +91,29 @@ def plain(found: Path | bytes) -> Path | bytes:
 
 def is_turned(image: Image.Image) -> bool:
     """Whether the file says by EXIF that its pixels are to be turned or mirrored before they are shown."""
-    return image.getexif().get(_EXIF_ORIENTATION, 1) in range(2, 9)
+    return _orientation(image) in range(2, 9)
+
+
+def _orientation(image: Image.Image) -> int:
+    """What EXIF says; 1 for nothing. A PNG is not decoded for it, as Pillow does to find EXIF behind the pixels."""
+    if image.format == 'PNG' and 'exif' not in image.info and not _has_text_at_end(image):
+        return int(Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1))
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def _has_text_at_end(image: Any) -> bool:
+    """Whether chunks that can hold EXIF follow the pixels of a PNG that is open and not decoded yet."""
+    file, found, pixels_seen = image.fp, False, False
+    if file is None:
+        return False
+    place = file.tell()
+    file.seek(len(_PNG_START))
+    while len(head := file.read(8)) == 8 and not found:
+        pixels_seen = pixels_seen or head[4:] == b'IDAT'
+        found = pixels_seen and head[4:] in _PNG_TEXT
+        file.seek(int.from_bytes(head[:4], 'big') + 4, os.SEEK_CUR)
+    file.seek(place)
+    return found
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -112,6 +136,15 @@ def size(picture: Any) -> tuple[int, int]:
     """
     if isinstance(picture, Image.Image):
         return int(picture.width), int(picture.height)
+    return _opened(picture, decode=False)[:2]
+
+
+def look(picture: Any) -> tuple[int, int, str]:
+    """As `size`, with the ending that files of its format have.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     return _opened(picture, decode=False)
 
 
@@ -125,15 +158,15 @@ def check(picture: Any) -> None:
         _opened(picture, decode=True)
 
 
-def _opened(picture: Any, *, decode: bool) -> tuple[int, int]:
+def _opened(picture: Any, *, decode: bool) -> tuple[int, int, str]:
     found = resolve(picture)
     try:
         with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
             if decode:
                 image.load()
-            sides = (int(image.width), int(image.height))
-            lies = image.getexif().get(_EXIF_ORIENTATION, 1) in range(5, 9) and image.format != _TURNED_BY_PILLOW
-            return (sides[1], sides[0]) if lies else sides
+            lies = _orientation(image) in range(5, 9) and image.format != _TURNED_BY_PILLOW
+            width, height = (image.height, image.width) if lies else (image.width, image.height)
+            return int(width), int(height), suffix(image.format)
     except _UNREADABLE as error:
         raise _unreadable(picture, error) from error
 
@@ -174,14 +207,37 @@ def suffix(kind: str | None) -> str:
     return _SUFFIX_OF_FORMAT.get(kind or '', f'.{(kind or "").lower()}')
 
 
+def data_url(image: Image.Image | Path | bytes) -> str:
+    """A picture as a `data:` URL: encoded bytes and files as they are, what is decoded as a JPEG.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    if isinstance(image, Image.Image):
+        buffer = io.BytesIO()
+        image.save(buffer, 'JPEG', quality=80)
+        content = buffer.getvalue()
+    else:
+        try:
+            content = image if isinstance(image, bytes) else image.read_bytes()
+        except OSError as error:
+            raise _unreadable(image, error) from error
+    kind = _ending(content).removeprefix('.').replace('jpg', 'jpeg').replace('bin', 'png')
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode("ascii")}'
+
+
+def _ending(content: bytes) -> str:
+    """What the first bytes of a picture say of its kind; `.bin` where they say nothing."""
+    return next((ending for start, ending in _SUFFIXES.items() if content.startswith(start)), '.bin')
+
+
 def save(content: bytes, folder: Path) -> Path:
     """Keeps a picture's encoded bytes in a folder, under a name made of them; equal pictures are kept once.
 
     Returns:
         The file's path. The file is whole or not there.
     """
-    ending = next((ending for start, ending in _SUFFIXES.items() if content.startswith(start)), '.bin')
-    target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{ending}'
+    target = folder / f'{hashlib.sha256(content).hexdigest()[:24]}{_ending(content)}'
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = target.with_suffix(f'.{uuid.uuid4().hex}.part')  # ranks and nodes may keep the same one at once

@@ -6,8 +6,6 @@ Owns wording and layout only.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from ..evaluate.grading import Mark
 from ..evaluate.plot import Series, dots
 from ..evaluate.report import CONDITION_TEXT, environment
 from ..evaluate.summary import METHOD
+from ..picture import data_url
 from ..trajectories import Record
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ def _drawn(path: Path, box: Any, regions: list[Region]) -> str:
     draw = ImageDraw.Draw(image)
     for region, color in [*((region, _CROP) for region in regions), *([(box, _TARGET)] if box else [])]:
         draw.rectangle([side * scale for side in region], outline=color, width=3)
-    return _data_url(image)
+    return data_url(image)
 
 
 def _thumbnail(path: Path) -> str:
@@ -156,10 +155,4 @@ def _thumbnail(path: Path) -> str:
     except OSError:
         return ''
     image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
-    return _data_url(image)
-
-
-def _data_url(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, 'JPEG', quality=80)
-    return f'data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}'
+    return data_url(image)

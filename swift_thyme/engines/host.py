@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import difflib
 import inspect
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
+from .. import picture
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..host.template import O3Mixin
 from ..types import Usage
@@ -147,11 +145,9 @@ def prompt_error(error: Exception, conversation: Conversation) -> ThymeError | N
         return ContextFull(f'the conversation is longer than the model reads: {error}; shorten it')
     for image in conversation.images:
         try:
-            with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-                opened.load()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
-            shown = f'{len(image)} bytes' if isinstance(image, bytes) else repr(str(image))
-            return DataError(f'picture cannot be read: got {shown}: {cause}; give a complete picture file')
+            picture.check(image)
+        except DataError as cause:
+            return cause
     return None
 
 

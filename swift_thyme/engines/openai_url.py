@@ -11,7 +11,6 @@ Text goes over the wire, not token ids, so borders between pieces may be tokeniz
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,12 +22,12 @@ from typing import Any
 import httpx
 
 from .. import protocol
-from ..errors import ContextFull, DataError, EngineError
+from ..errors import ContextFull, EngineError
 from ..loop import LoopThread
+from ..picture import data_url
 from ..types import SegmentKind, Usage
 from .base import Conversation, Engine, FinishReason, Generation, Sampling, on_this_loop
 
-_KINDS = ((b'\x89PNG', 'png'), (b'\xff\xd8\xff', 'jpeg'), (b'RIFF', 'webp'), (b'GIF8', 'gif'), (b'BM', 'bmp'))
 _TRY_AGAIN = (429, 502, 503, 504)
 _CONTEXT_MARKS = {('code', 'context_length_exceeded'), ('param', 'input_tokens'), ('param', 'input_text')}
 """How an error body of OpenAI and vLLM says that the conversation is too long."""
@@ -289,17 +288,3 @@ def _joined(turn: list[dict[str, Any]]) -> Any:
         else:
             out.append(part)
     return out[0]['text'] if len(out) == 1 and out[0]['type'] == 'text' else out
-
-
-def data_url(image: Path | bytes) -> str:
-    """A picture as a `data:` URL.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    try:
-        content = image if isinstance(image, bytes) else image.read_bytes()
-    except OSError as error:
-        raise DataError(f'picture cannot be read: got {str(image)!r}: {error}; check the path') from error
-    kind = next((kind for start, kind in _KINDS if content.startswith(start)), 'png')
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode("ascii")}'

@@ -81,7 +81,8 @@ async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Gra
     scorer, grades = Scorer(client), list[Grade]()
     try:
         for start in range(0, len(records), _BATCH):
-            for found in await scorer.assess(records[start : start + _BATCH], {Part.RESULT}, OutagePolicy.NEUTRAL):
+            batch = [_with_tags(record) for record in records[start : start + _BATCH]]
+            for found in await scorer.assess(batch, {Part.RESULT}, OutagePolicy.NEUTRAL):
                 if found.set_aside is not None:
                     grades.append(Grade(Mark.UNGRADED, found.set_aside.value, found.cause))
                 else:
@@ -89,6 +90,13 @@ async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Gra
     finally:
         await client.aclose()
     return grades
+
+
+def _with_tags(record: Record) -> Record:
+    """A record as the judge reads it, which finds an answer by its tags."""
+    if protocol.answer_of(record.text) is not None:
+        return record
+    return replace(record, text=f'{record.text}{protocol.ANSWER_OPEN}{answer_in(record)}{protocol.ANSWER_CLOSE}')
 
 
 def grade_all(records: Sequence[Record], judge: JudgeSettings | None) -> list[Grade]:

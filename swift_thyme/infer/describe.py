@@ -1,4 +1,4 @@
-"""Which policy answers, as reports and a server's `/v1/models/NAME` state it: model, all bytes of its weights, settings."""
+"""Which policy answers, as reports and a server state it: model, all bytes of its weights, settings."""
 
 from __future__ import annotations
 

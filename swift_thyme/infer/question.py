@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
-
 from .. import protocol
 from ..engines import Conversation, Message
 from ..errors import DataError
-from ..picture import plain, suffix
+from ..picture import look, plain
 from ..sandbox import InputImage
-
 
 _CODE_IS_GONE = 'Code starts anew with this question: variables and files of earlier turns are gone.'
 
@@ -152,11 +148,5 @@ def prompt_image(image: str | Path | bytes, number: int = 1, name: str | None = 
     Raises:
         DataError: the file is missing or no picture.
     """
-    try:
-        with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            width_px, height_px = opened.size
-            ending = suffix(opened.format)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        shown = f'{len(image)} bytes' if isinstance(image, bytes) else repr(str(image))
-        raise DataError(f'picture cannot be read: got {shown}: {error}; expected an image file; check it') from error
+    width_px, height_px, ending = look(image)
     return protocol.PromptImage(name or f'images/{number}{ending}', width_px, height_px)

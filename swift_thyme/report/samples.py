@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..picture import data_url
 from ..trajectories import Record, read_records
 from ..view.blocks import shown
 from ..view.pictures import PictureStore, Shown
@@ -80,7 +80,7 @@ def _static(record: Record, store: PictureStore) -> dict[str, Any]:
 def _pictures(references: tuple[str, ...], folder: Path, store: PictureStore) -> Iterator[dict[str, Any]]:
     for future in [store.ask(reference, folder) for reference in references]:
         found: Shown = future.result()
-        url = f'data:image/jpeg;base64,{base64.b64encode(found.jpeg).decode()}' if found.jpeg else ''
+        url = data_url(found.jpeg) if found.jpeg else ''
         yield {'url': url, 'message': found.message, 'size': f'{found.width_px}×{found.height_px}'}
 
 

@@ -7,7 +7,6 @@ Owns which question goes to whom and what a failed judge means for a trajectory.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -43,7 +42,6 @@ class Part(str, Enum):
     """1 when the pictures of at least one round help."""
 
 
-_KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg', b'RIFF': 'webp', b'GIF8': 'gif', b'BM': 'bmp'}
 ANSWER_CHARS = 2000
 """A longer answer (unless the reference is long, too) is wrong before any judge sees it."""
 NEEDS_SOLUTION = frozenset({Part.RESULT, Part.CONSISTENCY, Part.PROCESS, Part.CROPS})
@@ -221,7 +219,4 @@ def data_url(record: Record, reference: Any) -> str:
     Raises:
         DataError: it cannot be read.
     """
-    found = picture.plain(record.picture(reference))
-    content = found if isinstance(found, bytes) else found.read_bytes()
-    kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), 'png')
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+    return picture.data_url(picture.plain(record.picture(reference)))

@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..agent import ANSWER_RULE
 from ..infer import Thinker
@@ -81,10 +82,25 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error},
         lifespan=life,
-        middleware=[_cross_origin(settings.origins)] if settings.origins else [],
+        middleware=[Middleware(_OneLength), *([_cross_origin(settings.origins)] if settings.origins else [])],
     )
     app.state.house, app.state.sandbox = house, sandbox
     return app
+
+
+class _OneLength:
+    """Refuses requests that state their length twice, of which a proxy and this server might believe different ones."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        names = {name for name, _ in scope.get('headers', ())}
+        if {b'content-length', b'transfer-encoding'} <= names:
+            error = ApiError(400, 'the request has both a Content-Length and a Transfer-Encoding; send one of them')
+            await JSONResponse(error.body, error.status, headers={'connection': 'close'})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def _cross_origin(origins: tuple[str, ...]) -> Middleware:
@@ -138,7 +154,7 @@ class _Pages:
             raise ApiError(400, 'prompt must be a text, and not longer than this server reads', param='prompt')
         ids = await asyncio.to_thread(self._house.thinker.engine.tokens_of, text)
         if ids is None:
-            raise ApiError(501, 'the tokenizer of this model is on another server; ask that')
+            raise ApiError(404, 'not offered here: the tokenizer of this model is on another server; ask that')
         return JSONResponse({'count': len(ids), 'tokens': ids})
 
     @lru_cache(maxsize=1)  # noqa: B019 -- one object a server

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import mimetypes
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 from ..agent import assistant_text, given_answer
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
+from ..picture import data_url
 from ..rewards.rules.choice import letter_of
 from ..types import Outcome, StopReason, Trajectory
 
@@ -137,13 +136,8 @@ def sandbox_event(event: SandboxReplied) -> dict[str, Any]:
         'text': result.text,
         'repairs': list(result.repairs),
         'elapsed_s': result.elapsed_s,
-        'images': [_data_url(Path(image.path)) for image in result.images],
+        'images': [data_url(Path(image.path)) for image in result.images],
     }
-
-
-def _data_url(path: Path) -> str:
-    kind = mimetypes.guess_type(path.name)[0] or 'application/octet-stream'
-    return f'data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}'
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

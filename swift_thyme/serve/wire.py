@@ -81,17 +81,17 @@ class ChatBody(BaseModel):
     messages: list[_MessageBody] = Field(min_length=1)
     images: list[str] = []
     """The host's client: pictures for `<image>` in the messages."""
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
-    temperature: Annotated[float | None, BeforeValidator(_temperature)] = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, ge=1e-4, le=1)
-    top_k: int | None = Field(None, ge=-1, lt=1 << 31)
+    max_tokens: int | None = Field(None, ge=1, strict=True)
+    max_completion_tokens: int | None = Field(None, ge=1, strict=True)
+    temperature: Annotated[float | None, BeforeValidator(_temperature)] = Field(None, ge=0, le=2, strict=True)
+    top_p: float | None = Field(None, ge=1e-4, le=1, strict=True)
+    top_k: int | None = Field(None, ge=-1, lt=1 << 31, strict=True)
     """-1, as vLLM has it, and 0: all tokens."""
-    repetition_penalty: float | None = Field(None, ge=0.1, le=10)
-    seed: int | None = Field(None, ge=-_MOST_SEED, lt=_MOST_SEED)
-    n: int | None = None
+    repetition_penalty: float | None = Field(None, ge=0.1, le=10, strict=True)
+    seed: int | None = Field(None, ge=-_MOST_SEED, lt=_MOST_SEED, strict=True)
+    n: int | None = Field(None, strict=True)
     stop: str | Annotated[list[str], Field(max_length=_MOST_STOPS)] | None = None
-    stream: bool | None = False
+    stream: bool | None = Field(False, strict=True)
     stream_options: _StreamOptions | None = None
     thyme: _Options | None = None
     """Ours: `{"tools": false}` asks without tools; `{"events": true}` streams what the sandbox did, with pictures."""
@@ -157,7 +157,7 @@ def parse(raw: bytes) -> ChatBody:
         ApiError: it is no JSON, or a field has a value that cannot be used (400).
     """
     try:
-        value = json.loads(raw)
+        value = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f'the body is no JSON: {error}', code='invalid_json') from error
     try:

@@ -5,17 +5,16 @@ The page is one file without scripts or outside resources; sample pictures are e
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
+from ...picture import data_url
 from ...protocol import IMAGE_TAG, segments
 from ..explain import FIX_TEXT, REASON_TEXT, SPLIT_TEXT
 from ..rows import Kind, Reason, Split
@@ -201,9 +200,7 @@ def _thumbnail(path: Path) -> str:
             small.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
     except OSError:
         return ''
-    out = BytesIO()
-    small.save(out, 'JPEG', quality=80)
-    return 'data:image/jpeg;base64,' + base64.b64encode(out.getvalue()).decode()
+    return data_url(small)
 
 
 def _refused(markers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

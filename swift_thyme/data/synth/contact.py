@@ -6,15 +6,14 @@ row also its returned pictures. Thumbnails are inside the file, so it can be sen
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from ...picture import data_url
 from .rows import Row
 from .writers import write_atomic
 
@@ -101,6 +100,4 @@ def _small(path: Path, side_px: int) -> Image.Image:
 
 
 def _tag(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, 'JPEG', quality=80)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return f'<img alt="" src="{data_url(picture)}">'
