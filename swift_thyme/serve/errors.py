@@ -33,8 +33,8 @@ class ApiError(ThymeError):
         self.code, self.param, self.retry_after_s = code, param, retry_after_s
 
     def __reduce__(self) -> tuple[Any, ...]:
-        more = {'code': self.code, 'param': self.param, 'retry_after_s': self.retry_after_s}
-        return partial(ApiError, **more), (self.status, str(self))
+        make = partial(ApiError, code=self.code, param=self.param, retry_after_s=self.retry_after_s)
+        return make, (self.status, str(self))
 
     @property
     def body(self) -> dict[str, Any]:

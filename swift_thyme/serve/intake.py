@@ -79,7 +79,12 @@ def _prepare(nice: int) -> None:
     Image.init()  # a format is known only once its reader is loaded
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _call(function: Callable[..., T], args: tuple[Any, ...], options: dict[str, Any]) -> T:

@@ -62,4 +62,18 @@ def read_scores(folder: Path) -> Iterator[Score]:
         report = json.loads(path.read_text(encoding='utf-8'))
         for metric in report.get('metrics', ()):
             name = metric['identity']['name'] if 'identity' in metric else metric['name']
-            yield Score(report['dataset_name'], name, float(metric['score']), int(metric['num']))
+            data = report['dataset_name']
+            missing = not_answered(folder, data)
+            yield Score(data, name, float(metric['score']), int(metric['num']), not_answered=missing)
+
+
+def not_answered(folder: Path, data: str) -> int:
+    """How many predictions of a data set hold no words: the model gave no answer."""
+
+    def words(line: str) -> str:
+        content = json.loads(line)['model_output']['choices'][0]['message']['content']
+        parts = [content] if isinstance(content, str) else [part.get('text') or '' for part in content or ()]
+        return ''.join(parts).strip()
+
+    paths = folder.glob(f'predictions/*/{data}_*.jsonl')
+    return sum(not words(line) for path in paths for line in path.read_text(encoding='utf-8').split('\n') if line)

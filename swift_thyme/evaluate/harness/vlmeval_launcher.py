@@ -21,7 +21,7 @@ import torch
 from vlmeval import run as harness
 from vlmeval.api.adapters import ModelAdapter, register_adapter
 from vlmeval.config import supported_VLM
-from vlmeval.smp import collect_run_benchmark_report
+from vlmeval.smp import collect_run_benchmark_report, load
 from vlmeval.vlm.base import BaseModel
 
 from swift_thyme.agent import assistant_text, given_answer
@@ -84,6 +84,14 @@ def meet_without_gpus() -> None:
     torch.distributed.init_process_group = init_process_group  # type: ignore[assignment]
 
 
+def not_answered(results: Path, benchmark: str) -> int:
+    """How many predictions of a data set say that the model gave no answer."""
+    files = [
+        path for path in results.glob(f'{results.name}_{benchmark}.*') if path.suffix in ('.xlsx', '.tsv', '.json')
+    ]
+    return sum(int((load(str(path))['prediction'] == NO_ANSWER).sum()) for path in files[:1])
+
+
 def main() -> None:
     """Hands over to VLMEvalKit."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -99,6 +107,8 @@ def main() -> None:
     if harness.RANK == 0:
         results = Path(rest[rest.index('--work-dir') + 1]) / rest[rest.index('--model') + 1]
         found = collect_run_benchmark_report(results)
+        for benchmark in found:
+            benchmark['not_answered'] = not_answered(results, benchmark['benchmark'])
         (results / BENCHMARKS).write_text(json.dumps(found, default=str, indent=1), encoding='utf-8')
 
 

@@ -99,4 +99,5 @@ def read_scores(folder: Path) -> Iterator[Score]:
         metrics = values if isinstance(values, dict) else {found['primary_metric']: values}
         for metric, value in metrics.items():
             answers, failed = int(found['infer_total'] or 0), int(found['infer_failed'] or 0)
-            yield Score(found['benchmark'], str(metric), float(value), answers, failed)
+            missing = int(found.get('not_answered') or 0)
+            yield Score(found['benchmark'], str(metric), float(value), answers, failed, missing)
