@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec.structs import replace
+
 from .. import protocol
 from ..agent import given_answer
 from ..config import JudgeSettings, OutagePolicy
@@ -81,7 +83,7 @@ async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Gra
     scorer, grades = Scorer(client), list[Grade]()
     try:
         for start in range(0, len(records), _BATCH):
-            batch = [_with_tags(record) for record in records[start : start + _BATCH]]
+            batch = [_answered(record) for record in records[start : start + _BATCH]]
             for found in await scorer.assess(batch, {Part.RESULT}, OutagePolicy.NEUTRAL):
                 if found.set_aside is not None:
                     grades.append(Grade(Mark.UNGRADED, found.set_aside.value, found.cause))
@@ -92,11 +94,9 @@ async def ask_judge(records: Sequence[Record], judge: JudgeSettings) -> list[Gra
     return grades
 
 
-def _with_tags(record: Record) -> Record:
-    """A record as the judge reads it, which finds an answer by its tags."""
-    if protocol.answer_of(record.text) is not None:
-        return record
-    return replace(record, text=f'{record.text}{protocol.ANSWER_OPEN}{answer_in(record)}{protocol.ANSWER_CLOSE}')
+def _answered(record: Record) -> Record:
+    """A record with the answer that counts, also where the model gave it without tags."""
+    return replace(record, answer=answer_in(record))
 
 
 def grade_all(records: Sequence[Record], judge: JudgeSettings | None) -> list[Grade]:

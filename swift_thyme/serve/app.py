@@ -25,12 +25,13 @@ from ..agent import ANSWER_RULE
 from ..infer import Thinker
 from ..infer.describe import describe_policy
 from .admission import Admission, BoundedSandbox
-from .chat import Chat, House
+from .chat import Chat
 from .errors import ApiError
 from .intake import Intake
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import ServeSettings
+from .state import ServerState
 
 _NOT_OFFERED = ('completions', 'responses', 'embeddings', 'messages', 'generate')
 _MOST_TEXT_BYTES = 4 << 20
@@ -47,7 +48,7 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
     sandbox = BoundedSandbox(thinker.sandbox, settings.snippets)
     bounded = Thinker(thinker.engine, settings=thinker.settings, sandbox=sandbox)
     temporary = tempfile.TemporaryDirectory(prefix='thyme-serve-')
-    house = House(
+    state = ServerState(
         thinker=bounded,
         settings=settings,
         admission=Admission(settings.running, settings.waiting),
@@ -57,22 +58,22 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
         folder=Path(temporary.name),
         names=settings.names or (thinker.engine.name or 'model',),
     )
-    _watch(house, sandbox)
+    _watch(state, sandbox)
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        await house.intake.start()
+        await state.intake.start()
         yield
-        await house.readiness.aclose()
-        house.intake.close()
+        await state.readiness.aclose()
+        state.intake.close()
         await bounded.aclose()
         await sandbox.aclose()
         temporary.cleanup()
 
-    pages = _Pages(house, sandbox)
+    pages = _Pages(state, sandbox)
     app = Starlette(
         routes=[
-            Route('/v1/chat/completions', Chat(house), methods=['POST']),
+            Route('/v1/chat/completions', Chat(state), methods=['POST']),
             Route('/v1/models', pages.models),
             Route('/v1/models/{name:path}', pages.model),
             Route('/tokenize', pages.tokenize, methods=['POST']),
@@ -84,7 +85,7 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
         lifespan=life,
         middleware=[Middleware(_OneLength), *([_cross_origin(settings.origins)] if settings.origins else [])],
     )
-    app.state.house, app.state.sandbox = house, sandbox
+    app.state.shared, app.state.sandbox = state, sandbox
     return app
 
 
@@ -113,65 +114,65 @@ def _cross_origin(origins: tuple[str, ...]) -> Middleware:
     )
 
 
-def _watch(house: House, sandbox: BoundedSandbox) -> None:
-    admission = house.admission
-    house.metrics.watch('thyme_requests_running', 'Requests being answered', lambda: admission.running)
-    house.metrics.watch('thyme_requests_admitted', 'Requests let in, waiting ones too', lambda: admission.admitted)
-    house.metrics.watch('thyme_sandbox_sessions', 'Open sandbox sessions', lambda: sandbox.open_sessions)
+def _watch(state: ServerState, sandbox: BoundedSandbox) -> None:
+    admission = state.admission
+    state.metrics.watch('thyme_requests_running', 'Requests being answered', lambda: admission.running)
+    state.metrics.watch('thyme_requests_admitted', 'Requests let in, waiting ones too', lambda: admission.admitted)
+    state.metrics.watch('thyme_sandbox_sessions', 'Open sandbox sessions', lambda: sandbox.open_sessions)
 
 
 class _Pages:
     """The small endpoints."""
 
-    def __init__(self, house: House, sandbox: BoundedSandbox) -> None:
-        self._house, self._sandbox = house, sandbox
+    def __init__(self, state: ServerState, sandbox: BoundedSandbox) -> None:
+        self._state, self._sandbox = state, sandbox
         self._created = int(time.time())
 
     async def models(self, request: Request) -> Response:
         """`GET /v1/models`."""
-        self._house.check_key(request)
-        return JSONResponse({'object': 'list', 'data': [self._model(name) for name in self._house.names]})
+        self._state.check_key(request)
+        return JSONResponse({'object': 'list', 'data': [self._model(name) for name in self._state.names]})
 
     async def model(self, request: Request) -> Response:
         """`GET /v1/models/NAME`."""
-        self._house.check_key(request)
+        self._state.check_key(request)
         name = request.path_params['name']
-        self._house.check_model(name)
+        self._state.check_model(name)
         policy = await asyncio.to_thread(self._policy)
-        sampled = [{**asdict(sampling), 'requests': n} for sampling, n in self._house.sampled.items()]
-        about = {'policy': policy, 'letters': self._house.settings.letters, 'sampled': sampled}
+        sampled = [{**asdict(sampling), 'requests': n} for sampling, n in self._state.sampled.items()]
+        about = {'policy': policy, 'letters': self._state.settings.letters, 'sampled': sampled}
         return JSONResponse({**self._model(name), 'thyme': {**about, 'answer_rule': ANSWER_RULE}})
 
     async def tokenize(self, request: Request) -> Response:
         """`POST /tokenize`: the ids of a text, in vLLM's form."""
-        self._house.check_key(request)
+        self._state.check_key(request)
         try:
-            text = json.loads(await asyncio.wait_for(_bounded_body(request), self._house.settings.client_timeout_s))
+            text = json.loads(await asyncio.wait_for(_bounded_body(request), self._state.settings.client_timeout_s))
             text = text['prompt']
         except (ValueError, TypeError, LookupError, asyncio.TimeoutError) as error:
             raise ApiError(400, 'expected a JSON object with a text in `prompt`', param='prompt') from error
-        if not isinstance(text, str) or len(text) > self._house.settings.text_chars:
+        if not isinstance(text, str) or len(text) > self._state.settings.text_chars:
             raise ApiError(400, 'prompt must be a text, and not longer than this server reads', param='prompt')
-        ids = await asyncio.to_thread(self._house.thinker.engine.tokens_of, text)
+        ids = await asyncio.to_thread(self._state.thinker.engine.tokens_of, text)
         if ids is None:
             raise ApiError(404, 'not offered here: the tokenizer of this model is on another server; ask that')
         return JSONResponse({'count': len(ids), 'tokens': ids})
 
     @lru_cache(maxsize=1)  # noqa: B019 -- one object a server
     def _policy(self) -> dict[str, object]:
-        engine = self._house.thinker.engine
-        return describe_policy(engine.name, self._house.thinker.settings, folders=engine.weights)
+        engine = self._state.thinker.engine
+        return describe_policy(engine.name, self._state.thinker.settings, folders=engine.weights)
 
     def _model(self, name: str) -> dict[str, object]:
         return {'id': name, 'object': 'model', 'created': self._created, 'owned_by': 'swift-thyme'}
 
     async def health(self, request: Request) -> Response:
         """`GET /health`: 200 as long as the process answers, whatever else is broken; needs no key."""
-        admission = self._house.admission
+        admission = self._state.admission
         return JSONResponse(
             {
                 'status': 'ok',
-                'model': self._house.names[0],
+                'model': self._state.names[0],
                 'running': admission.running,
                 'waiting': admission.admitted - admission.running,
                 'sandbox_sessions': self._sandbox.open_sessions,
@@ -180,13 +181,13 @@ class _Pages:
 
     async def ready(self, request: Request) -> Response:
         """`GET /ready`: 200 where engine and sandbox work, 503 with the parts that do not; needs no key."""
-        ready = await self._house.readiness.is_ready()
-        broken = sorted(self._house.readiness.broken)
+        ready = await self._state.readiness.is_ready()
+        broken = sorted(self._state.readiness.broken)
         return JSONResponse({'status': 'ready' if ready else 'not ready', 'broken': broken}, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`: for Prometheus; needs no key."""
-        return Response(self._house.metrics.text(), media_type='text/plain; version=0.0.4')
+        return Response(self._state.metrics.text(), media_type='text/plain; version=0.0.4')
 
 
 async def _bounded_body(request: Request) -> bytes:

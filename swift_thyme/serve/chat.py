@@ -7,13 +7,11 @@ it is: the generation stops and the sandbox session closes. What arrives slowly 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import re
 import tempfile
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,20 +23,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ..engines import Sampling
 from ..errors import ContextFull, DataError
-from ..infer import Event, Reply, Thinker
+from ..infer import Event, Reply
 from ..infer.report import reply_record
 from ..trajectories import as_document
 from ..types import StopReason
-from .admission import Admission
 from .errors import ApiError
-from .intake import HEAVY_BYTES, HEAVY_PIXELS, Intake
-from .metrics import Metrics
+from .intake import HEAVY_BYTES, HEAVY_PIXELS
 from .pictures import fetch, settle
-from .readiness import Readiness
 from .replies import DONE, Replier, event_bytes
-from .settings import ServeSettings
+from .state import ServerState
 from .wire import ChatRequest, read_request, understand
 
 logger = logging.getLogger(__name__)
@@ -55,75 +49,21 @@ _MOST_READ = 4
 """Times the limit that is read of a body that is too large."""
 
 
-@dataclass
-class House:
-    """What all requests of a server share."""
-
-    thinker: Thinker
-    settings: ServeSettings
-    admission: Admission
-    metrics: Metrics
-    intake: Intake
-    readiness: Readiness
-    folder: Path
-    """For bodies and pictures of requests under way."""
-    names: tuple[str, ...]
-    sampled: Counter[Sampling] = field(default_factory=Counter)
-    """How the engine was told to sample, and for how many requests."""
-    arriving: int = 0
-    """Requests that are not read yet."""
-    arriving_bytes: int = 0
-    """Of bodies that lie in files."""
-    calls: set[_Call] = field(default_factory=set)
-    """Requests under way."""
-
-    def cut_off(self) -> None:
-        """Ends all requests: the server's time to stop is over."""
-        for call in list(self.calls):
-            call.cut_off()
-
-    def check_key(self, request: Request) -> None:
-        """Compares the client's key in constant time.
-
-        Raises:
-            ApiError: it is missing or wrong (401).
-        """
-        if not self.settings.api_key:
-            return
-        given = request.headers.get('authorization', '').partition(' ')
-        right = hmac.compare_digest(given[2].strip().encode(), self.settings.api_key.encode())
-        if given[0].lower() != 'bearer' or not right:
-            raise ApiError(
-                401, 'the API key is missing or wrong; send Authorization: Bearer KEY', code='invalid_api_key'
-            )
-
-    def check_model(self, name: str | None) -> None:
-        """Refuses requests for another model.
-
-        Raises:
-            ApiError: there is no such model (404).
-        """
-        if name and name not in self.names:
-            raise ApiError(
-                404, f'no model {name!r} here; this server has {", ".join(self.names)}', code='model_not_found'
-            )
-
-
 class Chat:
     """The endpoint, as an ASGI application."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        call = _Call(self._house, Request(scope, receive), send)
+        call = _Call(self._state, Request(scope, receive), send)
         await call.run()
 
 
 @dataclass(eq=False)
 class _Call:
-    house: House
+    state: ServerState
     request: Request
     send: Send
     trajectory_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -148,15 +88,15 @@ class _Call:
         given = self.request.headers.get('x-request-id', '')
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
         self.task = asyncio.current_task()
-        self.house.calls.add(self)
+        self.state.calls.add(self)
         try:
             await self._guarded()
         except ClientDisconnect:  # while an error was sent
             self.status = _GONE
         finally:
-            self.house.calls.discard(self)
+            self.state.calls.discard(self)
             seconds = time.monotonic() - self.start
-            self.house.metrics.request(self.status, seconds)
+            self.state.metrics.request(self.status, seconds)
             logger.info(
                 'request %s trajectory %s: %d in %.2f s%s',
                 self.request_id,
@@ -175,9 +115,9 @@ class _Call:
     async def _guarded(self) -> None:
         """Runs the request; whatever goes wrong becomes a reply, or an event where the reply has begun."""
         try:
-            self.house.check_key(self.request)
-            self.house.admission.require_room()
-            with tempfile.TemporaryDirectory(dir=self.house.folder) as folder:
+            self.state.check_key(self.request)
+            self.state.admission.require_room()
+            with tempfile.TemporaryDirectory(dir=self.state.folder) as folder:
                 await self._received(Path(folder))
         except asyncio.CancelledError:
             self.status = _CUT_OFF
@@ -189,7 +129,7 @@ class _Call:
         except ApiError as error:
             await self._fail(error)
         except DataError as error:
-            shown = re.sub(rf'{re.escape(str(self.house.folder))}[^\s\'"]*/', '', str(error))
+            shown = re.sub(rf'{re.escape(str(self.state.folder))}[^\s\'"]*/', '', str(error))
             await self._fail(ApiError(400, shown, code='invalid_request'))
         except ContextFull as error:
             await self._fail(ApiError(400, str(error), code='context_length_exceeded', param='messages'))
@@ -213,43 +153,43 @@ class _Call:
     async def _work(self, body: bytes | Path, folder: Path) -> None:
         with self._arriving():
             chat = await self._take_in(body, folder)
-        with self.house.admission.enter():
-            async with self.house.admission.run():
+        with self.state.admission.enter():
+            async with self.state.admission.run():
                 await self._answer(chat, folder)
 
     @contextmanager
     def _arriving(self) -> Iterator[None]:
-        house = self.house
-        if house.arriving >= house.settings.arriving:
-            raise ApiError(429, f'{house.arriving} requests are on their way, the limit', retry_after_s=_RESTART_S)
-        house.arriving += 1
+        state = self.state
+        if state.arriving >= state.settings.arriving:
+            raise ApiError(429, f'{state.arriving} requests are on their way, the limit', retry_after_s=_RESTART_S)
+        state.arriving += 1
         try:
             yield
         finally:
-            house.arriving -= 1
+            state.arriving -= 1
 
     async def _take_in(self, body: bytes | Path, folder: Path) -> ChatRequest:
         """Reads the request and its pictures, in other processes where that may take long."""
-        house, rules = self.house, self.house.settings.pictures
+        state, rules = self.state, self.state.settings.pictures
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
-        arguments = (body, rules, folder, house.settings.text_chars)
+        arguments = (body, rules, folder, state.settings.text_chars)
         try:
             if isinstance(body, bytes) and b'image' not in body:
                 read = read_request(*arguments)
             else:
-                read = await house.intake.run(read_request, *arguments, heavy=size >= HEAVY_BYTES)
+                read = await state.intake.run(read_request, *arguments, heavy=size >= HEAVY_BYTES)
         finally:
-            house.arriving_bytes -= self.held_bytes
+            state.arriving_bytes -= self.held_bytes
             if isinstance(body, Path):
                 body.unlink()
-        self.model = read.body.model or house.names[0]
-        house.check_model(read.body.model)
-        decode = not house.thinker.engine.decodes_pictures
+        self.model = read.body.model or state.names[0]
+        state.check_model(read.body.model)
+        decode = not state.thinker.engine.decodes_pictures
         pictures = [
-            await house.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
+            await state.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
             for found in await fetch(read.pictures, rules)
         ]
-        return understand(read, tuple(pictures), house.thinker.settings.sampling, house.settings.tokens)
+        return understand(read, tuple(pictures), state.thinker.settings.sampling, state.settings.tokens)
 
     async def _body(self, folder: Path) -> bytes | Path:
         """The body, in a file where it is large.
@@ -259,7 +199,7 @@ class _Call:
         """
         if self.request.headers.get('content-encoding', 'identity').lower() != 'identity':
             raise ApiError(415, 'the body is packed; send it without Content-Encoding')
-        limit_s = self.house.settings.client_timeout_s
+        limit_s = self.state.settings.client_timeout_s
         try:
             return await asyncio.wait_for(self._read_body(folder / 'body'), limit_s)
         except asyncio.TimeoutError as error:
@@ -267,7 +207,7 @@ class _Call:
 
     async def _read_body(self, path: Path) -> bytes | Path:
         """Reads the body. One that is too large is read on for a while: a client that still sends reads no reply."""
-        house, most = self.house, self.house.settings.body_bytes
+        state, most = self.state, self.state.settings.body_bytes
         content, size = bytearray(), 0
         with ExitStack() as files:
             file: BinaryIO | None = None
@@ -280,10 +220,10 @@ class _Call:
                 content += chunk
                 if len(content) < _IN_MEMORY_BYTES:
                     continue
-                if house.arriving_bytes + len(content) > house.settings.arriving_bytes:
+                if state.arriving_bytes + len(content) > state.settings.arriving_bytes:
                     raise ApiError(429, 'too many large bodies are on their way', retry_after_s=_RESTART_S)
                 file = file or files.enter_context(path.open('wb'))
-                house.arriving_bytes += len(content)
+                state.arriving_bytes += len(content)
                 self.held_bytes += len(content)
                 file.write(content)
                 content.clear()
@@ -296,15 +236,15 @@ class _Call:
 
     async def _answer(self, chat: ChatRequest, shown: Path) -> None:
         """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
-        house, settings = self.house, self.house.settings
+        state, settings = self.state, self.state.settings
         asked = chat.question.text if settings.letters else ''
         replier = Replier(self.model, self.trajectory_id, asked, chat.events)
-        if chat.sampling in house.sampled or len(house.sampled) < _MOST_KINDS:
-            house.sampled[chat.sampling] += 1
+        if chat.sampling in state.sampled or len(state.sampled) < _MOST_KINDS:
+            state.sampled[chat.sampling] += 1
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         folder = settings.save / self.trajectory_id if settings.save is not None else None
         thinking = asyncio.ensure_future(
-            house.thinker.answer(
+            state.thinker.answer(
                 chat.question,
                 sampling=chat.sampling,
                 tools=chat.tools and settings.tools,
@@ -334,11 +274,11 @@ class _Call:
             await self._reply(JSONResponse(replier.whole(reply, chat.stop)))
 
     def _record(self, reply: Reply, chat: ChatRequest, folder: Path | None) -> None:
-        self.house.metrics.reply(reply)
+        self.state.metrics.reply(reply)
         self.note = f', {reply.stop_reason.value} after {len(reply.turns)} rounds'
         if folder is not None:
             record = replace(
-                reply_record(reply, chat.question, model=self.house.names[0]),
+                reply_record(reply, chat.question, model=self.state.names[0]),
                 request_id=self.request_id,
                 extra={'trajectory_id': self.trajectory_id},
             )
@@ -353,7 +293,7 @@ class _Call:
 
         Its cause is for the log: it may name addresses and folders that are no client's business.
         """
-        readiness, failed = self.house.readiness, reply.stop_reason
+        readiness, failed = self.state.readiness, reply.stop_reason
         if failed is StopReason.SANDBOX_FAILURE:
             logger.error('request %s: the sandbox failed: %s', self.request_id, reply.error)
             readiness.failed('sandbox', reply.error)
@@ -397,7 +337,7 @@ class _Call:
     async def _send(self, message: Message) -> None:
         """Sends; a client that does not read for long has left."""
         try:
-            await asyncio.wait_for(self.send(message), self.house.settings.client_timeout_s)
+            await asyncio.wait_for(self.send(message), self.state.settings.client_timeout_s)
         except asyncio.TimeoutError:
             raise ClientDisconnect from None
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..errors import ConfigError, EngineError
-from .chat import House
+from .state import ServerState
 
 _BACKLOG = 2048
 _HEADER_S = 20.0
@@ -24,21 +24,21 @@ _LAST_WORDS_S = 5
 class _Server(uvicorn.Server):
     """Listens once engine and sandbox work, and says so; ends requests itself, so that clients are told."""
 
-    def __init__(self, config: uvicorn.Config, house: House, grace_s: int, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, state: ServerState, grace_s: int, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._house, self._grace_s, self._on_ready = house, grace_s, on_ready
+        self._state, self._grace_s, self._on_ready = state, grace_s, on_ready
         self.dead = ''
         """Why there is nothing left to serve with."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._house.readiness.start()
-        self._house.readiness.on_dead = self._die
+        await self._state.readiness.start()
+        self._state.readiness.on_dead = self._die
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        timer = asyncio.get_running_loop().call_later(self._grace_s, self._house.cut_off)
+        timer = asyncio.get_running_loop().call_later(self._grace_s, self._state.cut_off)
         try:
             await super().shutdown(sockets)
         finally:
@@ -100,7 +100,7 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
         lifespan='on',
         backlog=_BACKLOG,
     )
-    server = _Server(config, app.state.house, grace_s, lambda: on_ready(url))
+    server = _Server(config, app.state.shared, grace_s, lambda: on_ready(url))
     with listener, _quiet_end():
         server.run(sockets=[listener])
     if server.dead:

@@ -45,7 +45,7 @@ _NOT_OBEYED = {
     'prompt': 'a bare prompt; send messages',
 }
 """Fields that would change the meaning of a reply, and what of them this server does not have."""
-_HARMLESS = (None, False, 0, '', [], {}, {'type': 'text'})
+_HARMLESS: tuple[Any, ...] = (None, False, 0, '', [], {}, {'type': 'text'})
 
 
 def _temperature(value: Any) -> Any:

@@ -41,7 +41,7 @@ class Running:
     def wait_until_idle(self, timeout_s: float = 20.0) -> None:
         """Waits until no request is under way and no session open."""
         deadline = time.monotonic() + timeout_s
-        while self.sessions or self.app.state.house.admission.admitted:
+        while self.sessions or self.app.state.shared.admission.admitted:
             assert time.monotonic() < deadline, f'{self.sessions} sessions are still open'
             time.sleep(0.02)
 

@@ -216,7 +216,7 @@ def test_an_engine_that_cannot_come_back_ends_the_server(start: Any) -> None:
     engine.comes_back = False
     running = start(engine)
     died: list[str] = []
-    running.app.state.house.readiness.on_dead = died.append
+    running.app.state.shared.readiness.on_dead = died.append
     engine.broken = True
     assert running.post(ASK).status_code == 502
     deadline = time.monotonic() + 20
@@ -234,10 +234,10 @@ def test_a_server_that_stops_says_so_to_those_it_cuts_off(start: Any) -> None:
     replies: list[httpx.Response] = []
     asking = threading.Thread(target=lambda: replies.append(running.post(ASK)))
     asking.start()
-    while not running.app.state.house.admission.running:
+    while not running.app.state.shared.admission.running:
         time.sleep(0.05)
     running.server.config.loaded_app  # noqa: B018 -- the server runs
-    running.loop.call_soon_threadsafe(running.app.state.house.cut_off)
+    running.loop.call_soon_threadsafe(running.app.state.shared.cut_off)
     asking.join(20)
     (reply,) = replies
     assert reply.status_code == 503 and reply.json()['error']['code'] == 'stopping' and reply.headers['retry-after']

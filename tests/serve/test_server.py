@@ -94,7 +94,7 @@ class Held(ScriptedEngine):
 def test_a_full_house_says_when_to_come_back() -> None:
     engine = Held()
     with listening(lent(Thinker(engine)), running=1, waiting=1) as running:  # type: ignore[arg-type]
-        admission = running.app.state.house.admission
+        admission = running.app.state.shared.admission
         first = in_background(running, question())
         wait_for(lambda: admission.running == 1)
         second = in_background(running, question())
@@ -173,7 +173,7 @@ def test_requests_under_way_are_finished_when_the_server_stops() -> None:
     engine = Held()
     with listening(lent(Thinker(engine))) as running:  # type: ignore[arg-type]
         thread, replies = in_background(running, question())
-        wait_for(lambda: running.app.state.house.admission.running == 1)
+        wait_for(lambda: running.app.state.shared.admission.running == 1)
         running.server.should_exit = True
         wait_for(lambda: not running.server.servers[0].is_serving())
         engine.let_go.set()
