@@ -13,7 +13,6 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from .. import protocol
 from ..agent import given_answer
 from ..config import JudgeSettings, OutagePolicy
 from ..rewards.judge import JudgeClient

@@ -283,6 +283,6 @@ def test_plain_words_at_the_end_of_a_turn_are_an_answer(tmp_path: Path, said: st
     item = Item('1', 'Which?', 'two', ('one', 'two', 'three'), 1)
     plan = plan_of([item], EvalSettings(shuffle=False))
     summary, store = evaluate(plan, Thinker(ScriptedEngine(lambda _: said)), tmp_path / 'run')
-    assert [record['verdict'] for record in store.records()] == [mark]
+    assert [record.verdict for record in store.records()] == [mark]
     assert summary.habits[0].untagged == untagged and summary.habits[0].no_answer == float(not said)
     assert 'plain words' in summary.as_json()['answer_rule']
