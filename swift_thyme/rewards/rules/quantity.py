@@ -186,9 +186,15 @@ _GLUED = frozenset('KkMBTG')
 
 def plain_latex(text: str) -> str:
     r"""LaTeX that only dresses a number taken off: `\$`, `\%`, thin spaces, degree signs, text commands."""
-    text = text.replace('\\$', '$').replace('\\%', '%').replace('{,}', ',').replace(',\\!', ',').replace('\\!', '')
+    text = (
+        re.sub(r'(?<=\d,)\\! ?(?=\d{3})', '', text)
+        .replace('\\$', '$')
+        .replace('\\%', '%')
+        .replace('{,}', ',')
+        .replace('\\!', '')
+    )
     text = re.sub(r'\^ ?(?:\{ ?)?\\(?:circ|degree)(?: ?\})?|\\degrees?(?![a-z])', '°', text)
-    text = re.sub(r'\\(?:text|mathrm|textrm|operatorname) ?\{([^{}]*)\}', r' \1', text)
+    text = re.sub(r'\\(?:text(?:bf|it|rm|normal)?|mathrm|mbox|operatorname) ?\{([^{}]*)\}', r' \1', text)
     text = re.sub(r'\\[,;: ]', ' ', text)
     return re.sub(r' +', ' ', text).strip()
 
