@@ -288,7 +288,12 @@ def _has_signs(text: str) -> bool:
 
 def _layout(text: str) -> str:
     return ''.join(
-        tokens(re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text)).replace('\\dfrac', '\\frac').casefold())
+        tokens(
+            re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text))
+            .replace('\\dfrac', '\\frac')
+            .replace('\\', '')
+            .casefold()
+        )
     )
 
 

@@ -277,7 +277,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         return None
     found = _NOUNS_ZH.fullmatch(name)
     if found:
-        return replace(quantity, nouns=(found[2],) if found[2] else ())
+        return replace(quantity, nouns=(name,))
     if glued or not _NOUNS.fullmatch(name):
         return None
     return replace(quantity, nouns=tuple(name.casefold().split()))

@@ -110,12 +110,24 @@ def unwrap(text: str) -> str:
     Code fences, answer tags, a JSON object with an answer key, `boxed`, text commands, mark-up, quotes, lead-ins
     such as "The answer is" and closing punctuation go; what is left may be empty.
     """
-    text = _MEDIA_TAG.sub('', normal(text))
+    text = _without_bullets(_MEDIA_TAG.sub('', normal(text)))
     for _ in range(_DEEPEST):
         previous, text = text, _unwrap_once(text.strip())
         if text == previous:
             break
     return text.strip()
+
+
+def _without_bullets(text: str) -> str:
+    """A list's lines without their bullets or numbers; text in which not every line has one unchanged."""
+    lines = text.strip().splitlines()
+    if len(lines) < 2:
+        return text
+    for marks in (['[-*•]'] * len(lines), [rf'{i}[.)]' for i in range(1, len(lines) + 1)]):
+        items = [re.fullmatch(rf'\s*{mark}\s+(\S.*)', line) for mark, line in zip(marks, lines, strict=True)]
+        if all(items):
+            return '\n'.join(item[1] for item in items if item)
+    return text
 
 
 def _unwrap_once(text: str) -> str:
