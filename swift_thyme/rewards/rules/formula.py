@@ -21,6 +21,7 @@ from .reading import Row, listed, read, row
 from .text import normal, tokens
 from .values import compare, nearly, proportional
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
+from .words import ARTICLES, NEGATION
 
 LONGEST_CHARS = 400
 """Longer texts are left to the judge."""
@@ -77,6 +78,8 @@ _SIGNS = tuple(
 )
 _WORD = re.compile(r'(?<!\\)[A-Za-z]{2,}')
 _KNOWN_WORDS = frozenset(listed('sin cos tan cot sec csc log ln exp sqrt pi abs arcsin arccos arctan or and'))
+_SHORT_WORDS = NEGATION | ARTICLES | frozenset(listed('is are was to of in on at by if but for all any so as it'))
+"""Words of no more letters than a product may have."""
 _ARITHMETIC = re.compile(r'[\d\s.+\-*/×÷·:()]+|(?:[\d\s.+\-*/:()]|\\cdot|\\times|\\div)+')
 _ONE_NUMBER = re.compile(r'[+-]? ?\d*\.?\d+(?: ?/ ?\d+)?')
 _NAME = r'[A-Za-z](?:_\w|_\{\w+\})?(?:\([a-z]\))?'
@@ -96,7 +99,7 @@ def read_formula(text: str) -> Group | None:
     if not re.search(r'[()\[\]{}]', text):
         text = _GROUPED.sub(lambda m: m[1].replace(',', ''), text)
     try:
-        return read(_TABLE, text.strip())
+        return read(TABLE, text.strip())
     except Unreadable:
         return None
 
@@ -105,7 +108,8 @@ def _is_wording(text: str) -> bool:
     """Whether letters stand together that are no name of mathematics; a few small ones may be a product (`2ab`)."""
     marked = re.search(r'[\d\\^=]', text) is not None
     for word in _WORD.findall(re.sub(r'\\(?:begin|end)\{\w+\}|\\[A-Za-z]+', ' ', text)):
-        if word.casefold() not in _KNOWN_WORDS and not (marked and word.islower() and len(word) <= 3):
+        product = marked and word.islower() and len(word) <= 3 and word not in _SHORT_WORDS
+        if not product and word.casefold() not in _KNOWN_WORDS:
             return True
     return False
 
@@ -140,7 +144,7 @@ _LISTED = r',\s*(?:or|and)\b|,|;|\bor\b|\band\b'
 
 def _item(text: str) -> Node | Group:
     """A part of a list: an expression, or a point."""
-    return read(_TABLE[:1], text) or _expression(text)
+    return read(TABLE[:1], text) or _expression(text)
 
 
 def _spread(parts: list[str], kind: Kind, name: str = '') -> Group:
@@ -164,7 +168,7 @@ def _bracketed(found: re.Match[str]) -> Group | None:
 
 
 def _union(found: re.Match[str]) -> Group | None:
-    parts = tuple(p for p in (read(_TABLE[:1], p) for p in split(found['body'], r'\\cup')) if p is not None)
+    parts = tuple(p for p in (read(TABLE[:1], p) for p in split(found['body'], r'\\cup')) if p is not None)
     return Group(Kind.UNION, parts) if len(parts) == len(split(found['body'], r'\\cup')) > 1 else None
 
 
@@ -221,7 +225,7 @@ def _values(found: re.Match[str]) -> Group | None:
 
 _LESS_OR_MORE = r'(?P<{}>[<>]|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))'
 _IN = rf'(?:(?:{_NAME}|\({_NAME}(?:, ?{_NAME})*\)) ?(?:=|\\in) ?)?'
-_TABLE: tuple[Row[Group], ...] = (
+TABLE: tuple[Row[Group], ...] = (
     row('brackets', rf'{_IN}(?P<open>[(\[])(?P<body>[^\[\]]+)(?P<close>[)\]])', _bracketed),
     row('braces', rf'{_IN}\\\{{(?P<body>.*)\\\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
     row('bare braces', rf'{_IN}\{{(?P<body>[^{{}}]*)\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
