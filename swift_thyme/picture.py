@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -93,15 +94,19 @@ def is_turned(image: Image.Image) -> bool:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 or more bits a pixel brought to 8; others as they are."""
+    """A grey picture of 16 or more bits a pixel brought to 8; others as they are.
+
+    White is the largest number of the fewest bits that hold its values: 8, 10, 12, 14 or 16, as cameras and scanners
+    fill them. Floating-point numbers up to 1 are shares of white.
+    """
     if not image.mode.startswith(_DEEP_MODES):
         return image
     import numpy as np
 
     values = np.asarray(image, dtype=np.float64)
     high = float(values.max())
-    scale = 255 / 65535 if high > 255 else 255.0 if image.mode == 'F' and high <= 1 else 1.0
-    return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8), 'L')
+    white = 1 if image.mode == 'F' and high <= 1 else 2 ** max(8, 2 * math.ceil(int(high).bit_length() / 2)) - 1
+    return Image.fromarray((values * (255 / white)).clip(0, 255).astype(np.uint8), 'L')
 
 
 def size(picture: Any) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from swift_thyme.cli import main
-from swift_thyme.data.convert import content_id, parse_form
+from swift_thyme.data.convert import content_id
+from swift_thyme.data.forms import parse_form
 from swift_thyme.data.rows import Kind, Reason, RowRejected, SystemPolicy
 from swift_thyme.rewards.rules import Verdict, accepted_answers, decide
 
@@ -65,7 +66,7 @@ def test_options_that_the_question_tells_are_carried_along() -> None:
 @pytest.mark.parametrize('nothing', [None, [], ''])
 def test_an_empty_picture_column_does_not_hide_the_other(kind: Kind, empty: str, full: str, nothing: Any) -> None:
     parsed = parse_form({'question': 'q', 'response': ANSWER, 'answer': 'x', empty: nothing, full: ['a.jpg']}, kind)
-    assert [picture.path for picture in parsed.pictures] == ['a.jpg']
+    assert parsed.pictures == ['a.jpg']
     assert not {'image', 'images'} & {*parsed.ignored, *parsed.extra}
 
 
