@@ -109,8 +109,9 @@ def _messages(row: SourceRow) -> list[dict[str, str]]:
 
 def _check_name(source: Any, data: bytes) -> None:
     path = source.get('path') if isinstance(source, dict) else source
-    stored = isinstance(path, str) and _STORED.match(path[-_LONGEST_PATH:]) is not None
-    if stored and hashlib.sha256(data).hexdigest()[:NAME_HEX] != PurePosixPath(path).stem:
+    if not isinstance(path, str) or not _STORED.match(path[-_LONGEST_PATH:]):
+        return
+    if hashlib.sha256(data).hexdigest()[:NAME_HEX] != PurePosixPath(path).stem:
         raise RowRejected(Reason.CHANGED_IMAGE, f'{path} does not hold the picture it was made for')
 
 
