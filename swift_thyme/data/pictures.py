@@ -146,7 +146,7 @@ def check_picture(data: bytes, *, decode: bool = False) -> Picture:
         plain = image.format in _SUFFIX and image.mode in _PLAIN_MODES and 'transparency' not in image.info
         turned = 'exif' in image.info and is_turned(image)
         rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
-        whole = _is_whole(data, image.format or '')
+        whole = _is_whole(data, image.format or '') and (image.format != 'PNG' or _has_own_profile(image))
         if rewrite or decode or not whole:
             image.load()
         rewrite = rewrite or (image.format == 'PNG' and not whole)
@@ -189,6 +189,12 @@ def _is_whole(data: bytes, kind: str) -> bool:
     return False
 
 
+def _has_own_profile(image: Image.Image) -> bool:
+    """Whether an ICC profile, where there is one, is of the picture's colour space."""
+    profile = image.info.get('icc_profile')
+    return profile is None or image.mode not in _ICC_SPACES or profile[_ICC_SPACE] == _ICC_SPACES[image.mode]
+
+
 def _png_is_whole(data: memoryview) -> bool:
     at = len(_PNG_SIGNATURE)
     while at + 12 <= len(data):
@@ -210,7 +216,7 @@ def _rewrite(image: Image.Image, turned: bool, whole: bool) -> Picture:
     if upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
         fixes.append(Fix.COLOUR_MODE)
         upright = _to_plain(upright)
-    if upright.info.get('icc_profile', b'')[_ICC_SPACE] != _ICC_SPACES[upright.mode]:
+    if not _has_own_profile(upright):
         upright.info.pop('icc_profile', None)
     out = BytesIO()
     if kind in ('JPEG', 'MPO'):

@@ -172,4 +172,5 @@ def test_rows_are_equal_when_everything_trained_is(tmp_path: Path, policy: Syste
     public.write_jsonl(tmp_path / 'a.jsonl', rows)
     done, _ = run(tmp_path / 'a.jsonl', tmp_path / 'out', workers=1, system=policy)
     assert done.tally.rows_kept == kept
+    assert done.tally.ignored['system'] == (0 if policy is SystemPolicy.KEEP else 1), 'what is replaced is counted'
     assert content_id(MESSAGES, [], None) != content_id(MESSAGES, ['images/a.jpg'], None)

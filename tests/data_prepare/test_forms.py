@@ -6,6 +6,7 @@ import base64
 import csv
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,10 @@ def test_files_that_may_be_data_and_are_not_read_are_named(tmp_path: Path, capsy
     (tmp_path / 'b.tar').write_bytes(b'x')
     (tmp_path / 'dataset_info.json').write_text(json.dumps({'rows': 3}, indent=2))
     (tmp_path / 'README.md').write_text('words')
+    os.mkfifo(tmp_path / 'pipe.jsonl')
     assert main(['prepare', 'rl', str(tmp_path), '--out', str(tmp_path / 'out'), '--workers', '1']) == 0
     told = capsys.readouterr().err
+    assert 'pipe.jsonl (not a regular file)' in told
     assert 'b.tar' in told and 'dataset_info.json (one JSON object' in told and 'README' not in told
 
 

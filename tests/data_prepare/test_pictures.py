@@ -222,5 +222,8 @@ def test_a_profile_of_another_colour_space_does_not_stay(space: bytes) -> None:
     other = profile[:16] + space + profile[20:]
     checked = check_picture(saved(gradient('CMYK'), 'TIFF', icc_profile=other))
     assert 'icc_profile' not in Image.open(io.BytesIO(checked.data)).info
+    whole = check_picture(saved(gradient(), 'PNG', icc_profile=other))
+    assert 'icc_profile' not in Image.open(io.BytesIO(whole.data)).info
+    assert whole.fixes == (Fix.STRUCTURE,)
     kept = check_picture(saved(gradient().convert('P'), 'PNG', icc_profile=profile))
     assert Image.open(io.BytesIO(kept.data)).info['icc_profile'] == profile
