@@ -143,17 +143,20 @@ def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, se
 class ZygoteSandbox(Sandbox):
     """See `Sandbox`. Starts its supervisor with the first session; usable from any thread and event loop."""
 
-    def __init__(self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = (), warm: bool = True
+    ) -> None:
         """
         Args:
             settings: by default those of the environment.
             special_tokens: the tokenizer's own, made harmless in printed text.
+            warm: import ahead what snippets use, seconds of CPU that pay off from the second snippet on.
 
         Raises:
             ConfigError: a setting cannot be read.
         """
         self._settings = settings or SandboxSettings.from_env()
-        self._tokens = tuple(special_tokens)
+        self._tokens, self._warm = tuple(special_tokens), warm
         self.ledger = Ledger()
         """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
@@ -231,6 +234,7 @@ class ZygoteSandbox(Sandbox):
                     'rollback': settings.rollback,
                     'repairs': resolve(settings.repairs),
                     'font_cache': os.path.expanduser('~/.cache/matplotlib'),
+                    'warm': self._warm,
                 }
                 self._client = Client(setup)
                 if self._tokens:
