@@ -72,14 +72,19 @@ def build_tiny(
         The number of parameters.
 
     Raises:
-        ConfigError: `hidden` does not fit the heads, or the vocabulary cannot be found.
+        ConfigError: `hidden` or `layers` cannot be, the folder is not empty, or the vocabulary cannot be found.
     """
+    if hidden < 64 or hidden % 64 or layers < 1:
+        raise ConfigError(
+            f'hidden must be a multiple of 64 (one attention head) and layers >= 1, got {hidden} and {layers}; use 128 '
+            'and 2'
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f'a checkpoint needs a folder of its own: got {out} with files in it; name another')
+    out.mkdir(parents=True, exist_ok=True)
     import torch
     from transformers import AutoModelForImageTextToText, GenerationConfig
 
-    if hidden < 64 or hidden % 64:
-        raise ConfigError(f'hidden must be a positive multiple of 64 (one attention head), got {hidden}; use 128')
-    out.mkdir(parents=True, exist_ok=True)
     for name, content in _processor_files(family).items():
         (out / name).write_text(json.dumps(content, ensure_ascii=False), encoding='utf-8')
     torch.manual_seed(seed)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..config import JudgeSettings, judge_addresses
 from ..errors import ConfigError
-from ..infer.options import thinker_from
+from ..infer.options import refuse_unwritable, resolve_model, settings_from, thinker_from
 
 if TYPE_CHECKING:
     from ..infer import Thinker
@@ -59,6 +59,10 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
     if args.out is None:
         raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
     judge = judge_settings(args.judge)
+    settings_from(args)
+    if not args.url:
+        resolve_model(args)
+    refuse_unwritable(args.out)
     items = load_items(args, args.out)
     thinker = thinker_from(args)
     policy = describe_policy(

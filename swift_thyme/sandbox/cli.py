@@ -8,6 +8,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -15,7 +16,7 @@ from ..config import SandboxSettings
 from ..errors import ConfigError, DataError
 from ..types import SandboxResult
 from .base import InputImage
-from .blocking import BlockingSandbox, BlockingSession
+from .blocking import BlockingSandbox
 from .zygote_backend import ZygoteSandbox
 
 
@@ -29,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs every line of standard input in one session; returns 0 at its end.
+    """Runs every line of standard input in one session; returns 0 at its end, 2 when a line could not be read.
 
     Raises:
         ConfigError: the options do not fit together.
-        DataError: an input picture cannot be read.
+        DataError: an input picture cannot be read, or there is no line.
         SandboxError: the sandbox itself failed.
     """
     settings = SandboxSettings.from_env()
@@ -50,14 +51,24 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f'--prompt-path {twice[0]} is given twice; each picture needs a name of its own')
     prompt_paths = args.prompt_path + [None] * (len(args.image) - len(args.prompt_path))
     images = [InputImage(path, prompt) for path, prompt in zip(args.image, prompt_paths, strict=True)]
-    with (
-        BlockingSandbox(ZygoteSandbox(settings)) as sandbox,
-        sandbox.open(images, output_dir=args.output_dir) as session,
-    ):
-        for line in _lines(sys.stdin):
-            if line.strip():
-                _say(_answer(session, line))
-    return 0
+    if args.output_dir is not None:
+        os.makedirs(args.output_dir, exist_ok=True)
+    answers = []
+    with ExitStack() as stack:
+        session = None
+        for line in filter(str.strip, _lines(sys.stdin)):
+            try:
+                code = _code(line)
+            except DataError as error:
+                answers.append(_say({'error': str(error)}))
+                continue
+            if session is None:
+                sandbox = stack.enter_context(BlockingSandbox(ZygoteSandbox(settings)))
+                session = stack.enter_context(sandbox.open(images, output_dir=args.output_dir))
+            answers.append(_say(as_json(session.run(code))))
+    if not answers:
+        raise DataError('nothing to run: got no line on stdin; expected {"code": "…"} lines')
+    return 0 if all(answers) else 2
 
 
 def _lines(source: TextIO) -> Iterator[str]:
@@ -66,9 +77,11 @@ def _lines(source: TextIO) -> Iterator[str]:
     return iter(source) if raw is None else (line.decode('utf-8', 'replace') for line in raw)
 
 
-def _say(answer: dict[str, Any]) -> None:
+def _say(answer: dict[str, Any]) -> bool:
+    """Prints one answer; whether its line could be read."""
     try:
         print(json.dumps(answer), flush=True)
+        return 'error' not in answer
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has nowhere to go
         if isinstance(error, BrokenPipeError):
@@ -76,14 +89,14 @@ def _say(answer: dict[str, Any]) -> None:
         raise DataError(f'the result cannot be written: {error}; give standard output room') from error
 
 
-def _answer(session: BlockingSession, line: str) -> dict[str, Any]:
+def _code(line: str) -> str:
     try:
         code = json.loads(line)['code']
         if not isinstance(code, str):
             raise TypeError(f'"code" must be a string, got {type(code).__name__}')
     except (ValueError, KeyError, TypeError) as error:
-        return {'error': f'each line must be {{"code": "…"}}: {error}'}
-    return as_json(session.run(code))
+        raise DataError(f'each line must be {{"code": "…"}}: {error}') from error
+    return code
 
 
 def as_json(result: SandboxResult) -> dict[str, Any]:

@@ -28,6 +28,22 @@ class _Announcing(uvicorn.Server):
             self._on_ready()
 
 
+def refuse_taken(host: str, port: int) -> None:
+    """Ends before a model is loaded where the address cannot be listened on.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    _listen(host, port).close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+
+
 def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM. New connections are refused then, and requests under way get `grace_s` to end.
 
@@ -41,10 +57,7 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
     Raises:
         ConfigError: the address cannot be used.
     """
-    try:
-        listener = socket.create_server((host, port), backlog=_BACKLOG)
-    except OSError as error:
-        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+    listener = _listen(host, port)
     url = f'http://{host}:{listener.getsockname()[1]}'
     config = uvicorn.Config(
         app, log_level='warning', access_log=False, timeout_graceful_shutdown=grace_s, lifespan='on', backlog=_BACKLOG

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ...errors import ConfigError
+from ...errors import ConfigError, DataError
 from ..lengths import LengthBudget
 from ..rows import DROPPABLE, Kind, Split, SystemPolicy, Verdict
 from .options import ALL, Options, RowFormat
@@ -118,6 +118,13 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=0, unit='B', unit_scale=True, unit_divisor=1024, desc='prepare', mininterval=0.5) as bar:
         done = prepare(options, bar, restart=args.restart)
     _say(options, done)
+    if not done.tally.rows_kept:
+        raise DataError(
+            f'no row is left to train on: got {done.tally.rows} rows, all rejected; expected some for {args.kind}; '
+            f'{options.out / REPORT_HTML} says why'
+            if done.tally.rows
+            else f'no rows: got {" ".join(args.sources)} without any; expected one object a line'
+        )
     return 1 if done.failed else 0
 
 

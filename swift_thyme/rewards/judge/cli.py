@@ -52,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve_rules(host: str, port: int) -> int:
-    with RulesServer(host, port) as server:
+    try:
+        server = RulesServer(host, port)
+    except OSError as error:
+        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+    with server:
         _announce('rules only', host, server.server_port)
         server.serve_forever()
     return 0
