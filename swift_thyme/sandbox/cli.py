@@ -17,7 +17,7 @@ from ..errors import ConfigError, DataError
 from ..types import SandboxResult
 from .base import InputImage
 from .blocking import BlockingSandbox
-from .zygote_backend import ZygoteSandbox
+from .zygote_backend import ZygoteSandbox, look_at, make_output_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs every line of standard input in one session; returns 0 at its end, 2 when a line could not be read.
+    """Runs every line of standard input in one session; returns 0 at its end, 2 when none could be read.
 
     Raises:
         ConfigError: the options do not fit together.
@@ -51,24 +51,28 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f'--prompt-path {twice[0]} is given twice; each picture needs a name of its own')
     prompt_paths = args.prompt_path + [None] * (len(args.image) - len(args.prompt_path))
     images = [InputImage(path, prompt) for path, prompt in zip(args.image, prompt_paths, strict=True)]
+    for image in images:
+        look_at(image)
     if args.output_dir is not None:
-        os.makedirs(args.output_dir, exist_ok=True)
-    answers = []
+        make_output_dir(args.output_dir)
+    answers = 0
     with ExitStack() as stack:
         session = None
         for line in filter(str.strip, _lines(sys.stdin)):
             try:
                 code = _code(line)
             except DataError as error:
-                answers.append(_say({'error': str(error)}))
+                _say({'error': str(error)})
+                answers += 1
                 continue
             if session is None:
                 sandbox = stack.enter_context(BlockingSandbox(ZygoteSandbox(settings)))
                 session = stack.enter_context(sandbox.open(images, output_dir=args.output_dir))
-            answers.append(_say(as_json(session.run(code))))
+            _say(as_json(session.run(code)))
+            answers += 1
     if not answers:
         raise DataError('nothing to run: got no line on stdin; expected {"code": "…"} lines')
-    return 0 if all(answers) else 2
+    return 2 if session is None else 0
 
 
 def _lines(source: TextIO) -> Iterator[str]:
@@ -77,11 +81,9 @@ def _lines(source: TextIO) -> Iterator[str]:
     return iter(source) if raw is None else (line.decode('utf-8', 'replace') for line in raw)
 
 
-def _say(answer: dict[str, Any]) -> bool:
-    """Prints one answer; whether its line could be read."""
+def _say(answer: dict[str, Any]) -> None:
     try:
         print(json.dumps(answer), flush=True)
-        return 'error' not in answer
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer has nowhere to go
         if isinstance(error, BrokenPipeError):

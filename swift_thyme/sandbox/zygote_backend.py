@@ -204,7 +204,7 @@ class ZygoteSandbox(Sandbox):
         return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
 
     def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
-        looks = [_look_at(image) for image in images]
+        looks = [look_at(image) for image in images]
         client = self.connect()
         run_dir = client.hello.result()['run_dir']
         made: list[str] = []
@@ -212,7 +212,7 @@ class ZygoteSandbox(Sandbox):
             inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
-                _make(directory)
+                make_output_dir(directory)
             reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
         except BaseException:
             _remove_files(made)
@@ -280,7 +280,12 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
         sandbox.close()
 
 
-def _make(directory: str) -> None:
+def make_output_dir(directory: str) -> None:
+    """Makes the folder for accepted pictures.
+
+    Raises:
+        DataError: the machine does not allow it.
+    """
     try:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
@@ -300,7 +305,7 @@ def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, m
     return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
 
 
-def _look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
+def look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
     """Suffix and size (width, height in px) of an input picture, from its header.
 
     Raises:

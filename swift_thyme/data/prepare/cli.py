@@ -117,14 +117,11 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args)
     with tqdm(total=0, unit='B', unit_scale=True, unit_divisor=1024, desc='prepare', mininterval=0.5) as bar:
         done = prepare(options, bar, restart=args.restart)
+    if not done.tally.rows_kept and not done.failed:
+        why = ', '.join(f'{n} {name}' for name, n in done.tally.rejected.most_common(3))
+        got = f'{done.tally.rows} rows, all rejected ({why})' if why else f'none in {" ".join(map(str, options.sources))}'
+        raise DataError(f'no row is left to train on: got {got}; {options.out / REPORT_HTML} says more')
     _say(options, done)
-    if not done.tally.rows_kept:
-        raise DataError(
-            f'no row is left to train on: got {done.tally.rows} rows, all rejected; expected some for {args.kind}; '
-            f'{options.out / REPORT_HTML} says why'
-            if done.tally.rows
-            else f'no rows: got {" ".join(args.sources)} without any; expected one object a line'
-        )
     return 1 if done.failed else 0
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import httpx
 
 from ... import protocol
+from ...engines.openai_url import data_url
 from ...errors import ConfigError, EngineError
 from ...infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta, Thinker, prompt_image
 from ...infer.events import TextSplitter
@@ -102,7 +103,7 @@ class Remote:
 
     async def answer(self, question: str, images: Sequence[Path], on_event: OnEvent, folder: Path) -> str:
         """See `Source`. Leaving the stream early makes the server stop and close its session."""
-        content: list[dict[str, Any]] = [{'type': 'image_url', 'image_url': {'url': _data_url(i)}} for i in images]
+        content: list[dict[str, Any]] = [{'type': 'image_url', 'image_url': {'url': data_url(i)}} for i in images]
         body = {
             'model': self.name,
             'messages': [{'role': 'user', 'content': [*content, {'type': 'text', 'text': question}]}],
@@ -200,11 +201,6 @@ async def _chunks(reply: httpx.Response) -> AsyncIterator[dict[str, Any]]:
         data = line.removeprefix('data:').strip()
         if line.startswith('data:') and data != '[DONE]':
             yield json.loads(data)
-
-
-def _data_url(image: Path) -> str:
-    kind = mimetypes.guess_type(image.name)[0] or 'image/png'
-    return f'data:{kind};base64,{base64.b64encode(image.read_bytes()).decode()}'
 
 
 def _message(body: bytes) -> str:
