@@ -82,8 +82,10 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
         (args.save / 'trajectory.json').write_bytes(as_document(record))
     if args.json:
         print(json.dumps(as_json(record), ensure_ascii=False))
+    elif reply.answer is None:
+        print(f'\n[{reply.stop_reason.value}] no answer')
     else:
-        print(f'\n[{reply.stop_reason.value}] answer: {harmless(str(reply.answer))}')
+        print(f'\n[{reply.stop_reason.value}] answer: {harmless(reply.answer)}')
     if reply.earlier:
         kind = 'without tools' if reply.fell_back else 'with sampling'
         print(f'attempt {len(reply.earlier) + 1} of the same question, {kind}', file=sys.stderr)
