@@ -38,7 +38,7 @@ def run(words: str, folder: Path, *, given: str = '', **env: str) -> str:
 
 
 def test_own_rows_are_accepted_as_the_page_writes_them(tmp_path: Path) -> None:
-    (tmp_path / 'docs').symlink_to(ROOT / 'docs')
+    (tmp_path / 'examples').symlink_to(ROOT / 'examples')
     write_examples('own-data.md', tmp_path)
     run('make_sft.py', tmp_path)
     said = run('-m swift_thyme.cli prepare sft sft.jsonl --out data/sft --certify', tmp_path)

@@ -37,24 +37,6 @@ FINISHED = 'finished.json'
 """Seconds of each stage that has ended, by name: what a second run need not do again."""
 
 
-@dataclass(frozen=True)
-class Sft:
-    """One stage of SFT."""
-
-    name: str
-    start: str
-    """The model that it begins with."""
-    sets: str
-    """Pattern of its sets' folders."""
-    loss_scale: str
-    learning_rate: float
-    steps: int
-
-
-SFT_1 = Sft('sft-1', 'tiny', 'sft1', 'thyme_last_round', 4e-3, 110)
-SFT_2 = Sft('sft-2', 'sft-1', 'sft*', 'thyme', 1e-3, 30)
-
-
 class Folders:
     """Where things are, below the folder the user named."""
 
@@ -91,8 +73,8 @@ class Quickstart:
         models, folders = self._folders.models, self._folders
         self._stage('tiny checkpoint', self._build_checkpoint, models / 'tiny')
         self._stage('data', self._make_data, folders.data)
-        self._stage('SFT stage 1', lambda: self._sft(SFT_1), models / 'sft-1', folders.batches / 'sft-1')
-        self._stage('SFT stage 2', lambda: self._sft(SFT_2), models / 'sft-2', folders.batches / 'sft-2')
+        self._stage('SFT stage 1', self._teach_format, models / 'sft-1', folders.batches / 'sft-1')
+        self._stage('SFT stage 2', self._teach_rounds, models / 'sft-2', folders.batches / 'sft-2')
         self._stage('GRPO-ATS', self._grpo, models / 'grpo', folders.batches / 'grpo')
         self._stage('answer', self._answer, folders.answer)
         from .summary import summarize
@@ -145,21 +127,27 @@ class Quickstart:
     def _rows(self, sets: str) -> list[Path]:
         return sorted(self._folders.data.glob(f'{sets}/rows*.jsonl'))
 
-    def _sft(self, stage: Sft) -> None:
+    def _teach_format(self) -> None:
+        self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=4e-3, steps=110)
+
+    def _teach_rounds(self) -> None:
+        self._sft('sft-2', 'sft-1', 'sft*', loss_scale='thyme', lr=1e-3, steps=30)
+
+    def _sft(self, name: str, start: str, sets: str, *, loss_scale: str, lr: float, steps: int) -> None:
         command = HostCommand(
             'sft',
             {
-                **self._common(stage.start, stage.name, self._rows(stage.sets)),
-                'loss_scale': stage.loss_scale,
-                'learning_rate': stage.learning_rate,
-                'max_steps': stage.steps,
-                'save_steps': stage.steps,
+                **self._common(start, name, self._rows(sets)),
+                'loss_scale': loss_scale,
+                'learning_rate': lr,
+                'max_steps': steps,
+                'save_steps': steps,
                 'warmup_ratio': 0.05,
                 'adam_beta2': 0.95,
                 'gradient_accumulation_steps': 1,
             },
         )
-        self._run(command, stage.name)
+        self._run(command, name)
 
     def _grpo(self) -> None:
         command = HostCommand(

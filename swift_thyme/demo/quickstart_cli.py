@@ -31,29 +31,27 @@ class Progress:
 
     def __init__(self) -> None:
         """Time begins now."""
-        self._live, self._start = sys.stderr.isatty(), time.monotonic()
+        self._live, self._start, self._before = sys.stderr.isatty(), time.monotonic(), set[str]()
         self._done = 0.0
-        self._began = 0.0
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """A stage is at one of its steps."""
         if self._live or step == steps or step % 20 == 0:
-            share = SHARES[STEPS[stage]] * step / steps
-            text = f'{STEPS[stage]}: step {step} of {steps}, {self._times(share)}'
-            print(f'\r{text:<78}' if self._live else text, end='' if self._live else '\n', file=sys.stderr, flush=True)
+            name = STEPS[stage]
+            self._show(f'{name}: step {step} of {steps}', SHARES[name] * step / steps, '' if self._live else '\n')
 
     def stage(self, name: str, said: str) -> None:
-        """A stage has ended; one that ended in an earlier run says nothing of the time that is left."""
-        if said == 'done before':
-            self._began += SHARES[name]
-        self._done += SHARES[name]
-        text = f'{name}: {said}, {self._times(0.0)}'
-        print(f'\r{text:<78}' if self._live else text, file=sys.stderr, flush=True)
+        """A stage has ended, now or in an earlier run."""
+        self._done += 0.0 if said == 'done before' else SHARES[name]
+        self._before |= {name} if said == 'done before' else set()
+        self._show(f'{name}: {said}', 0.0, '\n')
 
-    def _times(self, share: float) -> str:
-        elapsed, done = time.monotonic() - self._start, self._done + share - self._began
-        left = elapsed * (1 - self._began - done) / done if done > 0.01 else (1 - self._began) * 240
-        return f'{elapsed:.0f} s so far, about {left:.0f} s left'
+    def _show(self, text: str, share: float, end: str) -> None:
+        elapsed, done = time.monotonic() - self._start, self._done + share
+        todo = 1 - sum(SHARES[name] for name in self._before)
+        left = elapsed * (todo - done) / done if done > 0.01 else todo * 240
+        line = f'{text}, {elapsed:.0f} s so far, about {left:.0f} s left'
+        print(f'\r{line:<78}' if self._live else line, end=end, file=sys.stderr, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -118,9 +118,9 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=0, unit='B', unit_scale=True, unit_divisor=1024, desc='prepare', mininterval=0.5) as bar:
         done = prepare(options, bar, restart=args.restart)
     if not done.tally.rows_kept and not done.failed:
-        why = ', '.join(f'{n} {name}' for name, n in done.tally.rejected.most_common(3))
-        got = f'{done.tally.rows} rows, all rejected ({why})' if why else f'none in {" ".join(map(str, options.sources))}'
-        raise DataError(f'no row is left to train on: got {got}; {options.out / REPORT_HTML} says more')
+        why = ', '.join(f'{reason} {count}' for reason, count in done.tally.rejected.most_common(3))
+        got = f'{done.tally.rows} rows, all rejected: {why}' if why else f'none in {" ".join(map(str, options.sources))}'
+        raise DataError(f'no row is left to train on: got {got}; {options.out / REPORT_HTML} says why')
     _say(options, done)
     return 1 if done.failed else 0
 
