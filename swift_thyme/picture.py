@@ -14,7 +14,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
 
@@ -23,6 +23,10 @@ from .errors import DataError
 _MAX_PATH_CHARS = 4096
 _EXIF_ORIENTATION = 0x0112
 _DEEP_MODES = ('I', 'F')
+_PNG_SIGNATURE_BYTES = 8
+_PNG_CHECKSUM_BYTES = 4
+_PNG_TELLING = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
+"""Chunks in which a PNG may say how it is to be turned."""
 _TURNED_BY_PILLOW = 'TIFF'
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
@@ -90,7 +94,32 @@ def plain(found: Path | bytes) -> Path | bytes:
 
 def is_turned(image: Image.Image) -> bool:
     """Whether the file says by EXIF that its pixels are to be turned or mirrored before they are shown."""
-    return image.getexif().get(_EXIF_ORIENTATION, 1) in range(2, 9)
+    return orientation(image) in range(2, 9)
+
+
+def orientation(image: Image.Image) -> int:
+    """How a file says by EXIF that its pixels are to be turned (1 to 8, 1 as they are), without decoding it.
+
+    Pillow decodes a whole PNG to look for EXIF behind its pixels; here that is done for those that may have some.
+    """
+    file = getattr(image, 'fp', None)
+    late = image.format != 'PNG' or file is None or _tells_after_pixels(file)
+    return int((image.getexif() if late else Image.Image.getexif(image)).get(_EXIF_ORIENTATION, 1))
+
+
+def _tells_after_pixels(png: BinaryIO) -> bool:
+    before, seen_pixels = png.tell(), False
+    png.seek(_PNG_SIGNATURE_BYTES)
+    try:
+        while len(head := png.read(8)) == 8:
+            name = head[4:]
+            if seen_pixels and name in _PNG_TELLING:
+                return True
+            seen_pixels |= name == b'IDAT'
+            png.seek(int.from_bytes(head[:4], 'big') + _PNG_CHECKSUM_BYTES, os.SEEK_CUR)
+    finally:
+        png.seek(before)
+    return False
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -137,7 +166,7 @@ def _opened(picture: Any, *, decode: bool) -> tuple[int, int]:
             if decode:
                 image.load()
             sides = (int(image.width), int(image.height))
-            lies = image.getexif().get(_EXIF_ORIENTATION, 1) in range(5, 9) and image.format != _TURNED_BY_PILLOW
+            lies = orientation(image) in range(5, 9) and image.format != _TURNED_BY_PILLOW
             return (sides[1], sides[0]) if lies else sides
     except _UNREADABLE as error:
         raise _unreadable(picture, error) from error
