@@ -1,4 +1,4 @@
-"""RL learns for the right reason: paid for the answer it finds the crop that shows it, paid for the wrong one it leaves it.
+"""RL learns for the right reason: paid for the answer it finds the crop that shows it, else it leaves it.
 
 Every step is the host's command; the policy samples, nothing is scripted.
 """
@@ -19,6 +19,7 @@ from swift_thyme.demo.quickstart import judge
 from swift_thyme.demo.tiny import SMALL_VOCAB, build_tiny
 from swift_thyme.launch.legacy import packaged_plugin
 
+pytestmark = [pytest.mark.host, pytest.mark.timeout(1800)]
 COUNTER_PLUGIN = Path(__file__).parents[1] / 'plugins' / 'wrong_answer_plugin.py'
 ENVIRONMENT = {'MAX_PIXELS': str(dots.MAX_PIXELS), 'HF_HUB_OFFLINE': '1', 'OMP_NUM_THREADS': '1'}
 
