@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
     'demo': ('swift_thyme.demo.web.cli', 'ask a model about a picture in the browser'),
     'report': ('swift_thyme.report.cli', 'draw how a training run went, as one HTML file'),
+    'verify': ('swift_thyme.verify.cli', 'recompute what a GRPO run trained, from its trajectories alone'),
     'view': ('swift_thyme.view.cli', 'show saved trajectories as one HTML file'),
 }
 """Command → (module, one line of help)."""
