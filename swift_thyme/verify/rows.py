@@ -43,7 +43,7 @@ class RowBuilder:
 
         self.model = model
         self._tokenizer = Tokenizer.from_file(str(model / 'tokenizer.json'))
-        self.pad_id = int(self._tokenizer.token_to_id('<|image_pad|>'))
+        self.pad_id = int(self._tokenizer.token_to_id('<|image_pad|>') or 0)
         processor = _image_processor(model)
         size = processor.get('size') or {}
         self._budget_px = budget_px or (
@@ -96,7 +96,8 @@ class RowBuilder:
         with Image.open(path) as image:
             least, most = self._budget_px
             height, width = smart_resize(image.height, image.width, self._factor_px, least, most)
-            return image.convert('RGB').resize((width, height), Image.Resampling.BICUBIC)
+            resized: Image.Image = image.convert('RGB').resize((width, height), Image.Resampling.BICUBIC)
+        return resized
 
     def _prompt(self, record: Record) -> str:
         messages = list(record.messages)

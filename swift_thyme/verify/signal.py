@@ -47,7 +47,7 @@ class LogProbs:
     def __init__(self, processor: Path, *, temperature: float) -> None:
         from transformers import AutoImageProcessor
 
-        self._images = AutoImageProcessor.from_pretrained(processor)
+        self._images: Any = AutoImageProcessor.from_pretrained(processor)  # type: ignore[no-untyped-call]
         self._temperature = temperature
 
     def of(self, row: Row, model: Path, pad_id: int) -> Any:
@@ -74,8 +74,8 @@ class LogProbs:
         import torch
         from transformers import AutoModelForImageTextToText
 
-        loaded = AutoModelForImageTextToText.from_pretrained(model, dtype=torch.float32, attn_implementation='eager')
-        return loaded.eval()
+        factory: Any = AutoModelForImageTextToText
+        return factory.from_pretrained(model, dtype=torch.float32, attn_implementation='eager').eval()
 
 
 def loss_and_kl(
