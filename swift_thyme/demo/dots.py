@@ -1,4 +1,4 @@
-"""A lesson that can be seen to be learnt for the right reason, in minutes on a CPU: which colour is the left dot?
+"""A lesson whose reason can be seen, in minutes on a CPU: which colour is the left dot?
 
 A picture has two dots, too small for the model to see; a crop shows one. SFT teaches to crop the dot that is asked for
 and the other one equally often, and sometimes to guess. So a policy that only imitates is right in 45 of 100, and RL,
