@@ -3,10 +3,11 @@
     python benchmarks/prepare.py --gigabytes 5 --dir FOLDER
 
 Builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then measures in
-turns, with the same number of processes: the limit (read + decode, with the standard library's base64 and with
-pybase64) and the whole of `thyme prepare`, start-up and report included. Prints one JSON object with every round; the
-median round is the result. Each round writes into a new folder (ext4 is slow where files were just deleted) and begins
-when the kernel has written out the last one's files. The folder is removed at the end.
+turns, with the same number of processes: the limit (read + decode: the standard library's base64, pybase64, and
+every pixel by Pillow) and the whole of `thyme prepare`, plain and with `--decode`, start-up and report included. Prints
+one JSON object with every round; the median round is the result. Each round writes into a new folder (ext4 is slow
+where files were just deleted) and begins when the kernel has written out the last one's files. The folder is removed
+at the end.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from PIL import Image
 
 SCHEMA = pa.schema([('image', pa.list_(pa.large_string())), ('question', pa.string()), ('response', pa.string())])
 ROW_GROUP = 200
+HOWS = ('base64', 'pybase64', 'pillow')
+"""Limits: base64 of two libraries, and base64 with every pixel decoded."""
 
 
 def base_pictures(kib: int, count: int = 24) -> list[bytes]:
@@ -105,7 +108,10 @@ def read_and_decode(job: tuple[str, str]) -> int:
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         for batch in file.iter_batches(batch_size=32, use_threads=False):
             for row in batch.to_pylist():
-                size += sum(len(decode(text)) for text in row['image'])
+                for data in map(decode, row['image']):
+                    size += len(data)
+                    if how == 'pillow':
+                        Image.open(io.BytesIO(data)).load()
     return size
 
 
@@ -149,9 +155,10 @@ class Memory(threading.Thread):
             self.peak_rss, self.peak_pss = max(self.peak_rss, rss), max(self.peak_pss, pss)
 
 
-def measure_prepare(source: Path, out: Path, processes: int) -> dict[str, Any]:
-    """Runs the command as a user does; start-up and report included."""
+def measure_prepare(source: Path, out: Path, processes: int, *flags: str) -> dict[str, Any]:
+    """Runs the command as a user does, without running the rows' code; start-up and report included."""
     command = [sys.executable, '-m', 'swift_thyme.cli', 'prepare', 'sft', str(source), '--out', str(out)]
+    command += ['--certify', '0', *flags]
     started, cpu = time.perf_counter(), children_cpu_s()
     with subprocess.Popen([*command, '--workers', str(processes)], stdout=subprocess.PIPE, text=True) as process:
         memory = Memory(psutil.Process(process.pid))
@@ -199,11 +206,25 @@ def main() -> None:
         rounds = []
         for number in range(args.rounds):
             settle(out)
-            limits = {how: measure_limit(source, args.processes, how) for how in ('base64', 'pybase64')}
+            limits = {how: measure_limit(source, args.processes, how) for how in HOWS}
             ours = measure_prepare(source, out / str(number), args.processes)
+            full = measure_prepare(source, out / f'{number}-decode', args.processes, '--decode')
+            ratios = {
+                name: {key: one[key] / limits['pillow'][key] for key in ('seconds', 'cpu_s')}
+                for name, one in (('plain', ours), ('decode', full))
+            }
             shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}
             cpu_shares = {how: limit['cpu_s'] / ours['cpu_s'] for how, limit in limits.items()}
-            rounds.append({'limit': limits, **ours, 'share_of_limit': shares, 'share_of_limit_cpu': cpu_shares})
+            rounds.append(
+                {
+                    'limit': limits,
+                    **ours,
+                    'decode': full,
+                    'share_of_limit': shares,
+                    'share_of_limit_cpu': cpu_shares,
+                    'ratio_to_read_and_decode': ratios,
+                }
+            )
             print(json.dumps(_rounded(rounds[-1])), file=sys.stderr, flush=True)
         middle = sorted(rounds, key=lambda one: one['share_of_limit']['base64'])[len(rounds) // 2]
         result = {

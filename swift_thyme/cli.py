@@ -10,6 +10,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from . import __version__
 from .env import reach_loopback_directly
@@ -37,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'rescore': ('swift_thyme.rewards.rescore.cli', 'score saved trajectories again: other settings, another judge'),
     'demo': ('swift_thyme.demo.web.cli', 'ask a model about a picture in the browser'),
     'report': ('swift_thyme.report.cli', 'draw how a training run went, as one HTML file'),
+    'verify': ('swift_thyme.verify.cli', 'recompute what a GRPO run trained, from its trajectories alone'),
     'view': ('swift_thyme.view.cli', 'show saved trajectories as one HTML file'),
 }
 """Command → (module, one line of help)."""
@@ -47,10 +49,27 @@ _EXTRAS = {
 """Module that only some commands need → the extra that brings it."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage of a command with thirty flags would hide it."""
+
+    def error(self, message: str) -> NoReturn:
+        """See `argparse`."""
+        self.exit(2, f'{self.prog}: {message}; `{self.prog} --help` lists what it takes\n')
+
+
+_GO_ON = {
+    **dict.fromkeys(('prepare', 'eval', 'audit'), 'the same command goes on where it was'),
+    'infer': 'with --output the same command goes on where it was',
+    'synth': 'the same command makes the set again, byte for byte; another --out takes another order',
+    'quickstart': 'the same command goes on with the stage that was not finished',
+}
+"""Command → what to do after Ctrl-C."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code, 2 for an error in what the user gave or in what the machine allows."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog='thyme', description='Think with images by writing code, on ms-swift.')
+    parser = Parser(prog='thyme', description='Think with images by writing code, on ms-swift.')
     parser.add_argument('--version', action='version', version=f'swift-thyme {__version__}')
     chosen = next((word for word in argv if not word.startswith('-')), None)
     if chosen is not None and chosen not in COMMANDS:
@@ -68,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'thyme {chosen}: {text}', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print(f'thyme {chosen}: interrupted; {_GO_ON.get(str(chosen), "nothing unfinished is kept")}', file=sys.stderr)
         return 130
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, field, fields
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from typing import TypeVar
 from .errors import ConfigError
 
 T = TypeVar('T')
+S = TypeVar('S', bound='FromEnv')
 _LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
 
@@ -37,6 +39,30 @@ def read_env(name: str, parse: Callable[[str], T], default: T, env: Mapping[str,
         return parse(raw.strip())
     except ValueError as error:
         raise ConfigError(f'{name} cannot be read: got {raw!r}: {error}; set it to a value like {default!r}') from error
+
+
+def setting(default: T, name: str, parse: Callable[[str], T]) -> T:
+    """A field of a `FromEnv` dataclass that the variable `name` sets."""
+    made: T = field(default=default, metadata={'env': (name, parse)})
+    return made
+
+
+class FromEnv:
+    """A dataclass whose `setting` fields are read from environment variables."""
+
+    @classmethod
+    def from_env(cls: type[S], env: Mapping[str, str] | None = None) -> S:
+        """Reads the variables named at the fields; the process's own by default.
+
+        Raises:
+            ConfigError: a variable has a value that cannot be used.
+        """
+        values = {}
+        for one in fields(cls):  # type: ignore[arg-type]
+            if 'env' in one.metadata:
+                name, parse = one.metadata['env']
+                values[one.name] = read_env(name, parse, {} if one.default is MISSING else one.default, env)
+        return cls(**values)
 
 
 def parse_bool(text: str) -> bool:

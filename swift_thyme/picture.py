@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps
 
@@ -21,9 +22,11 @@ from .errors import DataError
 
 _MAX_PATH_CHARS = 4096
 _EXIF_ORIENTATION = 0x0112
-_PNG_START = b'\x89PNG\r\n\x1a\n'
-_PNG_TEXT = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
 _DEEP_MODES = ('I', 'F')
+_PNG_SIGNATURE_BYTES = 8
+_PNG_CHECKSUM_BYTES = 4
+_PNG_TELLING = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
+"""Chunks in which a PNG may say how it is to be turned."""
 _TURNED_BY_PILLOW = 'TIFF'
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
@@ -91,41 +94,48 @@ def plain(found: Path | bytes) -> Path | bytes:
 
 def is_turned(image: Image.Image) -> bool:
     """Whether the file says by EXIF that its pixels are to be turned or mirrored before they are shown."""
-    return _orientation(image) in range(2, 9)
+    return orientation(image) in range(2, 9)
 
 
-def _orientation(image: Image.Image) -> int:
-    """What EXIF says; 1 for nothing. A PNG is not decoded for it, as Pillow does to find EXIF behind the pixels."""
-    if image.format == 'PNG' and 'exif' not in image.info and not _has_text_at_end(image):
-        return int(Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1))
-    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+def orientation(image: Image.Image) -> int:
+    """How a file says by EXIF that its pixels are to be turned (1 to 8, 1 as they are), without decoding it.
+
+    Pillow decodes a whole PNG to look for EXIF behind its pixels; here that is done for those that may have some.
+    """
+    file = getattr(image, 'fp', None)
+    late = image.format != 'PNG' or file is None or _tells_after_pixels(file)
+    return int((image.getexif() if late else Image.Image.getexif(image)).get(_EXIF_ORIENTATION, 1))
 
 
-def _has_text_at_end(image: Any) -> bool:
-    """Whether chunks that can hold EXIF follow the pixels of a PNG that is open and not decoded yet."""
-    file, found, pixels_seen = image.fp, False, False
-    if file is None:
-        return False
-    place = file.tell()
-    file.seek(len(_PNG_START))
-    while len(head := file.read(8)) == 8 and not found:
-        pixels_seen = pixels_seen or head[4:] == b'IDAT'
-        found = pixels_seen and head[4:] in _PNG_TEXT
-        file.seek(int.from_bytes(head[:4], 'big') + 4, os.SEEK_CUR)
-    file.seek(place)
-    return found
+def _tells_after_pixels(png: BinaryIO) -> bool:
+    before, seen_pixels = png.tell(), False
+    png.seek(_PNG_SIGNATURE_BYTES)
+    try:
+        while len(head := png.read(8)) == 8:
+            name = head[4:]
+            if seen_pixels and name in _PNG_TELLING:
+                return True
+            seen_pixels |= name == b'IDAT'
+            png.seek(int.from_bytes(head[:4], 'big') + _PNG_CHECKSUM_BYTES, os.SEEK_CUR)
+    finally:
+        png.seek(before)
+    return False
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 or more bits a pixel brought to 8; others as they are."""
+    """A grey picture of 16 or more bits a pixel brought to 8; others as they are.
+
+    White is the largest number of the fewest bits that hold its values: 8, 10, 12, 14 or 16, as cameras and scanners
+    fill them. Floating-point numbers up to 1 are shares of white.
+    """
     if not image.mode.startswith(_DEEP_MODES):
         return image
     import numpy as np
 
     values = np.asarray(image, dtype=np.float64)
     high = float(values.max())
-    scale = 255 / 65535 if high > 255 else 255.0 if image.mode == 'F' and high <= 1 else 1.0
-    return Image.fromarray((values * scale).clip(0, 255).astype(np.uint8), 'L')
+    white = 1 if image.mode == 'F' and high <= 1 else 2 ** max(8, 2 * math.ceil(int(high).bit_length() / 2)) - 1
+    return Image.fromarray((values * (255 / white)).clip(0, 255).astype(np.uint8), 'L')
 
 
 def size(picture: Any) -> tuple[int, int]:
@@ -164,7 +174,7 @@ def _opened(picture: Any, *, decode: bool) -> tuple[int, int, str]:
         with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
             if decode:
                 image.load()
-            lies = _orientation(image) in range(5, 9) and image.format != _TURNED_BY_PILLOW
+            lies = orientation(image) in range(5, 9) and image.format != _TURNED_BY_PILLOW
             width, height = (image.height, image.width) if lies else (image.width, image.height)
             return int(width), int(height), suffix(image.format)
     except _UNREADABLE as error:

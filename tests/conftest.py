@@ -127,3 +127,8 @@ def synth_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('synth') / 'set'
     generate(SetSpec(task='find_read', n=20, canvas='1k', difficulty=(0.2, 0.4)), out)
     return out
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all`: the whole matrix of host options (tests/host/test_matrix.py)."""
+    parser.addoption('--all', action='store_true', help='run what CI leaves out, and write docs/matrix.md')

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ class BlockReport:
 
     outcome: Outcome
     repairs: tuple[str, ...]
-    elapsed_s: float
     error: str
     """The line that names the error, or empty."""
     distances: tuple[int, ...]
@@ -59,22 +58,8 @@ class RowReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for files."""
-        return {
-            'verdict': self.verdict.value,
-            'blocks': [
-                {
-                    'outcome': block.outcome.value,
-                    'repairs': list(block.repairs),
-                    'elapsed_s': round(block.elapsed_s, 4),
-                    'error': block.error,
-                    'distances': list(block.distances),
-                    'same_pictures': block.same_pictures,
-                    'same_text': block.same_text,
-                    'as_stored': block.as_stored,
-                }
-                for block in self.blocks
-            ],
-        }
+        blocks = [{**asdict(block), 'outcome': block.outcome.value} for block in self.blocks]
+        return {'verdict': self.verdict.value, 'blocks': blocks}
 
 
 async def certify_row(row: Mapping[str, Any], sandbox: Sandbox) -> RowReport:
@@ -91,8 +76,6 @@ async def certify_row(row: Mapping[str, Any], sandbox: Sandbox) -> RowReport:
     by_role = {message['role']: message['content'] for message in row['messages']}
     response = by_role['assistant']
     blocks = code_blocks(response)
-    if not blocks:
-        return RowReport(Verdict.NO_CODE, ())
     in_prompt = by_role['user'].count(IMAGE_TAG)
     images = [str(path) for path in row['images']]
     expected = _expected(response, images[in_prompt:])
@@ -133,7 +116,6 @@ async def _certify_block(session: Session, code: str, text: str, stored: list[Pa
     return BlockReport(
         outcome=result.outcome,
         repairs=result.repairs,
-        elapsed_s=result.elapsed_s,
         error=error,
         distances=tuple(distances),
         same_pictures=same,

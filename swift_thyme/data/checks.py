@@ -35,7 +35,7 @@ _PAIRS = (
     (ANSWER_OPEN, ANSWER_CLOSE),
 )
 _ENDS = {SegmentKind.CODE: CODE_CLOSE, SegmentKind.SANDBOX: SANDBOX_CLOSE}
-_HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio|start-image)>|<img>.+?</img>')
+_HOST_TOKEN = re.compile(r'<\|[^<>|\s]{1,64}\|>|<(?:video|audio|start-image|bbox|ref-object)>|<img>.+?</img>')
 
 
 @lru_cache(maxsize=4)

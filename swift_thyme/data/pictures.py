@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pybase64
@@ -24,7 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..picture import eight_bits, is_turned
 from ..sandbox.base import Limits
-from .rows import Encoded, Fix, PictureSource, Reason, RowRejected
+from .rows import Fix, Reason, RowRejected
 
 FOLDER = 'images'
 LONGEST_PATH = 4096
@@ -48,7 +49,7 @@ _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 class Picture:
     """A checked picture, ready to be stored."""
 
-    data: Encoded
+    data: bytes
     suffix: str
     width_px: int
     height_px: int
@@ -68,29 +69,44 @@ def looks_encoded(text: str) -> bool:
     return '.' not in text and text.startswith(_ENCODED_STARTS)
 
 
-def read_source(source: PictureSource, base: Path | None = None) -> Encoded:
-    """The encoded bytes of a picture.
+def read_picture(value: Any, base: Path | None = None) -> bytes:
+    """The encoded bytes of a picture as rows spell it.
 
     Args:
-        source: base64 text (a data URL too), bytes, or a path.
+        value: a path (also `file://`), base64 text (also a data URL), bytes (also as numbers), or a dict that holds
+            one of them as `bytes` or `path`.
         base: where relative paths start.
 
     Raises:
-        RowRejected: UNREADABLE_IMAGE, when it is no base64 or there is no such file.
+        RowRejected: MALFORMED_ROW, or UNREADABLE_IMAGE when it is no base64 or there is no such file.
     """
-    if source.data is not None:
-        return source.data
-    if source.base64 is not None:
-        return decode_base64(source.base64)
-    path = Path(source.path or '').expanduser()
-    path = path if base is None or path.is_absolute() else base / path
+    if isinstance(value, dict):
+        data = value.get('bytes')
+        value = data if data is not None else value.get('path')
+        if isinstance(data, str):
+            return decode_base64(data)
+    if isinstance(value, list) and value:
+        value = bytes(value)
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise RowRejected(
+            Reason.MALFORMED_ROW, f'a picture is {type(value).__name__}; expected a path, base64 or bytes'
+        )
+    if not value.strip():
+        raise RowRejected(Reason.UNREADABLE_IMAGE, 'a picture is an empty text')
+    if looks_encoded(value):
+        return decode_base64(value)
+    if value.startswith(('http://', 'https://')):
+        raise RowRejected(Reason.UNREADABLE_IMAGE, f'{value[:80]!r} is a web address; fetch the pictures first')
+    path = Path(value.removeprefix('file://')).expanduser()
     try:
-        return path.read_bytes()
+        return (path if base is None else base / path).read_bytes()
     except (OSError, ValueError) as error:
-        raise RowRejected(Reason.UNREADABLE_IMAGE, f'cannot read {source.path!r}: {error}') from error
+        raise RowRejected(Reason.UNREADABLE_IMAGE, f'cannot read {value!r}: {error}') from error
 
 
-def decode_base64(text: Encoded | str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Decodes standard or URL-safe base64, with or without a `data:` prefix, line breaks and padding.
 
     Raises:
@@ -100,7 +116,7 @@ def decode_base64(text: Encoded | str) -> bytes:
         return pybase64.b64decode(text, validate=True)
     except ValueError:
         pass
-    raw = text.encode('utf-8', 'replace') if isinstance(text, str) else bytes(text)
+    raw = text.encode('utf-8', 'replace')
     if raw.startswith(b'data:'):
         raw = raw.partition(b',')[2]
     raw = b''.join(raw.split()).rstrip(b'=').translate(bytes.maketrans(b'-_', b'+/'))
@@ -110,7 +126,7 @@ def decode_base64(text: Encoded | str) -> bytes:
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'not base64: {error}') from error
 
 
-def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
+def check_picture(data: bytes, *, decode: bool = False) -> Picture:
     """Checks one picture and brings it to a form that every reader sees alike.
 
     Pillow, OpenCV and the host differ on EXIF orientation, palettes, CMYK, 16 bits and transparency. Such pictures
@@ -130,7 +146,7 @@ def check_picture(data: Encoded, *, decode: bool = False) -> Picture:
         plain = image.format in _SUFFIX and image.mode in _PLAIN_MODES and 'transparency' not in image.info
         turned = 'exif' in image.info and is_turned(image)
         rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
-        whole = _is_whole(data, image.format or '')
+        whole = _is_whole(data, image.format or '') and (image.format != 'PNG' or _has_own_profile(image))
         if rewrite or decode or not whole:
             image.load()
         rewrite = rewrite or (image.format == 'PNG' and not whole)
@@ -162,15 +178,21 @@ def _ends_early(error: Exception) -> bool:
     return any(word in str(error).lower() for word in ('truncated', 'unexpected end', 'eof'))
 
 
-def _is_whole(data: Encoded, kind: str) -> bool:
+def _is_whole(data: bytes, kind: str) -> bool:
     """True when the structure shows that no byte is missing; False means a doubt, not a fault."""
     if kind in ('JPEG', 'MPO'):
-        return bytes(data[-2:]) == b'\xff\xd9'
+        return data.endswith(b'\xff\xd9')
     if kind == 'PNG':
         return _png_is_whole(memoryview(data))
     if kind == 'WEBP':
         return int.from_bytes(data[4:8], 'little') + 8 <= len(data)
     return False
+
+
+def _has_own_profile(image: Image.Image) -> bool:
+    """Whether an ICC profile, where there is one, is of the picture's colour space."""
+    profile = image.info.get('icc_profile')
+    return profile is None or image.mode not in _ICC_SPACES or profile[_ICC_SPACE] == _ICC_SPACES[image.mode]
 
 
 def _png_is_whole(data: memoryview) -> bool:
@@ -194,7 +216,7 @@ def _rewrite(image: Image.Image, turned: bool, whole: bool) -> Picture:
     if upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
         fixes.append(Fix.COLOUR_MODE)
         upright = _to_plain(upright)
-    if upright.info.get('icc_profile', b'')[_ICC_SPACE] != _ICC_SPACES[upright.mode]:
+    if not _has_own_profile(upright):
         upright.info.pop('icc_profile', None)
     out = BytesIO()
     if kind in ('JPEG', 'MPO'):

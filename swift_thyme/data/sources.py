@@ -1,20 +1,24 @@
-"""Where rows come from: local parquet and jsonl, and Hugging Face data sets, cut into shards and streamed.
+"""Where rows come from: local files and Hugging Face data sets, cut into shards and streamed.
 
-A shard is a unit of work and of restart: a parquet file (or a run of its row groups), or a byte range of a jsonl file.
-Rows are read in small batches; picture columns are handed on as views of Arrow's memory, never as Python strings.
-Not here: what the rows mean (`convert`).
+A shard is a unit of work and of restart: a parquet file (or a run of its row groups), a byte range of a file of JSON
+lines, another file as a whole, or many small files. Not here: what the rows mean (`forms`).
 """
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 import httpx
@@ -22,23 +26,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
-from .convert import picture_of
-from .pictures import LONGEST_PATH
-from .rows import PictureSource, Reason, RowRejected, Split, escape_surrogates, refusing_odd_values
+from .rows import Reason, RowRejected, Split, escape_surrogates
 
 SHARD_BYTES = 512 << 20
 """A larger parquet file is cut into several shards of about this size."""
 LINES_BYTES = 64 << 20
-"""The same for a jsonl file, whose rows may be small."""
+"""The same for a file of JSON lines, whose rows may be small."""
 SHARD_ROWS = 50_000
 """A shard of small rows ends after about so many: what is known of its rows is held in memory."""
-_SUFFIXES = {'.parquet': 'parquet', '.jsonl': 'jsonl', '.ndjson': 'jsonl'}
+_SUFFIXES = {'.parquet': 'parquet', '.jsonl': 'lines', '.ndjson': 'lines', '.json': 'lines', '.csv': 'csv'}
+_NOT_ROWS = re.compile(
+    r'(|.*\.(jpe?g|png|webp|gif|bmp|tiff?|avif|svg|md|rst|pdf|html|py|sh|ya?ml|lock|log))\Z', re.IGNORECASE
+)
+"""Of files that nobody expects to be read as rows."""
 _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
-_PICTURE_COLUMNS = ('image', 'images')
 _BATCH_BYTES = 8 << 20
 _READ_BYTES = 1 << 20
+_HEAD_BYTES = 64 << 10
+_SMALL_BYTES, _ALONE, _TOGETHER = 2 << 20, 64, 64
+"""Behind so many shards, files up to this size share one, so many at most: a shard costs some disk flushes."""
 _MEMORY_PER_PAGE_BYTE = 1.75
 """Measured: reading a row group that is one page of 489 MB takes 1.6 times its size."""
+_MEMORY_PER_JSON_BYTE = 5
 _HINTS = (
     (re.compile(r'(?<![a-z0-9])(?:2|two)[_-]?rounds?(?![a-z0-9])'), Split.TWO_ROUNDS),
     (re.compile(r'single[_-]?round'), Split.SINGLE_ROUND),
@@ -47,21 +56,19 @@ _HINTS = (
 
 
 @dataclass(frozen=True)
-class Shard:
-    """A unit of work. Everything a worker process needs to read it."""
+class Piece:
+    """A file, or a stretch of one."""
 
-    index: int
     url: str
     """A local path or an fsspec URL."""
     name: str
     """The file's name inside its source, for messages and the `source` column."""
-    kind: str
-    """`parquet` or `jsonl`."""
+    form: str
+    """`parquet`, `lines`, `array` (JSON) or `csv`."""
     start: int
     stop: int
-    """Row groups of a parquet file, bytes of a jsonl file; half-open."""
+    """Row groups of a parquet file, bytes of a file of lines; half-open, -1 for the end."""
     first_row: int
-    """Number of the shard's first row in its file; for jsonl, its byte offset instead."""
     size_bytes: int
     fingerprint: str
     """Changes when the source's content does."""
@@ -76,7 +83,33 @@ class Shard:
         return Path(self.url).parent if '://' not in self.url else None
 
 
-def plan(sources: Sequence[str], limit: int | None = None) -> list[Shard]:
+@dataclass(frozen=True)
+class Shard:
+    """A unit of work. Everything a worker process needs to read it."""
+
+    index: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        more = f' and {len(self.pieces) - 1} more' if len(self.pieces) > 1 else ''
+        return self.pieces[0].name + more
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the source."""
+        return sum(piece.size_bytes for piece in self.pieces)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the content of one of its files does."""
+        if len(self.pieces) == 1:
+            return self.pieces[0].fingerprint
+        return hashlib.sha256('\n'.join(piece.fingerprint for piece in self.pieces).encode()).hexdigest()
+
+
+def plan(sources: Sequence[str], limit: int | None = None) -> tuple[list[Shard], list[str]]:
     """Cuts sources into shards, in a fixed order.
 
     Args:
@@ -84,19 +117,32 @@ def plan(sources: Sequence[str], limit: int | None = None) -> list[Shard]:
             as `hf://datasets/org/name/folder`).
         limit: take the first shards only.
 
+    Returns:
+        The shards, and the names of files that may be data and are not read.
+
     Raises:
-        DataError: a source does not exist or holds no parquet or jsonl file.
+        DataError: a source does not exist or holds no file of rows.
     """
-    shards: list[Shard] = []
+    packs: list[list[Piece]] = []
+    skipped: list[str] = []
     for source in sources:
-        for url, name, info in _files(source):
-            shards += _cut(len(shards), url, name, info)
-            if limit is not None and len(shards) >= limit:
-                return shards[:limit]
-    return shards
+        filesystem, found = _files(source, skipped)
+        pieces = [piece for url, name, info in found for piece in _cut(filesystem, url, name, info, skipped)]
+        if not pieces:
+            raise DataError(
+                f'the source {source!r} holds no data: expected *.parquet, *.jsonl, *.json or *.csv in an existing '
+                f'file, folder or Hugging Face data set, got {", ".join(skipped[:3]) or "none"}; check the path'
+            )
+        for piece in pieces:
+            small = len(packs) > _ALONE and len(packs[-1]) < _TOGETHER
+            if small and max(piece.size_bytes, packs[-1][0].size_bytes) <= _SMALL_BYTES:
+                packs[-1].append(piece)
+            else:
+                packs.append([piece])
+    return [Shard(i, tuple(pack)) for i, pack in enumerate(packs[:limit])], skipped
 
 
-def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
+def _files(source: str, skipped: list[str]) -> tuple[Any, list[tuple[str, str, dict[str, Any]]]]:
     url = source
     if '://' not in source and not Path(source).expanduser().exists() and _HUB_ID.match(source):
         url = f'hf://datasets/{source}'
@@ -113,44 +159,69 @@ def _files(source: str) -> list[tuple[str, str, dict[str, Any]]]:
     files = []
     for path in sorted(found):
         name = path[len(root) :].lstrip('/') or path.rsplit('/', 1)[-1]
-        hidden = any(part.startswith(('.', '_')) for part in name.split('/'))
-        if Path(path).suffix in _SUFFIXES and not hidden:
-            url_of = filesystem.unstrip_protocol(path) if remote else path
-            files.append((url_of, escape_surrogates(name), found[path]))
-    if not files:
-        raise DataError(
-            f'the source {source!r} holds no data: expected *.parquet or *.jsonl in an existing file, folder or '
-            'Hugging Face data set; check the path'
-        )
-    return files
+        if any(part.startswith('.') for part in name.split('/')):
+            continue
+        if not remote and os.path.exists(path) and not os.path.isfile(path):
+            skipped.append(f'{escape_surrogates(name)} (not a regular file)')
+            continue
+        if _suffix(name) in _SUFFIXES and not any(part.startswith('_') for part in name.split('/')):
+            files.append((filesystem.unstrip_protocol(path) if remote else path, escape_surrogates(name), found[path]))
+        elif not _NOT_ROWS.match(Path(name).suffix):
+            skipped.append(escape_surrogates(name))
+    return filesystem, files
 
 
-def _cut(index: int, url: str, name: str, info: dict[str, Any]) -> list[Shard]:
+def _suffix(name: str) -> str:
+    return Path(name.removesuffix('.gz')).suffix.lower()
+
+
+def _cut(filesystem: Any, url: str, name: str, info: dict[str, Any], skipped: list[str]) -> list[Piece]:
     size = int(info.get('size') or 0)
-    fingerprint = f'{name}|{size}|{_content_mark(info)}'
-    kind = _SUFFIXES[Path(name).suffix]
-    hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
-    if kind == 'jsonl':
+    form = _SUFFIXES[_suffix(name)]
+    if form == 'lines':
+        form = _form_of_json(url, name)
+    if form == 'object':
+        skipped.append(f'{name} (one JSON object, not a list of rows)')
+        return []
+    if form == 'parquet':
+        runs = _row_group_runs(url, size) if '://' not in url else [_Run(0, -1, 0, size, size)]
+    elif form == 'lines' and not name.endswith('.gz'):
         edges = [*range(0, max(size, 1), LINES_BYTES), size]
         runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
     else:
-        runs = _row_group_runs(url, size) if '://' not in url else [_Run(0, -1, 0, size, size)]
+        runs = [_Run(0, -1, 0, size, size * _MEMORY_PER_JSON_BYTE if form == 'array' else _READ_BYTES)]
+    fingerprint = f'{name}|{size}|{_content_mark(info)}'
+    hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
+    whole = Piece(url, name, form, 0, -1, 0, size, fingerprint, 0, hint)
     return [
-        Shard(
-            index=index + i,
-            url=url,
-            name=name,
-            kind=kind,
+        replace(
+            whole,
             start=run.start,
             stop=run.stop,
             first_row=run.first_row,
             size_bytes=run.size_bytes,
             fingerprint=f'{fingerprint}|{run.start}-{run.stop}',
             memory_bytes=int(run.page_bytes * _MEMORY_PER_PAGE_BYTE),
-            split=hint,
         )
-        for i, run in enumerate(runs)
+        for run in runs
     ]
+
+
+def _form_of_json(url: str, name: str) -> str:
+    """Whether a file holds JSON lines or one list; `object` for a single object over several lines."""
+    try:
+        with _open(url, name) as file:
+            head = file.read(_HEAD_BYTES).removeprefix(b'\xef\xbb\xbf').lstrip()
+    except (OSError, EOFError, httpx.HTTPError):
+        return 'lines'
+    if head.startswith(b'['):
+        return 'array'
+    first, _, rest = head.partition(b'\n')
+    return 'object' if rest and first.strip() == b'{' else 'lines'
+
+
+def _open(url: str, name: str) -> Any:
+    return fsspec.open(url, 'rb', compression='gzip' if name.endswith('.gz') else None)
 
 
 @dataclass(frozen=True)
@@ -195,99 +266,113 @@ def _ignore(size_bytes: int) -> None:
     """Nobody watches."""
 
 
-def read(shard: Shard, consumed: Callable[[int], None] = _ignore) -> Iterator[tuple[str, dict[str, Any] | RowRejected]]:
-    """Streams a shard's rows.
+Rows = Iterator[tuple[str, dict[str, Any] | RowRejected]]
+
+
+def read(piece: Piece, consumed: Callable[[int], None] = _ignore) -> Rows:
+    """Streams the rows of a piece of a source.
 
     Args:
-        shard: from `plan`.
-        consumed: told how many bytes of the source each step has used up; they sum to about `shard.size_bytes`.
+        piece: from `plan`.
+        consumed: told how many bytes of the source each step has used up; they sum to about `piece.size_bytes`.
 
     Yields:
-        `file#row` and the row's columns, with pictures as `PictureSource`; or a `RowRejected` in place of a row that
-        cannot be read (broken JSON).
+        `file#row` and the row's columns; or a `RowRejected` in place of a row that cannot be read (broken JSON).
 
     Raises:
         DataError: the file itself is broken; the message names it.
     """
-    rows = _read_parquet(shard, consumed) if shard.kind == 'parquet' else _read_jsonl(shard, consumed)
     try:
-        yield from rows
-    except (OSError, pa.ArrowException, httpx.HTTPError) as error:
+        if piece.form == 'parquet':
+            yield from _read_parquet(piece, consumed)
+            return
+        with _open(piece.url, piece.name) as file:
+            if piece.form == 'lines':
+                yield from _read_lines(piece, file, consumed)
+            else:
+                rows = _read_array(file) if piece.form == 'array' else _read_csv(file)
+                yield from ((f'{piece.name}#{number}', row) for number, row in enumerate(rows))
+                consumed(piece.size_bytes)
+    except (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowException, httpx.HTTPError) as error:
         raise DataError(
-            f'{shard.name} cannot be read: {type(error).__name__}: {error}; expected a whole {shard.kind} file; '
+            f'{piece.name} cannot be read: {type(error).__name__}: {error}; expected a whole {piece.form} file; '
             'fetch it again, then run the same command: finished shards are kept'
         ) from error
 
 
-def _read_jsonl(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any] | RowRejected]]:
-    with fsspec.open(shard.url, 'rb') as file:
-        at = max(shard.start - 1, 0)
-        file.seek(at)
-        if shard.start:
-            at += len(file.readline())
-        while at < shard.stop:
-            line = file.readline()
-            if not line:
-                break
-            label = f'{shard.name}@{at}'
-            at += len(line)
+def _read_lines(piece: Piece, file: IO[bytes], consumed: Callable[[int], None]) -> Rows:
+    at = max(piece.start - 1, 0)
+    file.seek(at)
+    if piece.start:
+        at += len(file.readline())
+    while piece.stop < 0 or at < piece.stop:
+        line = file.readline()
+        if not line:
+            break
+        if not at and line.startswith((b'\xff\xfe', b'\xfe\xff')):
+            raise ValueError('UTF-16; expected UTF-8')
+        label = f'{piece.name}@{at}'
+        at += len(line)
+        if piece.stop >= 0:
             consumed(len(line))
-            if line.strip():
-                yield label, _parse_line(line)
+        if line.strip():
+            yield label, _parse_line(line)
+    if piece.stop < 0:
+        consumed(piece.size_bytes)
 
 
 def _parse_line(line: bytes) -> dict[str, Any] | RowRejected:
     try:
-        row = json.loads(line)
+        return _as_row(json.loads(line))
     except (ValueError, RecursionError) as error:
         return RowRejected(Reason.MALFORMED_ROW, f'not JSON: {error}')
-    return row if isinstance(row, dict) else RowRejected(Reason.MALFORMED_ROW, 'not a JSON object')
 
 
-def _read_parquet(shard: Shard, consumed: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any] | RowRejected]]:
+def _as_row(value: Any) -> dict[str, Any] | RowRejected:
+    return value if isinstance(value, dict) else RowRejected(Reason.MALFORMED_ROW, 'not a JSON object')
+
+
+def _read_array(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
+    """A list of rows, or such lists one a line; the whole file is held in memory."""
+    text = file.read()
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        values = [value for line in text.splitlines() if line.strip() for value in json.loads(line)]
+    return map(_as_row, values)
+
+
+def _read_csv(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
+    csv.field_size_limit(sys.maxsize)
+    with io.TextIOWrapper(file, encoding='utf-8-sig', errors='surrogateescape', newline='') as text:
+        for row in csv.DictReader(text, restkey=''):
+            yield RowRejected(Reason.MALFORMED_ROW, 'more cells than the header has') if '' in row else row
+
+
+def _read_parquet(piece: Piece, consumed: Callable[[int], None]) -> Rows:
     with (
-        fsspec.open(shard.url, 'rb') if '://' in shard.url else nullcontext(shard.url) as place,
+        fsspec.open(piece.url, 'rb') if '://' in piece.url else nullcontext(piece.url) as place,
         pq.ParquetFile(place, buffer_size=_READ_BYTES, pre_buffer=False) as file,
     ):
-        stop = shard.stop if shard.stop >= 0 else file.metadata.num_row_groups
-        number = shard.first_row
-        for group in range(shard.start, stop):
+        stop = piece.stop if piece.stop >= 0 else file.metadata.num_row_groups
+        number = piece.first_row
+        for group in range(piece.start, stop):
             meta = file.metadata.row_group(group)
             size = sum(meta.column(i).total_uncompressed_size for i in range(meta.num_columns))
             compressed = sum(meta.column(i).total_compressed_size for i in range(meta.num_columns))
             batch_rows = max(1, min(1024, meta.num_rows * _BATCH_BYTES // max(size, 1)))
             for batch in file.iter_batches(batch_size=batch_rows, row_groups=[group], use_threads=False):
-                for row in _rows_of(batch):
-                    yield f'{shard.name}#{number}', row
+                try:
+                    rows = batch.to_pylist(maps_as_pydicts='lossy')
+                except (ValueError, OverflowError):
+                    rows = [_read_cells(batch, i) for i in range(batch.num_rows)]
+                for row in rows:
+                    yield f'{piece.name}#{number}', row
                     number += 1
                 consumed(compressed * batch.num_rows // max(meta.num_rows, 1))
 
 
-def _rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | RowRejected]:
-    names = batch.schema.names
-    picture_names = [name for name in names if name in _PICTURE_COLUMNS]
-    plain = batch.select([name for name in names if name not in picture_names])
-    try:
-        rows: list[dict[str, Any] | RowRejected] = plain.to_pylist()
-    except (ValueError, OverflowError):
-        rows = [_plain_row(plain, i) for i in range(batch.num_rows)]
-    for i in range(batch.num_rows):
-        row = rows[i] if rows else {}
-        if isinstance(row, RowRejected):
-            yield row
-            continue
-        try:
-            with refusing_odd_values():
-                for name in picture_names:
-                    row[name] = _cell_pictures(batch.column(name)[i])
-        except RowRejected as rejected:
-            rejected.row = row
-            yield rejected
-        else:
-            yield row
-
-
-def _plain_row(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
+def _read_cells(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
     """One row, cell by cell: a cell of its batch holds what Python cannot, as bad UTF-8 or a date in year 30,000."""
     row, rejected = dict[str, Any](), None
     for name in batch.schema.names:
@@ -298,29 +383,3 @@ def _plain_row(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
     if rejected is not None:
         rejected.row = row
     return rejected or row
-
-
-def _cell_pictures(cell: pa.Scalar) -> list[PictureSource] | None:
-    if not cell.is_valid:
-        return None
-    if pa.types.is_list(cell.type) or pa.types.is_large_list(cell.type):
-        values = cell.values
-        return [_picture(values[i]) for i in range(len(values))]
-    return [_picture(cell)]
-
-
-def _picture(value: pa.Scalar) -> PictureSource:
-    if pa.types.is_struct(value.type) and value.is_valid:
-        fields = dict(value.items())
-        data, path = fields.get('bytes'), fields.get('path')
-        if data is not None and data.is_valid:
-            return _picture(data)
-        return picture_of({'path': path.as_py() if path is not None else None})
-    if not value.is_valid:
-        return picture_of(None)
-    if pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type):
-        return PictureSource(data=memoryview(value.as_buffer()))
-    if pa.types.is_string(value.type) or pa.types.is_large_string(value.type):
-        view = memoryview(value.as_buffer())
-        return PictureSource(base64=view) if len(view) > LONGEST_PATH else picture_of(value.as_py())
-    return picture_of(value.as_py())

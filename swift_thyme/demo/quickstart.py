@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.synth import Kind, SetSpec, generate
-from ..errors import ThymeError
+from ..errors import ConfigError, ThymeError
 from ..launch.legacy import packaged_plugin
 from .host_command import HostCommand, run
 from .lessons import ask_again, call_as_asked, keep_easy_rows
@@ -32,6 +33,8 @@ TEMPLATE = 'thyme_qwen2_5_vl'
 MAX_PIXELS = 50_176
 """64 visual tokens a picture: a tiny model on a CPU sees no more."""
 STOP_JUDGE_S = 10.0
+FINISHED = 'finished.json'
+"""Seconds of each stage that has ended, by name: what a second run need not do again."""
 
 
 class Folders:
@@ -48,8 +51,8 @@ class Quickstart:
     """One run; its stages in the order in which they are called."""
 
     out: Path
-    report: Callable[[str], None]
-    """Called with one line at the end of each stage."""
+    report: Callable[[str, str], None]
+    """Called with a stage and what there is to say of it at its end."""
     progress: Callable[[str, int, int], None]
     """Called with (stage, step, steps) while a stage runs."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -60,36 +63,52 @@ class Quickstart:
         self._folders = Folders(self.out)
 
     def run(self) -> dict[str, Any]:
-        """Runs every stage and returns the summary, which is also in `summary.json`.
+        """Runs every stage that has not ended before and returns the summary, which is also in `summary.json`.
 
         Raises:
-            ThymeError: a stage failed; what earlier stages wrote stays.
+            ConfigError: the folder holds a finished run, or what no quickstart wrote.
+            ThymeError: a stage failed; what earlier stages wrote stays, and the next run goes on with it.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        with self._timed('tiny checkpoint'):
-            self._build_checkpoint()
-        with self._timed('data'):
-            self._make_data()
-        with self._timed('SFT stage 1'):
-            self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=4e-3, steps=110)
-        with self._timed('SFT stage 2'):
-            self._sft('sft-2', 'sft-1', 'sft*', loss_scale='thyme', lr=1e-3, steps=30)
-        with self._timed('GRPO-ATS'), judge(self._folders.logs / 'judge.log') as address:
-            self._grpo(address)
-        with self._timed('answer'):
-            answer = self._answer()
+        self._begin()
+        models, folders = self._folders.models, self._folders
+        self._stage('tiny checkpoint', self._build_checkpoint, models / 'tiny')
+        self._stage('data', self._make_data, folders.data)
+        self._stage('SFT stage 1', self._teach_format, models / 'sft-1', folders.batches / 'sft-1')
+        self._stage('SFT stage 2', self._teach_rounds, models / 'sft-2', folders.batches / 'sft-2')
+        self._stage('GRPO-ATS', self._grpo, models / 'grpo', folders.batches / 'grpo')
+        self._stage('answer', self._answer, folders.answer)
         from .summary import summarize
 
+        answer = json.loads((folders.answer / 'trajectory.json').read_text(encoding='utf-8'))
         summary = {**summarize(self.out), 'answer': answer, 'seconds': self.seconds}
         (self.out / 'summary.json').write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding='utf-8')
         return summary
 
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
+    def _begin(self) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        finished = self.out / FINISHED
+        if finished.is_file():
+            self.seconds = json.loads(finished.read_text(encoding='utf-8'))
+        elif any(self.out.iterdir()):
+            raise ConfigError(f'--out holds what the quickstart did not write: got {self.out}; name another folder')
+        if (self.out / 'summary.json').is_file():
+            raise ConfigError(
+                f'a finished quickstart is there already: got {self.out}; name another --out, or remove it'
+            )
+        finished.write_text(json.dumps(self.seconds), encoding='utf-8')
+
+    def _stage(self, name: str, work: Callable[[], None], *folders: Path) -> None:
+        """Runs one stage, unless an earlier run ended it; what such a run left half done in its folders goes first."""
+        if name in self.seconds:
+            self.report(name, 'done before')
+            return
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
         start = time.monotonic()
-        yield
-        self.seconds[stage] = round(time.monotonic() - start, 1)
-        self.report(f'{stage}: {self.seconds[stage]:.0f} s')
+        work()
+        self.seconds[name] = round(time.monotonic() - start, 1)
+        (self.out / FINISHED).write_text(json.dumps(self.seconds), encoding='utf-8')
+        self.report(name, f'{self.seconds[name]:.0f} s')
 
     def _build_checkpoint(self) -> None:
         from .tiny import build_tiny
@@ -108,6 +127,12 @@ class Quickstart:
     def _rows(self, sets: str) -> list[Path]:
         return sorted(self._folders.data.glob(f'{sets}/rows*.jsonl'))
 
+    def _teach_format(self) -> None:
+        self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=4e-3, steps=110)
+
+    def _teach_rounds(self) -> None:
+        self._sft('sft-2', 'sft-1', 'sft*', loss_scale='thyme', lr=1e-3, steps=30)
+
     def _sft(self, name: str, start: str, sets: str, *, loss_scale: str, lr: float, steps: int) -> None:
         command = HostCommand(
             'sft',
@@ -124,7 +149,7 @@ class Quickstart:
         )
         self._run(command, name)
 
-    def _grpo(self, address: str) -> None:
+    def _grpo(self) -> None:
         command = HostCommand(
             'rlhf',
             {
@@ -146,8 +171,9 @@ class Quickstart:
                 'top_k': 50,
             },
         )
-        host, _, port = address.partition(':')
-        self._run(command, 'grpo', REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
+        with judge(self._folders.logs / 'judge.log') as address:
+            host, _, port = address.partition(':')
+            self._run(command, 'grpo', REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
 
     def _common(self, start: str, name: str, data: list[Path]) -> dict[str, object]:
         return {
@@ -201,7 +227,7 @@ class Quickstart:
             raise ThymeError(f'stage {name} wrote no checkpoint; see {self._folders.logs / name}.log')
         return found[-1]
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> None:
         """One question of stage 1 through `thyme infer`."""
         row = json.loads(self._folders.rl.read_text(encoding='utf-8').splitlines()[0])
         argv = [sys.executable, '-m', 'swift_thyme.cli', 'infer', '--model', str(self.checkpoint('grpo'))]
@@ -211,11 +237,8 @@ class Quickstart:
         env = {**os.environ, 'MAX_PIXELS': str(MAX_PIXELS)}
         with log.open('w', encoding='utf-8') as file:
             subprocess.run(argv, env=env, stdout=file, stderr=subprocess.STDOUT, check=False)
-        record = self._folders.answer / 'trajectory.json'
-        if not record.is_file():
+        if not (self._folders.answer / 'trajectory.json').is_file():
             raise ThymeError(f'`thyme infer` gave no trajectory; see {log}')
-        trajectory: dict[str, Any] = json.loads(record.read_text(encoding='utf-8'))
-        return trajectory
 
 
 SETS = {

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
+
+SHARES = {
+    'tiny checkpoint': 0.05,
+    'data': 0.10,
+    'SFT stage 1': 0.40,
+    'SFT stage 2': 0.18,
+    'GRPO-ATS': 0.17,
+    'answer': 0.10,
+}
+"""Stage → its share of the whole time, to say how much is left."""
+STEPS = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,22 +26,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class Progress:
+    """One line on the terminal that says what is done and how long the rest may take; in a log, a line now and then."""
+
+    def __init__(self) -> None:
+        """Time begins now."""
+        self._live, self._start, self._before = sys.stderr.isatty(), time.monotonic(), set[str]()
+        self._done = 0.0
+
+    def step(self, stage: str, step: int, steps: int) -> None:
+        """A stage is at one of its steps."""
+        if self._live or step == steps or step % 20 == 0:
+            name = STEPS[stage]
+            self._show(f'{name}: step {step} of {steps}', SHARES[name] * step / steps, '' if self._live else '\n')
+
+    def stage(self, name: str, said: str) -> None:
+        """A stage has ended, now or in an earlier run."""
+        self._done += 0.0 if said == 'done before' else SHARES[name]
+        self._before |= {name} if said == 'done before' else set()
+        self._show(f'{name}: {said}', 0.0, '\n')
+
+    def _show(self, text: str, share: float, end: str) -> None:
+        elapsed, done = time.monotonic() - self._start, self._done + share
+        todo = 1 - sum(SHARES[name] for name in self._before)
+        left = elapsed * (todo - done) / done if done > 0.01 else todo * 240
+        line = f'{text}, {elapsed:.0f} s so far, about {left:.0f} s left'
+        print(f'\r{line:<78}' if self._live else line, end=end, file=sys.stderr, flush=True)
+
+
 def run(args: argparse.Namespace) -> int:
     """Runs the chain, shows how far it is, and ends with the table."""
     from .quickstart import Quickstart
     from .summary import render
 
-    live = sys.stderr.isatty()
-
-    def progress(stage: str, step: int, steps: int) -> None:
-        if live:
-            print(f'\r{stage}: step {step} of {steps}   ', end='', file=sys.stderr, flush=True)
-        elif step == steps or step % 20 == 0:
-            print(f'{stage}: step {step} of {steps}', file=sys.stderr, flush=True)
-
-    def report(line: str) -> None:
-        print(f'\r{line}          ' if live else line, file=sys.stderr, flush=True)
-
-    summary = Quickstart(args.out, report, progress).run()
-    print(f'\n{render(summary)}\n\nEverything is under {args.out}: data, models, logs, batches, answer, summary.json')
+    progress = Progress()
+    print('about four minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
+    summary = Quickstart(args.out, progress.stage, progress.step).run()
+    model = f'{args.out}/models'
+    print(
+        f'\n{render(summary)}\n\nEverything is under {args.out}: data, models, logs, batches, answer, summary.json\n\n'
+        'Next (after `source .venv/bin/activate` in a clone):\n'
+        f'  thyme view {model}/grpo --out trajectories.html      every trajectory of the RL stage on one page\n'
+        f'  thyme report {model} --out report.html               the curves of the three stages\n'
+        f'  thyme serve --model {model}/sft-2 --max-tokens 400   the taught model behind the OpenAI API'
+    )
     return 0

@@ -33,7 +33,8 @@ _NAMES = (
 SPECIAL = [f'<|{name}|>' for name in _NAMES.split()]
 _FIM = [f'<|{name}|>' for name in ('fim_prefix', 'fim_middle', 'fim_suffix', 'fim_pad', 'repo_name', 'file_sep')]
 ADDED = ['<tool_call>', '</tool_call>', *_FIM]
-ID = {token: BASE_VOCAB + i for i, token in enumerate((*SPECIAL, *ADDED))}
+SMALL_VOCAB = 4_000
+"""Byte pairs of a model that learns on a CPU: with all of them the columns of the logits cost 20 times the rest."""
 _PRETOKEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -48,6 +49,11 @@ _CHAT_TEMPLATE = (
 )
 
 
+def special_ids(byte_pairs: int = BASE_VOCAB) -> dict[str, int]:
+    """Special token → id: they follow the byte pairs."""
+    return {token: byte_pairs + i for i, token in enumerate((*SPECIAL, *ADDED))}
+
+
 class Family(str, Enum):
     """Which architecture; the value is the `model_type` in `config.json`."""
 
@@ -57,7 +63,13 @@ class Family(str, Enum):
 
 
 def build_tiny(
-    out: Path, *, family: Family = Family.QWEN2_5_VL, hidden: int = 128, layers: int = 2, seed: int = 0
+    out: Path,
+    *,
+    family: Family = Family.QWEN2_5_VL,
+    hidden: int = 128,
+    layers: int = 2,
+    seed: int = 0,
+    byte_pairs: int = BASE_VOCAB,
 ) -> int:
     """Writes a checkpoint that AutoProcessor, AutoModel and the host's commands load.
 
@@ -67,29 +79,36 @@ def build_tiny(
         hidden: width, a multiple of 64.
         layers: decoder layers.
         seed: of the random weights.
+        byte_pairs: of the vocabulary, the first ones; by default all, as in the released models.
 
     Returns:
         The number of parameters.
 
     Raises:
-        ConfigError: `hidden` does not fit the heads, or the vocabulary cannot be found.
+        ConfigError: `hidden` or `layers` cannot be, the folder is not empty, or the vocabulary cannot be found.
     """
+    if hidden < 64 or hidden % 64 or layers < 1:
+        raise ConfigError(
+            f'hidden must be a multiple of 64 (one attention head) and layers >= 1, got {hidden} and {layers}; use 128 '
+            'and 2'
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f'a checkpoint needs a folder of its own: got {out} with files in it; name another')
+    out.mkdir(parents=True, exist_ok=True)
     import torch
     from transformers import AutoModelForImageTextToText, GenerationConfig
 
-    if hidden < 64 or hidden % 64:
-        raise ConfigError(f'hidden must be a positive multiple of 64 (one attention head), got {hidden}; use 128')
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in _processor_files(family).items():
+    for name, content in _processor_files(family, byte_pairs).items():
         (out / name).write_text(json.dumps(content, ensure_ascii=False), encoding='utf-8')
     torch.manual_seed(seed)
-    model = AutoModelForImageTextToText.from_config(_model_config(family, hidden, layers)).eval()
+    model = AutoModelForImageTextToText.from_config(_model_config(family, hidden, layers, byte_pairs)).eval()
     with torch.no_grad():  # wider than the default spread: a few dozen steps of SFT then suffice to teach the format
         model.get_input_embeddings().weight.mul_(EMBEDDING_SPREAD)
+    ids = special_ids(byte_pairs)
     model.generation_config = GenerationConfig(
-        bos_token_id=ID['<|endoftext|>'],
-        pad_token_id=ID['<|endoftext|>'],
-        eos_token_id=[ID['<|im_end|>'], ID['<|endoftext|>']],
+        bos_token_id=ids['<|endoftext|>'],
+        pad_token_id=ids['<|endoftext|>'],
+        eos_token_id=[ids['<|im_end|>'], ids['<|endoftext|>']],
         do_sample=True,
         temperature=1.0,
     )
@@ -97,24 +116,26 @@ def build_tiny(
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _model_config(family: Family, hidden: int, layers: int) -> Any:
+def _model_config(family: Family, hidden: int, layers: int, byte_pairs: int) -> Any:
     from transformers import AutoConfig
 
+    ids = special_ids(byte_pairs)
     return AutoConfig.for_model(
         family.value,
-        text_config=_text_config(family, hidden, layers),
+        text_config=_text_config(family, hidden, layers, byte_pairs),
         vision_config=_vision_config(family, hidden),
-        image_token_id=ID['<|image_pad|>'],
-        video_token_id=ID['<|video_pad|>'],
-        vision_start_token_id=ID['<|vision_start|>'],
-        vision_end_token_id=ID['<|vision_end|>'],
+        image_token_id=ids['<|image_pad|>'],
+        video_token_id=ids['<|video_pad|>'],
+        vision_start_token_id=ids['<|vision_start|>'],
+        vision_end_token_id=ids['<|vision_end|>'],
         tie_word_embeddings=True,
     )
 
 
-def _text_config(family: Family, hidden: int, layers: int) -> dict[str, Any]:
+def _text_config(family: Family, hidden: int, layers: int, byte_pairs: int) -> dict[str, Any]:
+    ids = special_ids(byte_pairs)
     return {
-        'vocab_size': MODEL_VOCAB,
+        'vocab_size': byte_pairs + MODEL_VOCAB - BASE_VOCAB,
         'hidden_size': hidden,
         'intermediate_size': 2 * hidden,
         'num_hidden_layers': layers,
@@ -130,8 +151,8 @@ def _text_config(family: Family, hidden: int, layers: int) -> dict[str, Any]:
             'mrope_section': [8, 12, 12],
             **({'mrope_interleaved': True} if family is Family.QWEN3_VL else {}),
         },
-        'bos_token_id': ID['<|endoftext|>'],
-        'eos_token_id': ID['<|im_end|>'],
+        'bos_token_id': ids['<|endoftext|>'],
+        'eos_token_id': ids['<|im_end|>'],
         'pad_token_id': None,
         'use_sliding_window': False,
     }
@@ -151,13 +172,14 @@ def _patch_size(family: Family) -> int:
     return 16 if family is Family.QWEN3_VL else 14
 
 
-def _processor_files(family: Family) -> dict[str, Any]:
+def _processor_files(family: Family, byte_pairs: int) -> dict[str, Any]:
+    ids = special_ids(byte_pairs)
     added = {
-        str(ID[token]): {'content': token, 'special': token in SPECIAL, **_plain_token()}
+        str(ids[token]): {'content': token, 'special': token in SPECIAL, **_plain_token()}
         for token in (*SPECIAL, *ADDED)
     }
     return {
-        'tokenizer.json': _tokenizer(),
+        'tokenizer.json': _tokenizer(byte_pairs),
         'tokenizer_config.json': {
             'added_tokens_decoder': added,
             'additional_special_tokens': SPECIAL[1:],
@@ -200,11 +222,11 @@ def _plain_token() -> dict[str, bool]:
 
 
 @cache
-def _tokenizer() -> dict[str, Any]:
+def _tokenizer(byte_pairs: int) -> dict[str, Any]:
     """The `tokenizers` file: byte-level pairs with the merges recovered from their ranks. The same for every family."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    ranks, spell = _ranks(), _byte_spelling()
+    ranks, spell = _ranks(byte_pairs), _byte_spelling()
     vocab = {''.join(spell[b] for b in token): rank for token, rank in ranks.items()}
     merges = []
     for token, rank in ranks.items():
@@ -221,14 +243,15 @@ def _tokenizer() -> dict[str, Any]:
     )
     tokenizer.decoder = decoders.ByteLevel()
     spec: dict[str, Any] = json.loads(tokenizer.to_str())
+    ids = special_ids(byte_pairs)
     spec['added_tokens'] = [
-        {'id': ID[token], 'content': token, 'special': token in SPECIAL, **_plain_token()}
+        {'id': ids[token], 'content': token, 'special': token in SPECIAL, **_plain_token()}
         for token in (*SPECIAL, *ADDED)
     ]
     return spec
 
 
-def _ranks() -> dict[bytes, int]:
+def _ranks(byte_pairs: int) -> dict[bytes, int]:
     spec = importlib.util.find_spec('dashscope')
     path = Path(spec.origin).parent / 'resources' / 'qwen.tiktoken' if spec and spec.origin else None
     if path is None or not path.is_file():
@@ -239,7 +262,7 @@ def _ranks() -> dict[bytes, int]:
         ranks[base64.b64decode(token)] = int(rank)
     if len(ranks) < BASE_VOCAB:
         raise ConfigError(f'{path} has {len(ranks)} entries, expected {BASE_VOCAB}; install another dashscope')
-    return {token: rank for token, rank in ranks.items() if rank < BASE_VOCAB}
+    return {token: rank for token, rank in ranks.items() if rank < byte_pairs}
 
 
 def _split(ranks: dict[bytes, int], token: bytes, rank: int) -> tuple[bytes, bytes]:

@@ -31,7 +31,7 @@ def check_sandbox() -> Finding:
     details = [*found.reasons, f'session files: {base_dir}, {room.f_bavail * room.f_frsize >> 20} MiB free']
     text = f'tier {found.tier.value}: {tiers[found.tier.value]}'
     try:
-        with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
+        with BlockingSandbox(ZygoteSandbox(settings, warm=False)) as sandbox, sandbox.open() as session:
             result = session.run('print(6 * 7)')
     except SandboxError as error:
         return Finding('sandbox', State.FAILED, text, (*details, str(error)))

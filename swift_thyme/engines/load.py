@@ -70,12 +70,12 @@ def load_engine(
 def _load(
     checkpoint: Checkpoint, backend: Backend, template: str | None, batch_size: int, kwargs: dict[str, Any]
 ) -> Engine:
+    if backend is Backend.VLLM and importlib.util.find_spec('vllm') is None:
+        raise ConfigError(f'--backend vllm needs vLLM, which is not installed; {pip_line("vllm")}')
     from ..host.register import register_all
 
     register_all()
     if backend is Backend.VLLM:
-        if importlib.util.find_spec('vllm') is None:
-            raise ConfigError(f'--backend vllm needs vLLM, which is not installed; {pip_line("vllm")}')
         from .host_vllm import VllmBackend
 
         return VllmBackend.load(checkpoint, template, **kwargs)

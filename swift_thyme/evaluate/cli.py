@@ -28,13 +28,21 @@ class Suite(str, Enum):
     EVALSCOPE = 'evalscope'
 
 
+def _suite(text: str) -> Suite:
+    """Reads the name of a suite."""
+    try:
+        return Suite(text)
+    except ValueError as error:
+        names = ', '.join(one.value for one in Suite)
+        raise argparse.ArgumentTypeError(f'got {text!r}; expected one of {names}') from error
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
     parser.add_argument(
         '--suite',
-        type=Suite,
-        choices=list(Suite),
+        type=_suite,
         default=Suite.SYNTH,
         metavar='NAME',
         help='synth (offline, default), vlmevalkit or evalscope',

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import JudgeSettings, judge_addresses
 from ..errors import ConfigError
-from ..infer.options import thinker_from
+from ..infer.options import refuse_unwritable, resolve_model, settings_from, thinker_from
 
 _JUDGE_S = 15.0
 
@@ -61,6 +61,10 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
 
     if args.out is None:
         raise ConfigError('no folder for the run: got no --out; expected one; name it, new or begun before')
+    settings_from(args)
+    if not args.url:
+        resolve_model(args)
+    refuse_unwritable(args.out)
     judge = reachable_judge(args.judge)
     items = load_items(args, args.out)
     thinker = thinker_from(args)

@@ -3,6 +3,7 @@
 - `check_at_start`: no hook sees a run's arguments and its rows, or comes before the first rollout.
 - `leave_out_untrained`: GRPO has no way to keep one row of a batch out of the loss (KL term included).
 - `watch_scoring`: rewards see only their own values; nothing is called once all have spoken, or with the advantages.
+- `encode_ahead`: the trainer encodes its rows one after another; there is no hook between its batch and a row of it.
 - `greedy_continuations`: the host builds one set of sampling parameters for a whole batch; only used with
   `THYME_SWITCH=stop_words`, for engines that take no logits processors.
 """
@@ -20,6 +21,7 @@ from ..errors import ConfigError, ThymeError
 from ..rewards.trajectory import rollout_of
 from ..spans import token_pieces
 from ..types import SegmentKind
+from .ahead import RowsAhead
 
 TESTED = (Version('4.6.0'), Version('4.7.0'))
 """From the first, below the second."""
@@ -127,6 +129,34 @@ def watch_scoring() -> None:
     compute_rewards.by_thyme = True  # type: ignore[attr-defined]
     GRPOTrainer._compute_rewards_per_func = compute_rewards
     GRPOTrainer._postprocess_batch = postprocess_batch
+
+
+def encode_ahead() -> None:
+    """Has the rows of every batch of the GRPO trainer encoded several at a time, to the same rows. Idempotent.
+
+    Raises:
+        ConfigError: the host is of a version in which the places are not known.
+    """
+    _require_tested('encoding rows side by side', 'install a version in that range')
+    from swift.rlhf_trainers import grpo_trainer
+
+    trainer_class, encode = grpo_trainer.GRPOTrainer, grpo_trainer.encode_sample
+    prepare = trainer_class._prepare_batch_inputs
+    if getattr(prepare, 'by_thyme', False):
+        return
+
+    @wraps(prepare)
+    def prepare_batch_inputs(trainer: Any, samples: list[Any]) -> Any:
+        template = trainer.template
+        with trainer._template_context(template), RowsAhead(samples, lambda sample: encode(sample, template)) as rows:
+            grpo_trainer.encode_sample = lambda sample, _: rows.take(sample)
+            try:
+                return prepare(trainer, samples)
+            finally:
+                grpo_trainer.encode_sample = encode
+
+    prepare_batch_inputs.by_thyme = True  # type: ignore[attr-defined]
+    trainer_class._prepare_batch_inputs = prepare_batch_inputs
 
 
 def greedy_continuations() -> None:

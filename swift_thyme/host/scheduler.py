@@ -30,7 +30,7 @@ from ..spans import token_pieces
 from ..trajectories import Stretch, as_json
 from ..trajectories.record import record_of
 from ..types import StopReason, Turn
-from .patch import leave_out_untrained, watch_scoring
+from .patch import encode_ahead, leave_out_untrained, watch_scoring
 from .state import RunState, run_state
 from .template import UNTRAINED, O3Mixin
 from .tokens import TokenRecord, kept_after_stop
@@ -87,6 +87,7 @@ class ThymeScheduler(MultiTurnScheduler):
         if self.infer_engine is None:  # in the trainer's process: a host that is not known ends the run here
             leave_out_untrained()
             watch_scoring()
+            encode_ahead()
 
     # Hooks of the host, in the order it calls them.
 

@@ -24,6 +24,7 @@ from swift.template import Template
 from .. import picture
 from ..config import RolloutSettings
 from ..errors import DataError
+from .arguments import host_run
 
 if TYPE_CHECKING:
     from swift.template import Template as _Base
@@ -207,13 +208,18 @@ class ShowsPictures(_Base):
         return *known, *limits, int(self.processor.image_processor.patch_size)
 
     def shown(self, inputs: Any) -> list[Any]:
-        """The pictures of a row, as they are shown where that is known: engines make what is not, training does not."""
-        if inputs.objects or inputs.chat_template_kwargs or (self.is_training and not shown_pictures()):
+        """The pictures of a row, as they are shown where that is known: rollouts make what is not, SFT does not."""
+        if inputs.objects or inputs.chat_template_kwargs or not (self._makes or shown_pictures()):
             return list(inputs.images)
         return [self._known(image) or image for image in inputs.images]
 
+    @property
+    def _makes(self) -> bool:
+        """Whether what is shown will be shown again: to every round of a trajectory and every member of its group."""
+        return not self.is_training or host_run().rolls_out
+
     def _known(self, given: Any) -> Image.Image | None:
-        if not self.is_training:
+        if self._makes:
             return self.show(given)
         key = self._picture_key(given)
         return None if key is None else shown_pictures().get(key)

@@ -38,6 +38,7 @@ from .verify import IMAGE_IDS_TEXT, TokenRules
 VLLM_PROCESSOR = 'swift_thyme.host.vllm:AdaptiveTemperature'
 UNTRAINED = [0]
 """The `loss` of an assistant message that must not be trained (a list, as the host's message type has it)."""
+_PICTURE_TOKENS = ['<|image_pad|>', '<|video_pad|>']
 _TOKENS_A_MESSAGE = 8
 """At most, around one message's content."""
 
@@ -69,6 +70,7 @@ class O3Mixin(ShowsPictures):
                 + (f'use --template {right}' if right else f'use a model of {", ".join(sorted(TEMPLATE_CLASSES))}')
             )
         if processor is not None:
+            self.image_token_id, self.video_token_id = self.tokenizer.convert_tokens_to_ids(_PICTURE_TOKENS)
             settle_budget(processor, self.model_info.model_dir)
 
     @property

@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -48,6 +48,8 @@ class Tally:
     answered: int = 0
     unanswered: int = 0
     failed: int = 0
+    causes: dict[str, str] = field(default_factory=dict)
+    """What failed → the id of the first row that it failed for."""
 
     @property
     def complete(self) -> bool:
@@ -195,7 +197,9 @@ async def run_batch(
         for row in waiting:
             record = await _ask(thinker, row, save, tools)
             file.add(record)
-            tally.failed += record['stop_reason'] in FAILED
+            if record['stop_reason'] in FAILED:
+                tally.failed += 1
+                tally.causes.setdefault(str(record.get('error') or record['stop_reason']), row.id)
             tally.answered += record['answer'] is not None
             tally.unanswered += record['answer'] is None and record['stop_reason'] not in FAILED
             on_done(tally)

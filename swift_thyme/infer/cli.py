@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
-from .options import add_model_arguments, add_sampling_arguments, thinker_from
+from .options import (
+    add_model_arguments,
+    add_sampling_arguments,
+    refuse_unwritable,
+    resolve_model,
+    settings_from,
+    thinker_from,
+)
 
 if TYPE_CHECKING:
     from .batch import Tally
@@ -37,10 +44,17 @@ def run(args: argparse.Namespace) -> int:
     """Asks, and shows what happens as it happens; exit code 0 only with an answer."""
     if (args.input is None) != (args.output is None):
         raise ConfigError('--input and --output belong together; give both, or neither')
+    settings_from(args)
+    if not args.url:
+        resolve_model(args)
+    if args.save is not None:
+        refuse_unwritable(args.save)
     if args.input is not None:
         return _run_batch(args)
     if args.question is None and args.image:
         raise ConfigError('--image without --question; say what you want to know')
+    if args.question is not None and not args.question.strip():
+        raise ConfigError('--question is empty; say what you want to know')
     if args.question is not None:
         return _run_one(args, args.question, args.image)
     from .example import draw_example
@@ -65,12 +79,13 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     reply = asyncio.run(_ask_and_close(thinker, question, on_event=show, output_dir=folder, tools=not args.no_tools))
     record = reply_record(reply, question, model=thinker.engine.name)
     if args.save:
-        args.save.mkdir(parents=True, exist_ok=True)
         (args.save / 'trajectory.json').write_bytes(as_document(record))
     if args.json:
         print(json.dumps(as_json(record), ensure_ascii=False))
+    elif reply.answer is None:
+        print(f'\n[{reply.stop_reason.value}] no answer')
     else:
-        print(f'\n[{reply.stop_reason.value}] answer: {harmless(str(reply.answer))}')
+        print(f'\n[{reply.stop_reason.value}] answer: {harmless(reply.answer)}')
     if reply.earlier:
         kind = 'without tools' if reply.fell_back else 'with sampling'
         print(f'attempt {len(reply.earlier) + 1} of the same question, {kind}', file=sys.stderr)
@@ -87,13 +102,23 @@ async def _ask_and_close(thinker: Thinker, question: Question, **options: Any) -
 
 
 def _run_batch(args: argparse.Namespace) -> int:
-    from .batch import read_rows, run_batch
+    from .batch import Output, read_rows, run_batch
 
     if args.question is not None or args.image:
         raise ConfigError('--input has the questions; leave --question and --image out')
     rows = list(read_rows(args.input))
     if not rows:
         raise DataError(f'no questions: got {args.input} without a row; expected one JSON object a line')
+    for row in rows:
+        for image in row.question.images:
+            if isinstance(image, Path) and not image.is_file():
+                raise DataError(f'{args.input}: row {row.index + 1} has no picture: got {image}; correct the path')
+    file = Output(args.output)
+    answered = file.open(rows)
+    file.close()
+    if len(answered) == len(rows):
+        print(f'{args.output}: all {len(rows)} rows are answered already', file=sys.stderr)
+        return 0
     thinker = thinker_from(args)
 
     async def answer_all() -> Tally:
@@ -113,6 +138,8 @@ def _run_batch(args: argparse.Namespace) -> int:
     tally = asyncio.run(answer_all())
     print(f'\n{args.output}: {_summary(tally)}', file=sys.stderr)
     if not tally.complete:
+        for cause, row in list(tally.causes.items())[:3]:
+            print(f'row {row}: {cause}', file=sys.stderr)
         print('run the same command again to ask the failed ones once more', file=sys.stderr)
     return 0 if tally.complete else 1
 

@@ -1,17 +1,22 @@
-"""Command-line arguments that say which model answers and how; shared by every command that has one."""
+"""Command-line arguments that say which model answers and how; shared by every command that has one.
+
+What is given is looked at before a model is loaded, which may take minutes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from ..agent import AgentSettings
 from ..config import RolloutSettings, UrlSettings
 from ..engines import Backend, Sampling
 from ..engines.checkpoint import locate
-from ..errors import ConfigError
+from ..errors import ConfigError, ThymeError
 from .thinker import InferSettings, Thinker
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +37,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help='with --url: messages in which pictures that code returned are sent (default assistant, as in training)',
     )
     group.add_argument('--template', help='template type; found from the checkpoint by default')
+    group.add_argument('--verbose', action='store_true', help="show the host's log while the model is loaded")
     group.add_argument('--batch-size', type=int, default=8, help='sequences at a time on transformers (default 8)')
     group.add_argument(
         '--engine-kwargs',
@@ -71,15 +77,25 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
     settings = settings_from(args)
     if backend is not Backend.URL:
         resolve_model(args)
-    return Thinker.load(
-        args.model,
-        adapters=args.adapters,
-        backend=backend,
-        template=args.template,
-        batch_size=args.batch_size,
-        engine_kwargs=_engine_kwargs(args, backend),
-        settings=settings,
-    )
+    logging.disable(logging.NOTSET if getattr(args, 'verbose', False) else logging.WARNING)
+    try:
+        return Thinker.load(
+            args.model,
+            adapters=args.adapters,
+            backend=backend,
+            template=args.template,
+            batch_size=args.batch_size,
+            engine_kwargs=_engine_kwargs(args, backend),
+            settings=settings,
+        )
+    except ThymeError:
+        raise
+    except (ValueError, OSError, RuntimeError) as error:
+        _LOG.debug('', exc_info=True)
+        said = (str(error).strip() or 'nothing').splitlines()[0][:300]
+        raise ConfigError(f'{args.model} cannot be loaded: {type(error).__name__}: {said}') from error
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def resolve_model(args: argparse.Namespace) -> None:
@@ -94,6 +110,27 @@ def resolve_model(args: argparse.Namespace) -> None:
     if found.note:
         _LOG.warning(found.note)
     args.model, args.adapters = found.model, found.adapter
+    folder = Path(found.model).expanduser()
+    if folder.is_dir() and not any(any(folder.glob(kind)) for kind in ('*.safetensors', '*.bin')):
+        raise ConfigError(f'no weights in {folder}: expected *.safetensors beside its config.json; download them again')
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Makes a folder and, for a moment, a file in it: what cannot be written is refused before a model is loaded.
+
+    Raises:
+        OSError: the machine does not allow it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(('max_tokens', 'max_rounds', 'batch_size', 'concurrency', 'repeats', 'n'), (1, float('inf'))),
+    **dict.fromkeys(('max_images', 'retries', 'temperature', 'retry_temperature'), (0, float('inf'))),
+    **{'top_k': (-1, float('inf')), 'top_p': (0, 1), 'repetition_penalty': (0.01, 100)},
+}
+"""Flag → least and largest value."""
 
 
 def settings_from(args: argparse.Namespace) -> InferSettings:
@@ -102,9 +139,11 @@ def settings_from(args: argparse.Namespace) -> InferSettings:
     Raises:
         ConfigError: one is out of range.
     """
-    for name, least in (('max_tokens', 1), ('max_rounds', 1), ('max_images', 0), ('retries', 0), ('temperature', 0)):
-        if (getattr(args, name) or 0) < least:
-            raise ConfigError(f'--{name.replace("_", "-")} must be >= {least}, got {getattr(args, name)}')
+    for name, (least, most) in _RANGES.items():
+        value = getattr(args, name, None)
+        if value is not None and not least <= value <= most:
+            bound = f'from {least} to {most}' if most < float('inf') else f'>= {least}'
+            raise ConfigError(f'--{name.replace("_", "-")} must be {bound}, got {value}')
     sampling = Sampling(
         args.max_tokens, args.temperature, args.top_p, args.top_k, args.repetition_penalty, seed=args.seed
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import logging
+import warnings
 from collections.abc import Iterable
 from enum import Enum
 from functools import cache
@@ -34,8 +36,14 @@ class Method(str, Enum):
 
 def argument_class(method: Method) -> Any:
     """The host's dataclass of arguments for a command."""
-    from swift import arguments
-    from swift.arguments.deploy_args import RolloutArguments
+    with warnings.catch_warnings():  # of libraries about one another
+        warnings.simplefilter('ignore')
+        logging.disable(logging.WARNING)
+        try:
+            from swift import arguments
+            from swift.arguments.deploy_args import RolloutArguments
+        finally:
+            logging.disable(logging.NOTSET)
 
     return {
         Method.SFT: arguments.SftArguments,

@@ -10,6 +10,7 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
+from ..cli import Parser
 from . import cli
 from .host import Method
 from .words import is_config
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if is_for_host(args.words):
         return cli.launch(Method.INFER, args.words)
     command = importlib.import_module(QUESTION_COMMAND)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog='thyme infer',
         description='Asks a model one question about pictures.',
         epilog='With --O3, --val_dataset, --adapters, --infer_backend or FILE.yaml, and without --question, it is '

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..env import read_env
+from ..env import FromEnv, read_env, setting
 from ..errors import ConfigError
 
 SHOWN = (
@@ -27,17 +27,16 @@ SHOWN = (
 
 
 @dataclass(frozen=True)
-class LaunchSettings:
+class LaunchSettings(FromEnv):
     """The processes of one job."""
 
-    nproc_per_node: int | None = None
-    """`NPROC_PER_NODE`: processes (GPUs) of this node; unset for one process without torchrun."""
-    nnodes: int = 1
-    """`NNODES`"""
-    node_rank: int | None = None
-    """`NODE_RANK`: this node's number, from 0; needed with several nodes."""
-    master_addr: str = ''
-    """`MASTER_ADDR`: address of node 0; needed with several nodes."""
+    nproc_per_node: int | None = setting(None, 'NPROC_PER_NODE', int)
+    """Processes (GPUs) of this node; unset for one process without torchrun."""
+    nnodes: int = setting(1, 'NNODES', int)
+    node_rank: int | None = setting(None, 'NODE_RANK', int)
+    """This node's number, from 0; needed with several nodes."""
+    master_addr: str = setting('', 'MASTER_ADDR', str)
+    """Address of node 0; needed with several nodes."""
     shown: tuple[tuple[str, str], ...] = ()
     """The variables of `SHOWN` that are set, and their values."""
 
@@ -74,10 +73,5 @@ class LaunchSettings:
             ConfigError: one does not parse, or several nodes are asked for without saying where.
         """
         values = {name: read_env(name, str, (beneath or {}).get(name, ''), env) for name in SHOWN}
-        return cls(
-            nproc_per_node=read_env('NPROC_PER_NODE', int, cls.nproc_per_node, values),
-            nnodes=read_env('NNODES', int, cls.nnodes, values),
-            node_rank=read_env('NODE_RANK', int, cls.node_rank, values),
-            master_addr=values['MASTER_ADDR'],
-            shown=tuple((name, value) for name, value in values.items() if value),
-        )
+        shown = tuple((name, value) for name, value in values.items() if value)
+        return replace(super().from_env(values), shown=shown)

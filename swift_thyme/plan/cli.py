@@ -32,8 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the plan; exit code 1 when nothing fits."""
-    if args.gpus < 1 or args.mem <= 0:
-        raise ConfigError(f'a plan needs GPUs with memory: got --gpus {args.gpus} --mem {args.mem}; correct them')
+    for name in ('gpus', 'mem', 'max_pixels', 'images', 'batch'):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise ConfigError(f'--{name.replace("_", "-")} must be > 0, got {value}; correct it')
     if args.scale:
         _print_scales(args)
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..view.page import refuse_foreign
 from .page import build_report
 
 
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report."""
+    refuse_foreign(args.out)
     runs = build_report(args.run, args.out)
     print(f'{args.out}: {", ".join(run.name for run in runs)}')
     return 0

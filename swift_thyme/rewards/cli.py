@@ -8,8 +8,10 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from ..config import Convention, JudgeSettings, RewardSettings
+from ..errors import DataError
 from .scoring import Row, read_rows, score_by_rules, score_with_judge
 
 
@@ -26,6 +28,10 @@ def run(args: argparse.Namespace) -> int:
     if args.convention:
         settings = replace(settings, convention=Convention(args.convention))
     rows = read_rows(sys.stdin)
+    first = next(rows, None)
+    if first is None:
+        raise DataError('nothing to score: got no row on stdin; expected one JSON object a line')
+    rows = chain([first], rows)
     if args.rules_only:
         for row in rows:
             print(json.dumps(score_by_rules(row, settings.convention), ensure_ascii=False), flush=True)

@@ -8,6 +8,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TextIO
 
@@ -15,8 +16,8 @@ from ..config import SandboxSettings
 from ..errors import ConfigError, DataError
 from ..types import SandboxResult
 from .base import InputImage
-from .blocking import BlockingSandbox, BlockingSession
-from .zygote_backend import ZygoteSandbox
+from .blocking import BlockingSandbox
+from .zygote_backend import ZygoteSandbox, look_at, make_output_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs every line of standard input in one session; returns 0 at its end.
+    """Runs every line of standard input in one session; returns 0 at its end, 2 when none could be read.
 
     Raises:
         ConfigError: the options do not fit together.
-        DataError: an input picture cannot be read.
+        DataError: an input picture cannot be read, or there is no line.
         SandboxError: the sandbox itself failed.
     """
     settings = SandboxSettings.from_env()
@@ -50,14 +51,28 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f'--prompt-path {twice[0]} is given twice; each picture needs a name of its own')
     prompt_paths = args.prompt_path + [None] * (len(args.image) - len(args.prompt_path))
     images = [InputImage(path, prompt) for path, prompt in zip(args.image, prompt_paths, strict=True)]
-    with (
-        BlockingSandbox(ZygoteSandbox(settings)) as sandbox,
-        sandbox.open(images, output_dir=args.output_dir) as session,
-    ):
-        for line in _lines(sys.stdin):
-            if line.strip():
-                _say(_answer(session, line))
-    return 0
+    for image in images:
+        look_at(image)
+    if args.output_dir is not None:
+        make_output_dir(args.output_dir)
+    answers = 0
+    with ExitStack() as stack:
+        session = None
+        for line in filter(str.strip, _lines(sys.stdin)):
+            try:
+                code = _code(line)
+            except DataError as error:
+                _say({'error': str(error)})
+                answers += 1
+                continue
+            if session is None:
+                sandbox = stack.enter_context(BlockingSandbox(ZygoteSandbox(settings)))
+                session = stack.enter_context(sandbox.open(images, output_dir=args.output_dir))
+            _say(as_json(session.run(code)))
+            answers += 1
+    if not answers:
+        raise DataError('nothing to run: got no line on stdin; expected {"code": "…"} lines')
+    return 2 if session is None else 0
 
 
 def _lines(source: TextIO) -> Iterator[str]:
@@ -76,14 +91,14 @@ def _say(answer: dict[str, Any]) -> None:
         raise DataError(f'the result cannot be written: {error}; give standard output room') from error
 
 
-def _answer(session: BlockingSession, line: str) -> dict[str, Any]:
+def _code(line: str) -> str:
     try:
         code = json.loads(line)['code']
         if not isinstance(code, str):
             raise TypeError(f'"code" must be a string, got {type(code).__name__}')
     except (ValueError, KeyError, TypeError) as error:
-        return {'error': f'each line must be {{"code": "…"}}: {error}'}
-    return as_json(session.run(code))
+        raise DataError(f'each line must be {{"code": "…"}}: {error}') from error
+    return code
 
 
 def as_json(result: SandboxResult) -> dict[str, Any]:

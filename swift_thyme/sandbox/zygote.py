@@ -215,12 +215,13 @@ def start(control_fd: int) -> None:
 
 
 def main() -> None:
-    """Entry point of the zygote's process: `argv[1]` is the control socket's descriptor.
+    """Entry point of the zygote's process: `argv[1]` is the control socket's descriptor, `argv[2]` whether to warm up.
 
     Imports this package once more after all others, so that what every fork writes to lies on few pages.
     """
     linux.end_with_parent(int(sys.argv[1]))
-    warm_up()
+    if sys.argv[2] == 'warm':
+        warm_up()
     package = __package__.partition('.')[0]
     for name in [name for name in sys.modules if name.partition('.')[0] == package]:
         del sys.modules[name]

@@ -143,17 +143,20 @@ def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, se
 class ZygoteSandbox(Sandbox):
     """See `Sandbox`. Starts its supervisor with the first session; usable from any thread and event loop."""
 
-    def __init__(self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = ()) -> None:
+    def __init__(
+        self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = (), warm: bool = True
+    ) -> None:
         """
         Args:
             settings: by default those of the environment.
             special_tokens: the tokenizer's own, made harmless in printed text.
+            warm: import ahead what snippets use, seconds of CPU that pay off from the second snippet on.
 
         Raises:
             ConfigError: a setting cannot be read.
         """
         self._settings = settings or SandboxSettings.from_env()
-        self._tokens = tuple(special_tokens)
+        self._tokens, self._warm = tuple(special_tokens), warm
         self.ledger = Ledger()
         """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
@@ -199,7 +202,7 @@ class ZygoteSandbox(Sandbox):
         return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
 
     def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
-        looks = [_look_at(image) for image in images]
+        looks = [look_at(image) for image in images]
         client = self.connect()
         run_dir = client.hello.result()['run_dir']
         made: list[str] = []
@@ -207,7 +210,7 @@ class ZygoteSandbox(Sandbox):
             inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
-                _make(directory)
+                make_output_dir(directory)
             reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
         except BaseException:
             _remove_files(made)
@@ -229,6 +232,7 @@ class ZygoteSandbox(Sandbox):
                     'rollback': settings.rollback,
                     'repairs': resolve(settings.repairs),
                     'font_cache': os.path.expanduser('~/.cache/matplotlib'),
+                    'warm': self._warm,
                 }
                 self._client = Client(setup)
                 if self._tokens:
@@ -274,7 +278,12 @@ def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:
         sandbox.close()
 
 
-def _make(directory: str) -> None:
+def make_output_dir(directory: str) -> None:
+    """Makes the folder for accepted pictures.
+
+    Raises:
+        DataError: the machine does not allow it.
+    """
     try:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
@@ -294,7 +303,7 @@ def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, m
     return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
 
 
-def _look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
+def look_at(image: InputImage) -> tuple[str, tuple[int, int]]:
     """Suffix and size (width, height in px) of an input picture, from its header.
 
     Raises:

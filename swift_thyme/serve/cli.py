@@ -6,14 +6,13 @@ import argparse
 import ipaddress
 import logging
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import ServeKeySettings
 from ..env import port
 from ..errors import ConfigError
-from ..infer.options import add_model_arguments, add_sampling_arguments, thinker_from
+from ..infer.options import add_model_arguments, add_sampling_arguments, refuse_unwritable, thinker_from
 
 if TYPE_CHECKING:
     from .pictures import Network
@@ -62,11 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serves until it is told to stop."""
     from .app import make_app
-    from .run import run_app
+    from .run import refuse_taken, run_app
 
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
     logging.getLogger('httpx').setLevel(logging.WARNING)
     settings = settings_from(args)
+    refuse_taken(args.host, args.port)
     app = make_app(thinker_from(args), settings)
     run_app(app, args.host, args.port, grace_s=settings.grace_s, on_ready=_ready)
     return 0
@@ -88,8 +88,7 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
     from .wire import TokenBounds
 
     if args.save is not None:
-        args.save.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=args.save).close()  # refused now rather than with every request
+        refuse_unwritable(args.save)  # now rather than with every request
     for folder in args.allow_image_dir:
         if not folder.is_dir():
             raise ConfigError(f'--allow-image-dir is no folder: got {folder}; make it first')

@@ -71,6 +71,22 @@ class _Impatient(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
             self.transport.close()
 
 
+def refuse_taken(host: str, port: int) -> None:
+    """Ends before a model is loaded where the address cannot be listened on.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    _listen(host, port).close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=_BACKLOG)
+    except OSError as error:
+        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+
+
 def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM. New connections are refused then, and requests under way get `grace_s` to end.
 
@@ -86,10 +102,7 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
         EngineError: the engine does not work any more; requests under way were ended.
         ThymeError: engine or sandbox do not work from the start.
     """
-    try:
-        listener = socket.create_server((host, port), backlog=_BACKLOG)
-    except OSError as error:
-        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+    listener = _listen(host, port)
     url = f'http://{host}:{listener.getsockname()[1]}'
     config = uvicorn.Config(
         app,

@@ -11,6 +11,7 @@ import cv2
 
 from .blocks import Decode
 from .build import ViewOptions, build_page
+from .page import refuse_foreign
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Writes the page and says what is in it; exit code 0 also when some lines could not be read."""
+    refuse_foreign(args.out)
     options = ViewOptions(
         title=args.title or args.paths[0].resolve().name,
         max_image_px=args.max_image_px,

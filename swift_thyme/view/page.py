@@ -22,8 +22,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from ..errors import ConfigError
+
 _COPY_BYTES = 1 << 20
+_OURS = b'<meta name="generator" content="swift-thyme">'
+"""In the head of every page that this package writes."""
 _SCRIPTS = ('1-data.js', '2-detail.js', '3-list.js', '4-start.js')
+
+
+def refuse_foreign(page: Path) -> None:
+    """Ends where a page would take the place of something that is no page of this package.
+
+    Raises:
+        ConfigError: a folder, a device or somebody else's file has that name.
+    """
+    if not page.exists():
+        return
+    if page.is_file() and page.stat().st_size:
+        with page.open('rb') as file:
+            ours = _OURS in file.read(1024)
+    else:
+        ours = page.is_file()
+    if not ours:
+        raise ConfigError(f'--out would overwrite what thyme did not write: got {page}; name another file')
 
 
 class PageWriter:

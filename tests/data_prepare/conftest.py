@@ -16,27 +16,6 @@ from swift_thyme.data.rows import Kind
 from . import public
 
 
-class Nobody:
-    """Watches a run without saying anything."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.bytes = 0
-
-    def begin(self, shards: int, finished: int, bytes_left: int) -> None:
-        self.shards, self.finished, self.bytes_left = shards, finished, bytes_left
-
-    def advance(self, rows: int, size_bytes: int) -> None:
-        self.rows += rows
-        self.bytes += size_bytes
-
-    def begin_certifying(self, rows: int) -> None:
-        self.to_certify = rows
-
-    def certified(self, rows: int) -> None:
-        self.rows_certified = getattr(self, 'rows_certified', 0) + rows
-
-
 @dataclass
 class PreparedSet:
     out: Path
@@ -48,7 +27,7 @@ class PreparedSet:
 
 def run(source: Path, out: Path, kind: Kind = Kind.SFT, **settings: Any) -> tuple[Prepared, Options]:
     options = Options(kind=kind, sources=(str(source),), out=out, **{'workers': 2, **settings})
-    return prepare(options, Nobody()), options
+    return prepare(options), options
 
 
 def rows_of(out: Path, folder: str = '**') -> list[dict[str, Any]]:

@@ -14,15 +14,15 @@ from PIL import Image, ImageEnhance
 
 from swift_thyme.data.certify import certify_row
 from swift_thyme.data.likeness import MAX_DISTANCE, distance
-from swift_thyme.data.prepare.options import Options
+from swift_thyme.data.prepare.options import ALL, Options
 from swift_thyme.data.prepare.run import prepare
 from swift_thyme.data.rows import Kind, Verdict
-from swift_thyme.errors import ConfigError, SandboxError
+from swift_thyme.errors import ConfigError, SandboxError, SandboxUnavailable
 from swift_thyme.sandbox import ZygoteSandbox
 from swift_thyme.types import Outcome
 
 from . import public
-from .conftest import Nobody, rows_of
+from .conftest import rows_of
 
 SIZE = (256, 192)
 BOX = (32, 24, 160, 120)
@@ -89,7 +89,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def options(folders: tuple[Path, Path], **more: Any) -> Options:
-    return Options(kind=Kind.SFT, sources=(str(folders[0]),), out=folders[1], **{'certify': True, **more})
+    return Options(kind=Kind.SFT, sources=(str(folders[0]),), out=folders[1], **{'certify_rows': ALL, **more})
 
 
 def verdicts(out: Path) -> dict[str, str]:
@@ -98,37 +98,33 @@ def verdicts(out: Path) -> dict[str, str]:
 
 
 def test_every_verdict_is_told(certified: tuple[Path, Path]) -> None:
-    watcher = Nobody()
-    done = prepare(options(certified), watcher)
+    done = prepare(options(certified))
     expected = [verdict.value for _, verdict in source_rows().values()]
     told = verdicts(certified[1])
     assert [told[f'a.parquet#{i}'] for i in range(5)] + [told[f'b.parquet#{i}'] for i in range(4)] == expected
-    assert done.certificate is not None
-    assert watcher.rows_certified == watcher.to_certify == done.certificate.rows == len(told)
-    assert done.certificate.failures["code_error: NameError: name 'undefined' is not defined"] == 1
+    assert done.tally.verdicts.total() == len(told)
+    assert done.tally.failures["code_error: NameError: name 'undefined' is not defined"] == 1
     assert 'Does the code run?' in (certified[1] / 'report.html').read_text()
-    assert json.loads((certified[1] / 'report.json').read_text())['certified']['verdicts']['failed'] == 2
+    assert json.loads((certified[1] / 'report.json').read_text())['verdicts']['failed'] == 2
 
 
 def test_a_certified_set_is_not_run_again(certified: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from swift_thyme.data.prepare import certification
 
-    prepare(options(certified), Nobody())
+    prepare(options(certified))
 
     async def never(*_: Any) -> Any:
         raise AssertionError('ran again')
 
     monkeypatch.setattr(certification, 'certify_row', never)
-    done = prepare(options(certified), Nobody())
-    assert done.certificate is not None
-    assert done.certificate.verdicts[Verdict.FAILED.value] == 2
+    done = prepare(options(certified))
+    assert done.tally.verdicts[Verdict.FAILED.value] == 2
 
 
 def test_a_later_run_without_certification_still_tells_what_was_found(certified: tuple[Path, Path]) -> None:
-    prepare(options(certified), Nobody())
-    done = prepare(options(certified, certify=False), Nobody())
-    assert done.certificate is not None
-    assert done.certificate.verdicts[Verdict.FAILED.value] == 2
+    prepare(options(certified))
+    done = prepare(options(certified, certify_rows=0))
+    assert done.tally.verdicts[Verdict.FAILED.value] == 2
     assert 'Does the code run?' in (certified[1] / 'report.html').read_text()
 
 
@@ -136,7 +132,7 @@ def test_a_killed_certification_goes_on_behind_its_last_row(certified: tuple[Pat
     from swift_thyme.data.prepare import certification
 
     folders = (certified[0], tmp_path / 'out')
-    prepare(options(folders, certify=False), Nobody())
+    prepare(options(folders, certify_rows=0))
     ran: list[str] = []
     real = certification.certify_row
 
@@ -149,7 +145,7 @@ def test_a_killed_certification_goes_on_behind_its_last_row(certified: tuple[Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certification, 'certify_row', stop_after_three)
         with pytest.raises(KeyboardInterrupt):
-            prepare(options(folders, workers=1), Nobody())
+            prepare(options(folders, workers=1))
     notes = next((tmp_path / 'out' / '.thyme' / 'certified').glob('*.jsonl'))
     known = [json.loads(line)['id'] for line in notes.read_text().splitlines()]
     assert known
@@ -163,27 +159,26 @@ def test_a_killed_certification_goes_on_behind_its_last_row(certified: tuple[Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certification, 'certify_row', remember)
-        prepare(options(folders), Nobody())
+        prepare(options(folders))
     assert not set(known) & set(again)
-    prepare(options(certified), Nobody())
+    prepare(options(certified))
     assert verdicts(tmp_path / 'out') == verdicts(certified[1])
 
 
 def test_dropped_rows_move_to_the_rejected_file_once(certified: tuple[Path, Path], tmp_path: Path) -> None:
     folders = (certified[0], tmp_path / 'out')
-    before = prepare(options(folders, certify=False), Nobody()).tally
+    before = prepare(options(folders, certify_rows=0)).tally
     for _ in range(2):
-        done = prepare(options(folders, drop=frozenset({Verdict.FAILED})), Nobody())
+        done = prepare(options(folders, drop=frozenset({Verdict.FAILED})))
         assert done.tally.rejected['certify_failed'] == 2
-    done = prepare(options(folders, drop=frozenset({Verdict.FAILED, Verdict.DIFFERENT})), Nobody())
+    done = prepare(options(folders, drop=frozenset({Verdict.FAILED, Verdict.DIFFERENT})))
     assert done.tally.rejected['certify_different'] >= 2
     assert done.tally.rows_kept + done.tally.rows_rejected == done.tally.rows == before.rows
     lines = [json.loads(line) for path in folders[1].glob('rejected/*') for line in path.read_text().splitlines()]
     assert len(lines) == done.tally.rows_rejected
     assert len(rows_of(folders[1], 'stage?/*')) == done.tally.rows_kept
-    assert sum(done.tally.histograms['rounds']) == done.tally.rows_kept
-    with pytest.raises(ConfigError, match='dropped'):
-        prepare(options(folders), Nobody())
+    assert done.tally.histograms['rounds'].total() == done.tally.rows_kept
+    assert prepare(options(folders)).tally.rows_kept == before.rows_kept, 'what is not dropped any more comes back'
 
 
 def test_a_failure_of_the_sandbox_is_no_verdict_and_is_tried_again(
@@ -197,19 +192,17 @@ def test_a_failure_of_the_sandbox_is_no_verdict_and_is_tried_again(
     folders = (certified[0], tmp_path / 'out')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certification, 'certify_row', dead)
-        done = prepare(options(folders), Nobody())
-    assert done.certificate is not None
-    assert done.certificate.rows == 0
-    assert done.certificate.sandbox_failures == done.tally.rows_kept
-    done = prepare(options(folders), Nobody())
-    assert done.certificate is not None
-    assert (done.certificate.rows, done.certificate.sandbox_failures) == (done.tally.rows_kept, 0)
+        done = prepare(options(folders))
+    assert done.tally.verdicts.total() == 0
+    assert done.tally.sandbox_failures > 8
+    done = prepare(options(folders))
+    assert (done.tally.verdicts.total(), done.tally.sandbox_failures) == (len(verdicts(folders[1])), 0)
 
 
 def test_rl_sets_and_drops_without_verdicts_are_refused(tmp_path: Path) -> None:
     public.write_parquet(tmp_path / 'in.parquet', public.rl_shard(0).rows)
     with pytest.raises(ConfigError, match='RL set'):
-        prepare(Options(Kind.RL, (str(tmp_path / 'in.parquet'),), tmp_path / 'out', certify=True), Nobody())
+        prepare(Options(Kind.RL, (str(tmp_path / 'in.parquet'),), tmp_path / 'out', certify_rows=ALL))
     with pytest.raises(ConfigError, match='--certify'):
         Options(Kind.SFT, (), tmp_path, drop=frozenset({Verdict.FAILED}))
 
@@ -223,7 +216,6 @@ def test_rounds_share_state_and_stop_at_the_first_failure(sandbox: ZygoteSandbox
     assert report('a = 1', 'print(a)').blocks[1].outcome is Outcome.OK
     failed = report('print(b)', 'print(1)')
     assert (failed.verdict, len(failed.blocks)) == (Verdict.FAILED, 1)
-    assert report().verdict is Verdict.NO_CODE
 
 
 def test_the_same_picture_saved_twice_is_alike_and_another_is_not(tmp_path: Path) -> None:
@@ -283,10 +275,9 @@ def test_dropping_failed_rows_keeps_corrections(tmp_path: Path) -> None:
         {'question': 'b?', 'response': block('nothing', '1') + '<answer>A</answer>'},
     ]
     public.write_jsonl(tmp_path / 'a.jsonl', rows)
-    done = prepare(options((tmp_path / 'a.jsonl', tmp_path / 'out'), drop=frozenset({Verdict.FAILED})), Nobody())
+    done = prepare(options((tmp_path / 'a.jsonl', tmp_path / 'out'), drop=frozenset({Verdict.FAILED})))
     assert (done.tally.rows_kept, done.tally.rejected) == (1, {'certify_failed': 1})
-    assert done.certificate is not None
-    assert done.certificate.ran == {'as_written': 2, 'failed': 1}
+    assert done.tally.blocks == {'as_written': 2, 'failed': 1}
 
 
 @pytest.mark.parametrize(
@@ -299,3 +290,33 @@ def test_an_error_of_a_library_is_told_from_text(sandbox: ZygoteSandbox, stored:
     messages = [{'role': 'user', 'content': 'x'}, {'role': 'assistant', 'content': response}]
     report = asyncio.run(certify_row({'messages': messages, 'images': []}, sandbox))
     assert (report.verdict is Verdict.FAILED) == failed
+
+
+def test_a_sample_is_the_same_in_every_run_and_spread_over_the_shards(
+    certified: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folders = (certified[0], tmp_path / 'out')
+    done = prepare(options(folders, certify_rows=4))
+    told = verdicts(folders[1])
+    assert {source[0] for source in told} == {'a', 'b'}
+    assert done.tally.verdicts.total() == len(told) == 4
+    prepare(options((certified[0], tmp_path / 'again'), certify_rows=4))
+    assert verdicts(tmp_path / 'again') == told
+    with pytest.raises(ConfigError, match='every row'):
+        options(folders, certify_rows=4, drop=frozenset({Verdict.FAILED}))
+    assert prepare(options(folders)).tally.verdicts.total() > 4
+
+
+def test_a_machine_without_a_sandbox_prepares_and_says_that_no_code_was_run(
+    certified: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from swift_thyme.data.prepare import certification
+
+    async def missing(*_: Any) -> Any:
+        raise SandboxUnavailable('no room for processes')
+
+    monkeypatch.setattr(certification, 'certify_row', missing)
+    done = prepare(options((certified[0], tmp_path / 'out'), certify_rows=4))
+    assert (done.tally.verdicts, done.not_certified) == ({}, 'no room for processes')
+    with pytest.raises(SandboxUnavailable):
+        prepare(options((certified[0], tmp_path / 'all')))

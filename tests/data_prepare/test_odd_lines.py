@@ -21,7 +21,7 @@ from swift_thyme.data.validate.run import validate
 from swift_thyme.errors import ConfigError
 
 from . import public
-from .conftest import Nobody, rows_of, run
+from .conftest import rows_of, run
 from .test_prepare import rejected_of
 
 GOOD = '{"query": "ok%d?", "response": "<think>t</think><answer>red</answer>"}'
@@ -158,7 +158,7 @@ def test_restart_waits_for_nobody_and_deletes_nothing_of_a_running_one(tmp_path:
     held = State(tmp_path / 'out')
     before = sorted(tmp_path.rglob('*'))
     with pytest.raises(ConfigError, match='another process'):
-        prepare(options, Nobody(), restart=True)
+        prepare(options, restart=True)
     assert sorted(tmp_path.rglob('*')) == before
     held.close()
-    assert prepare(options, Nobody(), restart=True).tally.rows_kept == 1
+    assert prepare(options, restart=True).tally.rows_kept == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 from swift_thyme.cli import main
 from swift_thyme.data.prepare.options import Options
@@ -21,7 +23,7 @@ from swift_thyme.errors import ConfigError, DataError
 from swift_thyme.host.datasets import prepared_root
 
 from . import public
-from .conftest import Nobody, PreparedSet, rows_of, run
+from .conftest import PreparedSet, rows_of, run
 
 
 def fingerprint(out: Path) -> dict[str, Any]:
@@ -40,9 +42,8 @@ def shards(folder: Path, count: int = 6) -> Path:
 
 def test_a_second_run_does_nothing_again(sft_set: PreparedSet) -> None:
     before = {p: p.stat().st_mtime_ns for p in sft_set.out.glob('stage?/*/*')}
-    watcher = Nobody()
-    done = prepare(sft_set.options, watcher)
-    assert (watcher.finished, watcher.rows) == (3, 0)
+    done = prepare(sft_set.options)
+    assert done.resumed == done.shards == 3
     assert done.tally.as_json() == sft_set.done.tally.as_json()
     assert {p: p.stat().st_mtime_ns for p in sft_set.out.glob('stage?/*/*')} == before
 
@@ -154,7 +155,7 @@ def test_a_broken_file_does_not_stop_the_others_and_is_done_when_it_is_whole(tmp
     with pytest.raises(DataError, match='not finished'):
         prepared_root(tmp_path / 'out' / 'stage1' / 'single_round')
     (source / 'train-00001.parquet').write_bytes(whole)
-    again = prepare(options, Nobody())
+    again = prepare(options)
     assert not again.failed
     assert again.tally.rows == 3 * len(public.sft_shard(0, good=2).rows)
     assert prepared_root(tmp_path / 'out' / 'stage1') == tmp_path / 'out'
@@ -168,21 +169,19 @@ def test_large_files_are_cut_and_no_row_is_lost(tmp_path: Path, monkeypatch: pyt
     planted = public.sft_shard(0, good=8)
     public.write_parquet(tmp_path / 'in' / 'a.parquet', planted.rows)
     public.write_jsonl(tmp_path / 'in' / 'b.jsonl', public.sft_shard(1, good=8).rows)
-    cut = sources.plan([str(tmp_path / 'in')])
-    assert len({shard.url for shard in cut}) == 2
+    cut = [piece for shard in sources.plan([str(tmp_path / 'in')])[0] for piece in shard.pieces]
+    assert len({piece.url for piece in cut}) == 2
     assert len(cut) > 4
-    labels = [label for shard in cut for label, _ in sources.read(shard)]
+    labels = [label for piece in cut for label, _ in sources.read(piece)]
     assert len(labels) == len(set(labels)) == 2 * len(planted.rows)
 
 
 def test_progress_sums_to_the_whole(tmp_path: Path) -> None:
     source = shards(tmp_path / 'source', 2)
     public.write_jsonl(source / 'x.jsonl', [{'question': 'a', 'response': 'b'}])
-    watcher = Nobody()
-    options = Options(kind=Kind.SFT, sources=(str(source),), out=tmp_path / 'out')
-    done = prepare(options, watcher)
-    assert watcher.rows == done.tally.rows
-    assert 0.8 < watcher.bytes / watcher.bytes_left <= 1.01
+    bar = tqdm(file=io.StringIO())
+    prepare(Options(kind=Kind.SFT, sources=(str(source),), out=tmp_path / 'out'), bar)
+    assert 0.8 < bar.n / bar.total <= 1.01
 
 
 def test_the_order_of_rows_is_that_of_the_source(sft_set: PreparedSet) -> None:

@@ -24,9 +24,19 @@ BROAD = ('attribute', 'by_color', 'counting', 'find_read', 'no_tool', 'region')
 
 @pytest.mark.parametrize('task', [t if t in BROAD else pytest.param(t, marks=pytest.mark.slow) for t in sorted(TASKS)])
 def test_blind_solvers_are_near_chance(task: str) -> None:
+    check_blind(task, train_rows=1500, test_rows=500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('task', sorted(TASKS))
+def test_blind_solvers_are_near_chance_at_full_size(task: str) -> None:
+    check_blind(task, train_rows=5000, test_rows=1500)
+
+
+def check_blind(task: str, train_rows: int, test_rows: int) -> None:
     order = SetSpec(task=task, canvas='1k', difficulty=(0.0, 1.0), seed=11, kind=Kind.EVAL)
-    battery = solvers(order, train_rows=1500)
-    asked = [c for d in DIFFICULTIES for c in choices(replace(order, difficulty=(d, d), n=500))]
+    battery = solvers(order, train_rows=train_rows)
+    asked = [c for d in DIFFICULTIES for c in choices(replace(order, difficulty=(d, d), n=test_rows))]
     found = scores(battery, asked)
     assert max(found.values()) < CHANCE + MARGIN, sorted(found.items(), key=lambda item: -item[1])[:4]
 

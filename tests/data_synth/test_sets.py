@@ -169,3 +169,22 @@ def test_sets_of_different_kinds_share_no_picture(tmp_path: Path) -> None:
         generate(replace(SPEC, n=4, kind=kind, split=Split.TRAIN), tmp_path / kind.value)
     names = [{p.name for p in (tmp_path / kind / 'images').iterdir()} for kind in ('rl', 'eval')]
     assert not names[0] & names[1]
+
+
+def test_an_interrupted_set_is_not_mixed_with_another_order(tmp_path: Path) -> None:
+    def stop(done: int, wanted: int) -> None:
+        raise KeyboardInterrupt
+
+    spec = SetSpec(task='compute', n=3, kind=Kind.RL, canvas='1k')
+    with pytest.raises(KeyboardInterrupt):
+        generate(spec, tmp_path, progress=stop)
+    with pytest.raises(ConfigError, match='this order'):
+        generate(replace(spec, seed=8), tmp_path)
+    assert generate(spec, tmp_path).files
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'rows.jsonl').write_text('mine')
+    with pytest.raises(ConfigError, match='must be empty'):
+        generate(SetSpec(task='compute', n=1, kind=Kind.RL, canvas='1k'), tmp_path)
+    assert (tmp_path / 'rows.jsonl').read_text() == 'mine'

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,3 +100,17 @@ def test_the_exit_code_is_one_only_for_a_failure(
     assert cli.main(['doctor']) == code
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f'[{state.value}] it: is so', *([] if state is State.OK else ['    do that'])]
+
+
+def test_the_whole_command_costs_three_seconds_of_cpu_at_most() -> None:
+    code = (
+        'import resource, swift_thyme.cli\n'
+        'swift_thyme.cli.main(["doctor"])\n'
+        'spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n'
+        'print(sum(u.ru_utime + u.ru_stime for u in spent))'
+    )
+
+    def spent_s() -> float:
+        return float(subprocess.check_output([sys.executable, '-c', code], text=True).splitlines()[-1])
+
+    assert spent_s() <= 3 or spent_s() <= 3

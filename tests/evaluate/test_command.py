@@ -24,6 +24,7 @@ def scripted(synth_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The model that any `--model` names: it knows the first seven of the twelve items."""
     engine = ScriptedEngine(answers(load(synth_set, tmp_path), 7))
     monkeypatch.setattr('swift_thyme.evaluate.options.thinker_from', lambda args: Thinker(engine))
+    monkeypatch.setattr('swift_thyme.evaluate.options.resolve_model', lambda args: None)
     yield engine
 
 
@@ -42,6 +43,7 @@ def test_a_set_is_made_when_none_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         return Thinker(ScriptedEngine(lambda c: '<answer>A</answer>'))
 
     monkeypatch.setattr('swift_thyme.evaluate.options.thinker_from', knowing)
+    monkeypatch.setattr('swift_thyme.evaluate.options.resolve_model', lambda args: None)
     out = tmp_path / 'run'
     assert main(['eval', '--model', 'm', '--n', '3', '--canvas', '1k', '--out', str(out)]) == 0
     assert (out / 'data' / 'contact_sheet.html').is_file()

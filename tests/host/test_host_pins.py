@@ -72,6 +72,11 @@ SIGNATURES = {
         'self, *, rollout_output',
         'pictures of later rounds reaching training',
     ),
+    'swift.rlhf_trainers.grpo_trainer:GRPOTrainer._prepare_batch_inputs': ('self, samples', 'patch.encode_ahead'),
+    'swift.rlhf_trainers.grpo_trainer:encode_sample': (
+        'sample, template, *, encode_prompt_only',
+        'patch.encode_ahead',
+    ),
     'swift.rlhf_trainers.utils:replace_assistant_response_with_ids': (
         'messages, completion_ids, loss_mask, non_thinking_prefix_ids',
         'training on exactly the sampled ids',

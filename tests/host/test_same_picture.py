@@ -24,7 +24,7 @@ from swift_thyme.host.scheduler import input_images
 from swift_thyme.infer import Question
 from swift_thyme.rewards.scorer import data_url
 from swift_thyme.sandbox import InputImage, ZygoteSandbox, local_sandbox
-from swift_thyme.serve.pictures import PictureDesk, PictureRules
+from swift_thyme.serve.pictures import PictureRules, read_reference, settle
 from swift_thyme.trajectories import Record
 
 UPRIGHT_PX = (400, 600)
@@ -87,8 +87,9 @@ def test_a_turned_photo_is_upright_for_everybody(
         assert (
             size == other == UPRIGHT_PX and np.abs(np.subtract(first, second)).max() < 3 and first[0] > 250 > first[1]
         )
-    stored = asyncio.run(PictureDesk(PictureRules(folders=(tmp_path,))).take([(f'file://{path}', 'x')], tmp_path))
-    assert is_upright(Image.open(stored[0]))
+    rules = PictureRules(folders=(tmp_path,))
+    stored = settle(read_reference(f'file://{path}', 'x', rules, tmp_path / 'stored'), rules, decode=True)
+    assert is_upright(Image.open(stored))
     assert orientation == 1 or data_url(Record(), str(path)).startswith('data:image/png')
 
 

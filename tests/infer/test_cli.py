@@ -18,6 +18,7 @@ from .scripts import ANSWER, CROP, SIZE, lent
 def loaded(thinker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`thyme infer` finds the scripted model loaded already."""
     monkeypatch.setattr('swift_thyme.infer.cli.thinker_from', lambda args: lent(thinker))
+    monkeypatch.setattr('swift_thyme.infer.cli.resolve_model', lambda args: None)
 
 
 def test_text_code_and_results_are_shown_without_colours(

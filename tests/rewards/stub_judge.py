@@ -148,8 +148,13 @@ class StubJudge:
 
 
 def main() -> None:
-    """`python stub_judge.py LATENCY_S`: serves until stdin closes; prints the port."""
-    with StubJudge(latency_s=float(sys.argv[1])) as stub:
+    """`python -m tests.rewards.stub_judge LATENCY_S [WAY]`: serves until stdin closes; prints the port."""
+    behaviour = None
+    if sys.argv[2:]:
+        from .test_judge_blame import EIGHT_WAYS, right
+
+        behaviour = EIGHT_WAYS.get(sys.argv[2], right)
+    with StubJudge(behaviour, latency_s=float(sys.argv[1])) as stub:
         sys.stdout.write(f'{stub.port}\n')
         sys.stdout.flush()
         sys.stdin.read()

@@ -118,6 +118,44 @@ def test_a_word_or_unit_added_is_no_match(seed: str, added: str) -> None:
     assert decide('What is shown?', seed, changed).verdict is not Verdict.MATCH
 
 
+TURNED = str.maketrans('[]()+-<>', '()[]-+><')
+STRICT = (
+    'NaCl', 'Ab1', '5 MW', '100 Mb', 'AB12CD', '[2, 5)', '(-\\infty, 3]', '3 - 4i',
+    'x^2 - 1', 'y = 2x + 1', '-\\sqrt{2}',
+    'x > 3', '00:42:17', 'July 4, 2019', '13:05', '1.414', '2\\sqrt{3}', '0.0833', '120/80',
+    '5 m/s', '12.50', 'x \\ne 5',
+    'x_1 = 3, x_2 = 4', '(1, 2), (3, 4)', '44 BC', '31.25%', '\\frac{2}{3}', '10^{-40}',
+)  # fmt: skip
+"""Texts of which no bracket, sign, digit or case is free."""
+
+
+def _changes(text: str) -> set[str]:
+    found = set()
+    for i, sign in enumerate(text):
+        new = str((int(sign) + 1) % 10) if sign.isdigit() else sign.translate(TURNED)
+        command = re.search(r'\\\w*\Z', text[:i])
+        new = (
+            sign.swapcase() if sign.isalpha() and not command and text.lower() not in ('july 4, 2019', 'x > 3') else new
+        )
+        found.add(text[:i] + new + text[i + 1 :])
+    return found - {text}
+
+
+@pytest.mark.parametrize('text', STRICT)
+def test_no_bracket_sign_digit_or_case_turned_is_a_match(text: str) -> None:
+    wrong = [c for c in _changes(text) if decide('Which is it?', text, c).verdict is Verdict.MATCH]
+    assert not wrong
+
+
+@pytest.mark.parametrize('question', ['Is the dog on the bed?', 'Is there a red car?'])
+@pytest.mark.parametrize(
+    'form', ['{a}, {q} is not', 'No, the dog is on the bed', 'No, there is a red car', 'Yes, not', 'Yes and no']
+)
+def test_an_explanation_that_says_the_opposite_is_no_match(question: str, form: str) -> None:
+    yes = form.format(a='Yes', q=question.removeprefix('Is ').rstrip('?'))
+    assert decide(question, yes.split(',')[0].split()[0].casefold(), yes).verdict is not Verdict.MATCH
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([tuple(p) for p in PAIRS]),

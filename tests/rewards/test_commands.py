@@ -17,7 +17,7 @@ import pytest
 from swift_thyme.cli import main
 from swift_thyme.rewards.judge.check import known_pairs
 from swift_thyme.rewards.judge.launch import Launch, command
-from swift_thyme.rewards.judge.rules_server import RulesServer
+from swift_thyme.rewards.judge.rules_server import MODEL, RulesServer
 from swift_thyme.rewards.prompts import Task, fill
 
 from .test_rules import gold
@@ -75,7 +75,7 @@ def test_rules_judge_command_prints_its_free_port() -> None:
         found = re.search(r'http://127\.0\.0\.1:(\d+)/v1', process.stdout.readline())
         assert found
         with urllib.request.urlopen(found.group() + '/models', timeout=20) as reply:
-            assert json.load(reply)['data'][0]['id'] == 'thyme-rules'
+            assert json.load(reply)['data'][0]['id'] == MODEL
     finally:
         process.kill()
         process.wait()
@@ -86,7 +86,9 @@ def test_rules_judge_command_prints_its_free_port() -> None:
 def test_check_reports_agreement_and_latency(rules_judge: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['judge', 'check']) == 0
     line = capsys.readouterr().out.splitlines()[0]
-    assert re.search(r'model thyme-rules, 18/18 answered, agreement \d+/18, latency p50 \d+ ms, p99 \d+ ms', line)
+    assert re.search(
+        r'model thyme-rules-[0-9a-f]{8}, 18/18 answered, agreement \d+/18, latency p50 \d+ ms, p99 \d+ ms', line
+    )
 
 
 def test_check_fails_for_an_address_that_does_not_answer(

@@ -23,6 +23,26 @@ OPTIONS = 'Which of these are right?\nA. fox\nB. hen\nC. owl\nD. elk'
         ('What animal is it?', 'cat', 'A cat'),
         (OPTIONS, 'AC', 'A and C'),
         ('Solve for x: (x-1)(x-2)(x-3)=0', 'x = 1, 2, 3', 'x = 1, 2 or 3'),
+        ('', 'a_3 = 2, a_{37} = 19', 'a_{37} = 19, a_3 = 2'),
+        ('', '(p,q)=(3,2)', '(3,2)'),
+        ('', 'x \\neq 5', 'x != 5'),
+        ('', '(2, 2), (6, 2)', '$(2,2)$ and $(6,2)$'),
+        ('', '28\\%', '$28$ percent'),
+        ('How far is it?', '125 miles', '$125$ miles'),
+        ('', '1, 2, 3', '\\boxed{1}, \\boxed{2}, \\boxed{3}'),
+        ('', 'f(x)', '$f(x)$'),
+        ('', '10^{-40}', '10^{-39}/10'),
+        ('', '1/3', 'k = \\frac{1}{3}'),
+        ('What is the number of visitors?', '12,939', '12,939 visitors'),
+        ('What price is on the tag?', '£260', '260 pounds'),
+        ('What price in Japan is on the tag?', '¥1200', '1200 yen'),
+        ('When did the king die?', '44 BC', '44 BCE'),
+        ('Which numbers are marked?', '3, 8, 15', '- 3\n- 8\n- 15'),
+        ('Which numbers are marked?', '3, 8', '1. 3\n2. 8'),
+        ('When does it leave?', '16:25', '16h25'),
+        ('他跳了几次?', '3', '3次'),
+        ('How many times?', '3', '3次'),
+        ('What pressure is it?', '75 hPa', '7500 Pa'),
     ],
 )
 def test_the_same_in_other_words_matches_both_ways(question: str, one: str, other: str) -> None:
@@ -51,10 +71,47 @@ def test_the_same_in_other_words_matches_both_ways(question: str, one: str, othe
         ('What is the price in yen?', '¥300', '300 yuan'),
         ('图中有几只猫?', '3', '3双'),
         (OPTIONS, 'AC', 'A/C'),
+        ('What is the formula?', 'E = f(x)', 'E = fx'),
+        ('What is the formula?', 'f(x)', 'x f'),
+        ('', '2^{300}x', '(2^{300}+1)x'),
+        ('', '10^{-40}', '2 \\cdot 10^{-40}'),
+        ('', 'x \\neq 5', 'x = 5'),
+        ('', 'p = 5, q = 2', 'p = 2, q = 5'),
+        ('', '(1, 2), (3, 4)', '(1, 2), (4, 3)'),
+        ('', '1234', '\\boxed{1} \\boxed{234}'),
+        ('', '1234', '$1$ $234$'),
+        ('Which platform does he leave from?', '9 3/4', '9.75'),
+        ('What is the zip code?', '90210', '90,210'),
+        ('跑了多少圈?', '3', '3次'),
+        ('图中有几只猫?', '3', '3次'),
+        ('Which gas is named?', 'NO', 'No, none'),
+        ('Which gas is named?', 'NO', 'no'),
+        ('What does the button say?', 'True', 'Yes'),
+        ('What is cos 2x in terms of sin x?', '1 - 2\\sin^2 x', '\\cos 2x'),
+        ('What price is on the tag?', '¥1200', '1200 yen'),
+        ('When did the king die?', '44 BC', '44 AD'),
     ],
 )
 def test_what_is_not_the_same_never_matches(question: str, one: str, other: str) -> None:
     assert Verdict.MATCH not in {decide(question, one, other).verdict, decide(question, other, one).verdict}
+
+
+@pytest.mark.parametrize(
+    ('question', 'one', 'other'),
+    [
+        ('When did the king die?', '44 BC', '44 B.C.'),
+        ('', '11111111100', '11,\\! 111,\\! 111,\\! 100'),
+        ('', 'x^{100}', 'x^{50} x^{50}'),
+        ('', '2 \\sin 30', '1 + \\sin(60/2) - \\sin 30'),
+        ('', '(1, \\infty) \\cup (-1, 0)', '(-1, 0) \\cup (1, \\infty)'),
+    ],
+)
+def test_what_is_the_same_is_never_a_mismatch(question: str, one: str, other: str) -> None:
+    assert Verdict.MISMATCH not in {decide(question, one, other).verdict, decide(question, other, one).verdict}
+
+
+def test_a_percentage_of_other_digits_is_a_mismatch() -> None:
+    assert decide('What percentage is green?', '31.25%', '3.125%').verdict is Verdict.MISMATCH
 
 
 @pytest.mark.parametrize('dress', ['{%s}', '{{%s}}', '\\boxed{{%s}}', '${%s}$'])

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ...errors import ConfigError, DataError
 from ..lengths import LengthBudget
 from ..rows import DROPPABLE, Kind, Split, SystemPolicy, Verdict
-from .options import Options, RowFormat
+from .options import ALL, Options, RowFormat
 from .report import REPORT_HTML
 from .run import Prepared, prepare
 
-if TYPE_CHECKING:
-    from .certification import Certificate
-
+_SAMPLE_ROWS = 500
 _MAX_PIXELS = {Kind.SFT: 3_211_264, Kind.RL: 2_408_448}
 
 
@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument('kind', choices=[kind.value for kind in Kind], help='what the rows are for')
     parser.add_argument(
-        'sources', nargs='+', metavar='SRC', help='parquet or jsonl files, folders, or Hugging Face data set ids'
+        'sources',
+        nargs='+',
+        metavar='SRC',
+        help='files (parquet, json, jsonl, csv), folders, or Hugging Face data set ids',
     )
     parser.add_argument('--out', required=True, type=Path, help='folder of the prepared set')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='worker processes (default: cores)')
@@ -49,7 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help='with --model: pixel budget of a picture (default 3211264 for sft, 2408448 for rl)',
     )
-    parser.add_argument('--certify', action='store_true', help='run the code of every row in the sandbox (sft)')
+    parser.add_argument(
+        '--columns', default='{}', metavar='JSON', help='names of columns → names that are read: {"text": "question"}'
+    )
+    parser.add_argument(
+        '--certify',
+        nargs='?',
+        type=int,
+        const=ALL,
+        metavar='ROWS',
+        help=f'run the code of every row in the sandbox, or of so many (default for sft: a sample of {_SAMPLE_ROWS})',
+    )
     parser.add_argument(
         '--drop',
         nargs='+',
@@ -82,67 +95,40 @@ def options_of(args: argparse.Namespace) -> Options:
         lengths=lengths,
         workers=max(1, args.workers),
         memory_bytes=int(args.memory_gib * (1 << 30)),
-        certify=args.certify,
+        certify_rows=args.certify if args.certify is not None else _SAMPLE_ROWS if kind is Kind.SFT else 0,
         drop=frozenset(map(Verdict, args.drop)),
         shards=args.shards,
+        columns=_columns(args.columns),
     )
 
 
-class Bar:
-    """A progress bar on the terminal: share of the source's bytes, rows a second, time left."""
-
-    def __init__(self) -> None:
-        """The bar appears with `begin`."""
-        self._bar: tqdm[None] | None = None
-        self._rows = 0
-
-    def begin(self, shards: int, finished: int, bytes_left: int) -> None:
-        """See `run.Watcher`."""
-        if finished:
-            print(f'{finished} of {shards} shards are there from an earlier run', file=sys.stderr)
-        self._bar = tqdm(
-            total=bytes_left, unit='B', unit_scale=True, unit_divisor=1024, desc='prepare', mininterval=0.5
-        )
-
-    def advance(self, rows: int, size_bytes: int) -> None:
-        """See `run.Watcher`."""
-        if self._bar is None:
-            return
-        self._rows += rows
-        elapsed = self._bar.format_dict['elapsed']
-        self._bar.set_postfix_str(f'{self._rows:,} rows, {self._rows / max(elapsed, 1e-3):,.0f} rows/s', refresh=False)
-        self._bar.update(size_bytes)
-
-    def begin_certifying(self, rows: int) -> None:
-        """See `run.Watcher`."""
-        self.close()
-        self._bar = tqdm(total=rows, unit=' rows', desc='certify', mininterval=0.5)
-
-    def certified(self, rows: int) -> None:
-        """See `run.Watcher`."""
-        if self._bar is not None:
-            self._bar.update(rows)
-
-    def close(self) -> None:
-        """Leaves the last state on the terminal."""
-        if self._bar is not None:
-            self._bar.close()
+def _columns(text: str) -> dict[str, str]:
+    try:
+        columns = json.loads(text)
+    except ValueError:
+        columns = None
+    if not isinstance(columns, dict) or not all(isinstance(name, str) for name in columns.values()):
+        raise ConfigError(f'--columns must be a JSON object of names, got {text!r}; for example {{"text": "question"}}')
+    return columns
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command."""
     options = options_of(args)
-    bar = Bar()
-    try:
+    with tqdm(total=0, unit='B', unit_scale=True, unit_divisor=1024, desc='prepare', mininterval=0.5) as bar:
         done = prepare(options, bar, restart=args.restart)
-    finally:
-        bar.close()
+    if not done.tally.rows_kept and not done.failed:
+        why = ', '.join(f'{reason} {count}' for reason, count in done.tally.rejected.most_common(3))
+        got = f'{done.tally.rows} rows, all rejected: {why}' if why else f'none in {" ".join(options.sources)}'
+        raise DataError(f'no row is left to train on: got {got}; {options.out / REPORT_HTML} says why')
     _say(options, done)
     return 1 if done.failed else 0
 
 
 def _say(options: Options, done: Prepared) -> None:
     tally = done.tally
+    if done.resumed:
+        print(f'{done.resumed} of {done.shards} shards were there from an earlier run')
     print(f'{tally.rows:,} rows from {done.shards} shards: {tally.rows_kept:,} kept, {tally.rows_rejected:,} rejected')
     for split in Split:
         if tally.kept[split.value]:
@@ -153,30 +139,36 @@ def _say(options: Options, done: Prepared) -> None:
         ('columns carried along in extra', tally.carried),
         ('columns ignored, by rows', tally.ignored),
     ):
-        if counts:
-            print(f'{title}:')
-        for name, count in counts.most_common():
-            print(f'  {name:<20} {count:>10,}')
+        _list(f'{title}:', counts)
     if options.lengths is None:
         print('over-long rows were not looked for: give --model to count tokens')
-    if done.certificate is not None:
-        _say_certificate(done.certificate)
+    _say_certified(options, done)
     print(f'report: {options.out / REPORT_HTML}')
+    if done.skipped:
+        print(f'not read, no rows in a known format: {", ".join(done.skipped[:5])}', file=sys.stderr)
+        print(f'  ({len(done.skipped)} files; parquet, json, jsonl and csv are read)', file=sys.stderr)
     for name, error in done.failed.items():
         print(f'not read: {name}: {error}', file=sys.stderr)
 
 
-def _say_certificate(certificate: Certificate) -> None:
-    shares = ', '.join(f'{name} {n / max(certificate.blocks, 1):.1%}' for name, n in certificate.ran.most_common())
-    print(f'certified: {certificate.rows:,} rows, {certificate.blocks:,} code blocks ({shares or "none"})')
-    for title, counts in (
-        ('', certificate.verdicts),
-        ('repairs that changed a block, by rows:', certificate.repairs),
-        ('why code failed, by rows:', certificate.failures),
-    ):
-        if title and counts:
-            print(title)
-        for name, count in counts.most_common(12):
-            print(f'  {name:<20} {count:>10,}')
-    if certificate.sandbox_failures:
-        print(f'{certificate.sandbox_failures:,} rows have no verdict: the sandbox failed; run the same command again')
+def _say_certified(options: Options, done: Prepared) -> None:
+    tally = done.tally
+    rows, blocks = sum(tally.verdicts.values()), sum(tally.blocks.values())
+    if done.not_certified:
+        print(f'code was not run: {done.not_certified}')
+    if rows:
+        sample = '' if options.certify_rows == ALL else ' as a sample; --certify runs all'
+        shares = ', '.join(f'{name} {n / blocks:.1%}' for name, n in tally.blocks.most_common())
+        print(f'code was run of {rows:,} rows, {blocks:,} blocks ({shares}){sample}')
+    _list('verdicts, by rows:', tally.verdicts, rows)
+    _list('repairs that changed a block, by rows:', tally.repairs, rows)
+    _list('why code failed, by rows:', tally.failures, rows)
+    if tally.sandbox_failures:
+        print(f'{tally.sandbox_failures:,} rows have no verdict: the sandbox failed; run the same command again')
+
+
+def _list(title: str, counts: Counter[str], whole: int = 0) -> None:
+    if counts:
+        print(title)
+    for name, count in counts.most_common(12 if whole else None):
+        print(f'  {name:<20} {count:>10,}' + (f' {count / whole:>7.1%}' if whole else ''))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from ..rows import Kind, SystemPolicy, Verdict
 
 FORMAT_VERSION = 2
 """Of the prepared set on disk. Raised when sets of before can no longer be read or resumed."""
+
+ALL = sys.maxsize
+"""Rows to certify: every one."""
 
 
 class RowFormat(str, Enum):
@@ -40,16 +45,20 @@ class Options:
     """At most; fewer run where their memory would not fit."""
     memory_bytes: int = 1 << 30
     """For all processes together. Files whose row groups are larger than it allows are still read, one at a time."""
-    certify: bool = False
-    """Run the code of every row in the sandbox."""
+    certify_rows: int = 0
+    """Run the code of so many rows in the sandbox, spread over the shards; `ALL` of every row."""
     drop: frozenset[Verdict] = frozenset()
     """Verdicts whose rows are not kept."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Names of the source's columns → names that are read."""
     shards: int | None = None
     """Take the first shards only."""
 
     def __post_init__(self) -> None:
-        if self.drop and not self.certify:
-            raise ConfigError('--drop needs verdicts: got no --certify; give both')
+        if self.drop and self.certify_rows < ALL:
+            raise ConfigError('--drop needs the verdict of every row: got no --certify, or a sample; give --certify')
+        if self.certify_rows and self.kind is Kind.RL:
+            raise ConfigError('--certify runs the code of responses: got an RL set; expected `thyme prepare sft`')
 
     def meaning(self) -> dict[str, Any]:
         """The settings that decide what the rows are: a run resumes only under the same ones."""
@@ -60,5 +69,6 @@ class Options:
             'system': self.system.value,
             'keep_paths': str(self.out) if self.keep_paths else None,
             'decode': self.decode,
+            'columns': dict(self.columns),
             'lengths': asdict(self.lengths) if self.lengths else None,
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ from PIL import Image
 
 from ...picture import data_url
 from ...protocol import IMAGE_TAG, segments
-from ..explain import FIX_TEXT, REASON_TEXT, SPLIT_TEXT
-from ..rows import Kind, Reason, Split
+from ..rows import Fix, Kind, Reason, Split, Told, Verdict
 from .options import Options
 from .state import write_json
-from .tally import EDGES, TITLES, Tally
+from .tally import HISTOGRAMS, Tally
 
 REPORT_HTML, REPORT_JSON = 'report.html', 'report.json'
 _SAMPLES = 4
@@ -56,7 +55,7 @@ def write_report(
     tally: Tally,
     markers: Sequence[dict[str, Any]],
     failed: dict[str, str],
-    certified: dict[str, Any] | None = None,
+    skipped: Sequence[str] = (),
 ) -> Path:
     """Writes both reports; returns the path of the page.
 
@@ -65,7 +64,7 @@ def write_report(
         tally: over the whole set.
         markers: of the finished shards, with their samples.
         failed: source files that could not be read, and why.
-        certified: what certification found, if it was asked for.
+        skipped: files of the sources that are in no format of rows.
     """
     stored = list(_stored(options.out))
     facts = {
@@ -77,9 +76,8 @@ def write_report(
         'failed': failed,
         'pictures_stored': len(stored),
         'picture_bytes': sum(stored),
-        'edges': {name: list(edges) for name, edges in EDGES.items()},
+        'skipped': list(skipped),
         **tally.as_json(),
-        'certified': certified,
     }
     write_json(options.out / REPORT_JSON, facts)
     page = (
@@ -90,16 +88,16 @@ def write_report(
             name=options.out.name,
             kept=tally.rows_kept,
             rejected=tally.rows_rejected,
-            splits=_by_stage(_bars(tally.kept, {split.value: text for split, text in SPLIT_TEXT.items()})),
+            splits=_by_stage(_bars(tally.kept, Split)),
             folders={split.value: split.folder for split in Split},
-            reasons=_bars(tally.rejected, {reason.value: text for reason, text in REASON_TEXT.items()}, tally.rows),
+            reasons=_bars(tally.rejected, Reason, tally.rows),
             columns=[(name, 'ignored', n) for name, n in tally.ignored.most_common()]
             + [(name, 'carried along in extra', n) for name, n in tally.carried.most_common()],
-            fixes=_bars(tally.fixes, {fix.value: text for fix, text in FIX_TEXT.items()}, tally.rows_kept),
-            histograms=[(TITLES[name], _histogram(name, tally.histograms[name])) for name in _shown(options, tally)],
+            fixes=_bars(tally.fixes, Fix, tally.rows_kept),
+            histograms=[_histogram(name, tally.histograms[name]) for name in _shown(options, tally)],
             samples=_samples(options.out, markers),
             refused=_refused(markers),
-            verdicts=_bars(certified['verdicts'], certified['meaning']) if certified else [],
+            verdicts=_bars(tally.verdicts, Verdict),
             train=_train_flags(options, tally),
             lengths=options.lengths,
         )
@@ -135,11 +133,11 @@ def _stored(out: Path) -> Iterator[int]:
                 yield path.stat().st_size
 
 
-def _bars(counts: dict[str, int], texts: dict[str, str], whole: int = 0) -> list[Bar]:
+def _bars(counts: dict[str, int], names: type[Told], whole: int = 0) -> list[Bar]:
     ordered = sorted(((name, count) for name, count in counts.items() if count), key=lambda item: -item[1])
     most = max((count for _, count in ordered), default=1)
     whole = whole or sum(counts.values()) or 1
-    return [Bar(name, count, count / most, texts[name], 100 * count / whole) for name, count in ordered]
+    return [Bar(name, count, count / most, names(name).text, 100 * count / whole) for name, count in ordered]
 
 
 def _by_stage(bars: list[Bar]) -> list[Bar]:
@@ -148,23 +146,14 @@ def _by_stage(bars: list[Bar]) -> list[Bar]:
 
 def _shown(options: Options, tally: Tally) -> list[str]:
     hidden = {'rounds'} if options.kind is Kind.RL else set()
-    return [name for name, counts in tally.histograms.items() if any(counts) and name not in hidden]
+    return [name for name, counts in tally.histograms.items() if any(counts.values()) and name not in hidden]
 
 
-def _histogram(name: str, counts: list[int]) -> list[Bar]:
-    edges = EDGES[name]
-    whole, most = sum(counts) or 1, max(counts) or 1
-    bars = []
-    for i, count in enumerate(counts):
-        low, high = edges[i], edges[i + 1] if i + 1 < len(edges) else None
-        counted = name in ('pictures', 'rounds')
-        label = (
-            f'{low:g} or more' if high is None else f'{low:g}' if counted and high == low + 1 else f'{low:g} – {high:g}'
-        )
-        if counted and high is not None and high > low + 1:
-            label = f'{low:g} – {high - 1:g}'
-        bars.append(Bar(label, count, count / most, percent=100 * count / whole))
-    return bars
+def _histogram(name: str, counts: dict[str, int]) -> tuple[str, list[Bar]]:
+    title, _, labels = HISTOGRAMS[name]
+    whole, most = sum(counts.values()), max(counts.values())
+    bars = [Bar(label, counts.get(label, 0), counts.get(label, 0) / most) for label in labels]
+    return title, [replace(bar, percent=100 * bar.count / whole) for bar in bars]
 
 
 def _samples(out: Path, markers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -208,7 +197,7 @@ def _refused(markers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for marker in markers:
         for reason, line in marker['rejected_samples'].items():
             found.setdefault(reason, line)
-    return [{**found[reason.value], 'text': REASON_TEXT[reason]} for reason in Reason if reason.value in found]
+    return [{**found[reason.value], 'text': reason.text} for reason in Reason if reason.value in found]
 
 
 def _train_flags(options: Options, tally: Tally) -> list[tuple[str, str]]:

@@ -6,11 +6,11 @@ Files come into being under another name and are renamed, so that a kill leaves 
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from ..manifest import MANIFEST
 from ..seen import SeenIds
 from ..sources import Shard
 from .options import Options
-from .tally import RowFact
 
 STATE = '.thyme'
 _LOCK = 'lock'
@@ -27,8 +26,8 @@ _LOCK = 'lock'
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that the file is either the old one or the new one, whole, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.part')
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with partial.open('w', encoding='utf-8', errors='backslashreplace') as file:
             json.dump(value, file, ensure_ascii=False, indent=1)
@@ -55,11 +54,27 @@ def read_json(path: Path) -> Any | None:
 
 
 def publish(partial: Path, target: Path) -> None:
-    """Moves a finished file into place, its content on disk first."""
+    """Moves a finished file into place. It outlives a power cut only after `flush_disk`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open('rb') as file:
-        os.fsync(file.fileno())
     os.replace(partial, target)
+
+
+def flush_disk(folder: Path) -> None:
+    """Puts everything written to the file system of a folder on the disk: pictures, rows, and the folders' entries.
+
+    Raises:
+        OSError: the disk could not take it.
+    """
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), 'syncfs', None)
+    if syncfs is None:
+        os.sync()
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        if syncfs(held):
+            raise OSError(ctypes.get_errno(), f'cannot flush the disk of {folder}')
+    finally:
+        os.close(held)
 
 
 class State:
@@ -146,24 +161,13 @@ class State:
         return marker
 
     def finish(self, shard: Shard, marker: dict[str, Any]) -> None:
-        """Marks a shard as finished; the last step of its commit."""
+        """Marks a shard as finished; the last step of its commit. What it speaks of is on the disk before it is."""
+        flush_disk(self._out)
         write_json(self._marker(shard.index), {**marker, 'fingerprint': shard.fingerprint, 'name': shard.name})
-
-    def update(self, index: int, marker: dict[str, Any]) -> None:
-        """Replaces a finished shard's marker."""
-        write_json(self._marker(index), marker)
 
     def notes(self, index: int) -> Path:
         """Where a shard's certification writes what it knows so far."""
         return self._folder / 'certified' / f'{index:05d}.jsonl'
-
-    def save_facts(self, index: int, facts: Sequence[RowFact]) -> None:
-        """Keeps what is known of a shard's rows, for counting again when some are dropped."""
-        write_json(self._folder / 'facts' / f'{index:05d}.json', [fact.as_json() for fact in facts])
-
-    def read_facts(self, index: int) -> list[RowFact]:
-        """What `save_facts` kept."""
-        return [RowFact.from_json(value) for value in read_json(self._folder / 'facts' / f'{index:05d}.json') or ()]
 
     def _marker(self, index: int) -> Path:
         return self._folder / 'shards' / f'{index:05d}.json'

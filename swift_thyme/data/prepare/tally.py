@@ -4,65 +4,33 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
-from ..rows import Split
+from ...types import Outcome
+from ..rows import PreparedRow, Verdict
 
-EDGES: dict[str, tuple[float, ...]] = {
-    'pictures': (0, 1, 2, 3, 4, 6, 11),
-    'megapixels': (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16),
-    'picture_kib': (0, 32, 64, 128, 256, 512, 1024, 2048, 4096),
-    'rounds': (0, 1, 2, 3, 4, 6),
-    'characters': (0, 1000, 2000, 4000, 8000, 16000, 32000),
+
+def _labels(edges: Sequence[float], step: int = 0) -> list[str]:
+    """Names of bins by their lower edges; `step` 1 for whole numbers. The last bin is open."""
+    named = [f'{a:g}' if step and b == a + 1 else f'{a:g} – {b - step:g}' for a, b in pairwise(edges)]
+    return [*named, f'{edges[-1]:g} or more']
+
+
+_COUNTS = (0, 1, 2, 3, 4, 6, 11)
+_MEGAPIXELS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16)
+_KIB = (0, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_CHARS = (0, 1000, 2000, 4000, 8000, 16000, 32000)
+HISTOGRAMS = {
+    'pictures': ('Pictures in a row', _COUNTS, _labels(_COUNTS, 1)),
+    'megapixels': ('Size of a picture, megapixels', _MEGAPIXELS, _labels(_MEGAPIXELS)),
+    'picture_kib': ('Mean file size of a row’s pictures, KiB', _KIB, _labels(_KIB)),
+    'rounds': ('Code blocks in a response', _COUNTS, _labels(_COUNTS, 1)),
+    'characters': ('Characters of a conversation', _CHARS, _labels(_CHARS)),
 }
-"""Lower edges of each histogram's bins; the last bin is open. Pictures and rounds count rows, megapixels count
-pictures, `picture_kib` is the mean over a row's pictures."""
-
-TITLES = {
-    'pictures': 'Pictures in a row',
-    'megapixels': 'Size of a picture, megapixels',
-    'picture_kib': 'Mean file size of a row’s pictures, KiB',
-    'rounds': 'Code blocks in a response',
-    'characters': 'Characters of a conversation',
-}
-
-
-@dataclass(frozen=True)
-class RowFact:
-    """What the report needs of one kept row."""
-
-    id: str
-    split: Split
-    pictures: tuple[tuple[int, int], ...]
-    picture_bytes: int
-    chars: int
-    rounds: int
-    fixes: tuple[str, ...]
-    carried: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-
-    def as_json(self) -> list[Any]:
-        """Few bytes, for the state's folder."""
-        columns = (self.carried, self.ignored)
-        return [
-            self.id,
-            self.split.value,
-            self.pictures,
-            self.picture_bytes,
-            self.chars,
-            self.rounds,
-            self.fixes,
-            *columns,
-        ]
-
-    @classmethod
-    def from_json(cls, value: list[Any]) -> RowFact:
-        """The inverse of `as_json`."""
-        key, split, pictures, size_bytes, chars, rounds, *names = value
-        sizes = tuple((int(width), int(height)) for width, height in pictures)
-        return cls(key, Split(split), sizes, size_bytes, chars, rounds, *map(tuple, names))
+"""Name → title, lower edges of the bins, names of the bins."""
 
 
 @dataclass
@@ -71,6 +39,12 @@ class Tally:
 
     rows: int = 0
     """Read from the source."""
+    pictures: int = 0
+    """References to pictures in kept rows; a picture that several rows share counts for each."""
+    seconds: float = 0.0
+    """Of worker time."""
+    sandbox_failures: int = 0
+    """Rows without a verdict because the sandbox failed. The next run tries them again."""
     kept: Counter[str] = field(default_factory=Counter)
     """Per split."""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -81,28 +55,52 @@ class Tally:
     """Kept rows per further column that goes with them, in `extra`."""
     ignored: Counter[str] = field(default_factory=Counter)
     """Kept rows per column that says something and is left out."""
-    histograms: dict[str, list[int]] = field(default_factory=lambda: {name: [0] * len(e) for name, e in EDGES.items()})
-    pictures: int = 0
-    """References to pictures in kept rows; a picture that several rows share counts for each."""
-    seconds: float = 0.0
-    """Of worker time."""
+    verdicts: Counter[str] = field(default_factory=Counter)
+    """Rows whose code was run, dropped ones too, per verdict."""
+    blocks: Counter[str] = field(default_factory=Counter)
+    """Code blocks of these that did what the row says `as_written`, or `repaired`, or `failed`."""
+    repairs: Counter[str] = field(default_factory=Counter)
+    """Rows per repair that changed one of their blocks."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Rows per outcome and error."""
+    histograms: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in HISTOGRAMS})
 
     def observe(self, name: str, value: float) -> None:
         """Counts one value in a histogram."""
-        self.histograms[name][max(0, bisect_right(EDGES[name], value) - 1)] += 1
+        _, edges, labels = HISTOGRAMS[name]
+        self.histograms[name][labels[max(0, bisect_right(edges, value) - 1)]] += 1
+
+    def count_row(self, row: PreparedRow) -> None:
+        """Adds a row that is kept."""
+        self.kept[row.split.value] += 1
+        self.fixes.update(fix.value for fix in row.fixes)
+        self.carried.update(row.carried)
+        self.ignored.update(row.ignored)
+        self.pictures += len(row.sizes)
+        self.observe('pictures', len(row.sizes))
+        self.observe('rounds', row.rounds)
+        self.observe('characters', row.chars)
+        for width_px, height_px in row.sizes:
+            self.observe('megapixels', width_px * height_px / 1e6)
+        if row.sizes:
+            self.observe('picture_kib', row.picture_bytes / len(row.sizes) / 1024)
+
+    def count_report(self, report: Mapping[str, Any]) -> None:
+        """Adds what certification says of a row."""
+        self.verdicts[report['verdict']] += 1
+        self.blocks.update(_how_it_ran(block) for block in report['blocks'])
+        self.repairs.update({name for block in report['blocks'] for name in block['repairs']})
+        if report['verdict'] == Verdict.FAILED.value:
+            last = report['blocks'][-1]
+            self.failures[': '.join(filter(None, (last['outcome'], last['error'].split(' (line')[0][:90])))] += 1
 
     def add(self, other: Tally) -> None:
         """Adds another tally to this one."""
-        self.rows += other.rows
-        self.pictures += other.pictures
-        self.seconds += other.seconds
-        self.kept.update(other.kept)
-        self.rejected.update(other.rejected)
-        self.fixes.update(other.fixes)
-        self.carried.update(other.carried)
-        self.ignored.update(other.ignored)
+        for name, its in vars(other).items():
+            if name != 'histograms':
+                setattr(self, name, getattr(self, name) + its)
         for name, counts in other.histograms.items():
-            self.histograms[name] = [a + b for a, b in zip(self.histograms[name], counts, strict=True)]
+            self.histograms[name].update(counts)
 
     @property
     def rows_kept(self) -> int:
@@ -115,30 +113,31 @@ class Tally:
         return sum(self.rejected.values())
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, for files."""
-        return {
-            'rows': self.rows,
-            'kept': dict(sorted(self.kept.items())),
-            'rejected': dict(sorted(self.rejected.items())),
-            'fixes': dict(sorted(self.fixes.items())),
-            'carried': dict(sorted(self.carried.items())),
-            'ignored': dict(sorted(self.ignored.items())),
-            'histograms': self.histograms,
-            'pictures': self.pictures,
-            'seconds': round(self.seconds, 3),
+        """Plain values, for files; counts from the largest."""
+        plain = {
+            name: dict(sorted(value.items(), key=lambda item: (-item[1], item[0])))
+            if isinstance(value, Counter)
+            else value
+            for name, value in vars(self).items()
         }
+        histograms = {
+            name: {label: self.histograms[name][label] for label in labels}
+            for name, (_, _, labels) in HISTOGRAMS.items()
+        }
+        return {**plain, 'seconds': round(self.seconds, 3), 'histograms': histograms}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Tally:
         """The inverse of `as_json`."""
-        counters = {name: Counter(value[name]) for name in ('kept', 'rejected', 'fixes', 'carried', 'ignored')}
-        return cls(
-            rows=value['rows'],
-            histograms=value['histograms'],
-            pictures=value['pictures'],
-            seconds=value['seconds'],
-            **counters,
-        )
+        counters = {name: Counter(each) for name, each in value.items() if isinstance(each, dict)}
+        histograms = {name: Counter(each) for name, each in value['histograms'].items()}
+        return cls(**{**value, **counters, 'histograms': histograms})
+
+
+def _how_it_ran(block: Mapping[str, Any]) -> str:
+    if block['outcome'] != Outcome.OK.value and not block['as_stored']:
+        return 'failed'
+    return 'repaired' if block['repairs'] else 'as_written'
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -147,22 +146,3 @@ def total(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         everything.add(tally)
     return everything
-
-
-def tally_of(facts: Sequence[RowFact], rows: int, rejected: Counter[str], seconds: float) -> Tally:
-    """The tally of a shard, from the facts of the rows it keeps."""
-    tally = Tally(rows=rows, rejected=rejected, seconds=seconds)
-    for fact in facts:
-        tally.kept[fact.split.value] += 1
-        tally.fixes.update(fact.fixes)
-        tally.carried.update(fact.carried)
-        tally.ignored.update(fact.ignored)
-        tally.pictures += len(fact.pictures)
-        tally.observe('pictures', len(fact.pictures))
-        tally.observe('rounds', fact.rounds)
-        tally.observe('characters', fact.chars)
-        for width_px, height_px in fact.pictures:
-            tally.observe('megapixels', width_px * height_px / 1e6)
-        if fact.pictures:
-            tally.observe('picture_kib', fact.picture_bytes / len(fact.pictures) / 1024)
-    return tally

@@ -62,6 +62,10 @@ def generate(spec: SetSpec, out: str | Path, *, workers: int = 1, progress: Prog
     folder = Path(out).resolve()
     _refuse_another(folder, _order(spec))
     (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+    if not (folder / MANIFEST).exists():
+        write_manifest(
+            folder, {'order': _order(spec), 'complete': False}
+        )  # a run that is cut short is told from others
     tally = _Tally(spec.n, progress)
     files = write_rows(folder, tally.watch(_made(spec, folder, workers)))
     digest = write_sums(folder, tally.pictures)
@@ -123,9 +127,9 @@ def _order(spec: SetSpec) -> Row:
 
 def _refuse_another(folder: Path, order: Row) -> None:
     path = folder / MANIFEST
-    if not path.exists():
+    if not path.exists() and not (folder.is_dir() and any(folder.iterdir())):
         return
-    present = json.loads(path.read_text(encoding='utf-8')).get('order')
+    present = json.loads(path.read_text(encoding='utf-8')).get('order') if path.exists() else 'other files'
     if present != order:
         raise ConfigError(
             f'the folder must be empty or hold a set of this order, got {folder} with {present}; choose another --out '

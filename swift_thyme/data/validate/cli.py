@@ -9,10 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..explain import REASON_TEXT
 from ..lengths import LengthBudget, LengthChecker
 from ..rows import Reason
-from .run import Problem, shards_of, validate
+from .run import Problem, pieces_of, validate
 
 _EXAMPLES = 3
 
@@ -20,7 +19,7 @@ _EXAMPLES = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument(
-        'path', type=Path, help='a prepared set, one of its folders, or a parquet or jsonl file of rows'
+        'path', type=Path, help='a prepared set, one of its folders, or a file of rows (parquet, json, jsonl, csv)'
     )
     parser.add_argument('--decode', action='store_true', help='decode every picture in full (slow)')
     parser.add_argument('--model', help='checkpoint folder or id whose tokenizer finds over-long rows')
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 json.dumps({'source': problem.source, 'reason': problem.reason.value, 'detail': problem.detail}) + '\n'
             )
 
-    size = sum(shard.size_bytes for shard in shards_of(args.path)[1])
+    size = sum(piece.size_bytes for piece in pieces_of(args.path)[1])
     try:
         with tqdm(total=size, unit='B', unit_scale=True, unit_divisor=1024, desc='validate') as bar:
             found = validate(args.path, decode=args.decode, lengths=lengths, on_problem=note, consumed=bar.update)
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     failed = sum(found.problems.values())
     print(f'{found.rows:,} rows in {len(found.files)} files: {found.rows - failed:,} pass, {failed:,} do not')
     for reason, count in found.problems.most_common():
-        print(f'{reason.value:<20} {count:>10,}  {REASON_TEXT[reason]}')
+        print(f'{reason.value:<20} {count:>10,}  {reason.text}')
         for problem in examples[reason]:
             print(f'    {problem.source}: {problem.detail}')
     if lengths is None:

@@ -10,22 +10,25 @@ import hashlib
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import DataError
-from ..convert import check_texts, content_id, parse_form
+from ..convert import check_texts, content_id
+from ..forms import MESSAGES, parse_form
 from ..lengths import LengthChecker
 from ..manifest import prepared_root, read_manifest
 from ..paths import resolve
-from ..pictures import FOLDER, NAME_HEX, check_picture, read_source
-from ..rows import Encoded, Kind, PictureSource, Reason, RowRejected, SourceRow, refusing_odd_values
+from ..pictures import FOLDER, NAME_HEX, check_picture, read_picture
+from ..rows import Kind, Reason, RowRejected, SourceRow, refusing_odd_values
 from ..seen import SeenIds
-from ..sources import Shard, plan, read
+from ..sources import Piece, plan, read
 
 _STORED = re.compile(rf'(?:.*/)?{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{{NAME_HEX}}}\.\w+\Z')
+
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Validator:
         check_texts(parsed, kind)
         sizes, names = [], []
         for source in parsed.pictures:
-            data = read_source(source, self.root or base)
+            data = read_picture(source, self.root or base)
             _check_name(source, data)
             picture = check_picture(data, decode=self.decode)
             sizes.append((picture.width_px, picture.height_px))
@@ -92,11 +95,11 @@ class Validator:
 
 def kind_of(row: dict[str, Any]) -> Kind:
     """SFT for a row that holds a response, RL otherwise."""
-    messages = row.get('messages')
-    if isinstance(messages, list):
-        answered = any(isinstance(message, dict) and message.get('role') == 'assistant' for message in messages)
-        return Kind.SFT if answered else Kind.RL
-    return Kind.SFT if 'response' in row else Kind.RL
+    messages = next((row[name] for name in MESSAGES if isinstance(row.get(name), list)), None)
+    if messages is None:
+        return Kind.SFT if 'response' in row else Kind.RL
+    roles = {message.get('role', message.get('from')) for message in messages if isinstance(message, dict)}
+    return Kind.SFT if roles & {'assistant', 'gpt', 'bot'} and not row.get('solution') else Kind.RL
 
 
 def _messages(row: SourceRow) -> list[dict[str, str]]:
@@ -104,14 +107,15 @@ def _messages(row: SourceRow) -> list[dict[str, str]]:
     return [{'role': role, 'content': content} for role, content in turns if content is not None]
 
 
-def _check_name(source: PictureSource, data: Encoded) -> None:
-    if source.path is None or not _STORED.match(source.path):
+def _check_name(source: Any, data: bytes) -> None:
+    path = source.get('path') if isinstance(source, dict) else source
+    if not isinstance(path, str) or not _STORED.match(path[-_LONGEST_PATH:]):
         return
-    if hashlib.sha256(data).hexdigest()[:NAME_HEX] != PurePosixPath(source.path).stem:
-        raise RowRejected(Reason.CHANGED_IMAGE, f'{source.path} does not hold the picture it was made for')
+    if hashlib.sha256(data).hexdigest()[:NAME_HEX] != PurePosixPath(path).stem:
+        raise RowRejected(Reason.CHANGED_IMAGE, f'{path} does not hold the picture it was made for')
 
 
-def shards_of(path: Path) -> tuple[Path | None, list[Shard]]:
+def pieces_of(path: Path) -> tuple[Path | None, list[Piece]]:
     """The files of rows at `path`, and the prepared set they belong to, if any.
 
     Raises:
@@ -122,8 +126,12 @@ def shards_of(path: Path) -> tuple[Path | None, list[Shard]]:
         folders = [root / entry['folder'] for entry in read_manifest(root)['splits'].values()]
         if not folders:
             raise DataError(f'{root} holds no rows: every row was rejected; see {root / "rejected"}')
-        return root, plan([str(folder) for folder in folders])
-    return root, plan([str(path)])
+        return root, _pieces([str(folder) for folder in folders])
+    return root, _pieces([str(path)])
+
+
+def _pieces(sources: list[str]) -> list[Piece]:
+    return [piece for shard in plan(sources)[0] for piece in shard.pieces]
 
 
 def validate(
@@ -146,31 +154,23 @@ def validate(
     Raises:
         DataError: no rows there, or a file is broken.
     """
-    root, shards = shards_of(path)
+    root, pieces = pieces_of(path)
     validator = Validator(root, decode, lengths)
-    found = Validation()
+    found, told = Validation(), () if consumed is None else (consumed,)
     with tempfile.TemporaryDirectory() as scratch:
         seen = SeenIds(Path(scratch) / 'seen.sqlite', durable=False)
-        for label, row, shard in _rows(shards, consumed or (lambda _: None)):
+        for piece, label, row in ((one, *each) for one in pieces for each in read(one, *told)):
             found.rows += 1
-            found.files[shard.url] += 1
+            found.files[piece.url] += 1
             try:
                 if isinstance(row, RowRejected):
                     raise row
-                key = validator.check(row, shard.base)
+                key = validator.check(row, piece.base)
                 if seen.claim(found.rows, [key]):
                     raise RowRejected(Reason.DUPLICATE, 'the same row comes earlier')
             except RowRejected as refusal:
                 found.problems[refusal.reason] += 1
                 if on_problem is not None:
-                    on_problem(Problem(f'{shard.url}: {label}', refusal.reason, refusal.detail))
+                    on_problem(Problem(f'{piece.url}: {label}', refusal.reason, refusal.detail))
         seen.close()
     return found
-
-
-def _rows(
-    shards: list[Shard], consumed: Callable[[int], None]
-) -> Iterator[tuple[str, dict[str, Any] | RowRejected, Shard]]:
-    for shard in shards:
-        for label, row in read(shard, consumed):
-            yield label, row, shard

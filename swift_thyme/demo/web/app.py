@@ -18,7 +18,8 @@ from .transcript import Transcript, plain
 _VERSION = int(gr.__version__.partition('.')[0])
 _PARALLEL = 8
 """Questions under way at a time; more wait in line."""
-_CSS = '.gradio-container { max-width: 1280px !important; margin: 0 auto; } #chat img { max-height: 340px; }'
+_CSS = '.gradio-container { width: 100% !important; max-width: 1280px !important; margin: 0 auto; } '
+_CSS += '#chat img { max-height: 340px; }'
 _CACHE_S = 3600
 _TITLE = 'Thinking with images'
 _LEAD = 'The model writes code to look closer at a picture; the code runs in a sandbox.'
@@ -56,7 +57,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
                 chat = gr.Chatbot(
                     label='Trajectory', elem_id='chat', height=620, latex_delimiters=[], **_chat_options()
                 )
-                answer = gr.Textbox(label='Answer', elem_id='answer', interactive=False)
+                answer = gr.Textbox(label='Answer', elem_id='answer', interactive=False, placeholder='none yet')
                 status = gr.Markdown(elem_id='status')
         gr.on(
             [ask.click, question.submit],
@@ -134,7 +135,7 @@ class _Handler:
 def _drawn(transcript: Transcript, boxes: Any, *, running: bool) -> tuple[Any, ...]:
     return (
         transcript.messages(),
-        transcript.answer or '',
+        '(none)' if transcript.stop and transcript.answer is None else transcript.answer or '',
         plain(transcript.status),
         boxes,
         gr.update(interactive=not running),

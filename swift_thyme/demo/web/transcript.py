@@ -83,7 +83,7 @@ class Transcript:
         if self.stop is None:
             return 'running the code…' if self.rounds[-1].running else 'thinking…'
         code = sum(one.result is not None for one in self.rounds)
-        return f'{len(self.rounds)} rounds, code run {code} times, stopped by: {self.stop.value}'
+        return f'rounds: {len(self.rounds)}, code run: {code}, stopped by: {self.stop.value}'
 
 
 def plain(text: str) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shlex
-import signal
+from typing import NoReturn
 
 from ...config import JudgeSettings
 from ...env import port
 from ...errors import ConfigError
 from .check import AddressReport, check_all
-from .launch import Launch, Server, free_port
+from .launch import Launch, command, free_port
 from .rules_server import RulesServer
 
 
@@ -31,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--max-length', type=int, default=16384, help='context of the model, tokens (default: %(default)s)'
     )
-    parser.add_argument('--start-limit', type=float, default=1800, help='seconds the model may take to load')
     parser.add_argument(
         '--wait', type=float, default=10, help='check: seconds to wait for an address that does not answer'
     )
@@ -47,33 +47,28 @@ def run(args: argparse.Namespace) -> int:
     if args.rules:
         return _serve_rules(args.host, args.port)
     if args.model:
-        return _serve_model(args)
+        _serve_model(args)
     raise ConfigError('nothing to serve: got neither --rules nor --model; expected one of them; add one')
 
 
 def _serve_rules(host: str, port: int) -> int:
-    with RulesServer(host, port) as server:
+    try:
+        server = RulesServer(host, port)
+    except OSError as error:
+        raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
+    with server:
         _announce('rules only', host, server.server_port)
         server.serve_forever()
     return 0
 
 
-def _serve_model(args: argparse.Namespace) -> int:
+def _serve_model(args: argparse.Namespace) -> NoReturn:
     port = args.port or free_port(args.host)
     extra = tuple(shlex.split(args.server_args))
-    launch = Launch(args.model, args.host, port, args.backend, args.gpus, args.max_length, extra)
-    signal.signal(signal.SIGTERM, _interrupt)
-    server = Server(launch)
-    try:
-        server.wait_until_ready(args.start_limit)
-        _announce(args.model, args.host, port)
-        return server.wait()
-    finally:
-        server.stop()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    words = command(Launch(args.model, args.host, port, args.backend, args.gpus, args.max_length, extra))
+    print(' '.join(words))
+    _announce(f'{args.model}, once it has loaded', args.host, port)
+    os.execvp(words[0], words)
 
 
 def _announce(what: str, host: str, port: int) -> None:

@@ -7,21 +7,25 @@ in the log), so it is stricter than a model on free text: train with a model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+from .. import rules
 from ..prompts import Task, decode
 from ..rules import RuleVerdict, Verdict, decide
 from ..rules.consistent import decide_consistency
 
 logger = logging.getLogger(__name__)
 
-MODEL = 'thyme-rules'
-"""The name under which it lists itself."""
+_SOURCES = b''.join(path.read_bytes() for path in sorted(Path(rules.__file__).parent.glob('*.py')))
+MODEL = f'thyme-rules-{hashlib.sha256(_SOURCES).hexdigest()[:8]}'
+"""The name under which it lists itself. Verdicts are cached under the model's name, hence the rules' version in it."""
 REQUEST_BYTES = 4 << 20
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
+from math import gcd
 from typing import Any
 
 from ...errors import ThymeError
@@ -24,10 +25,13 @@ _GREEK = listed(
     'tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega'
 )
 _FUNCTIONS = listed('sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh ln log exp sqrt abs')
+_APPLIED = frozenset('fghFGHPE')
+"""Names that a bracket behind them is an argument of."""
 _IGNORED = re.compile(r'\\(?:left|right|displaystyle|[,;:! ])(?![A-Za-z])|\s+')
 _TOKEN = re.compile(r'\\[A-Za-z]+|\*\*|\d+(?:\.\d+)?|\.\d+|[A-Za-z]+|\S')
 _SPELLINGS = {
-    '\\dfrac': '\\frac', '\\tfrac': '\\frac', '\\cdot': '*', '\\times': '*', '·': '*', '×': '*', '\\div': '/', '÷': '/',
+    '\\dfrac': '\\frac', '\\tfrac': '\\frac', '\\cfrac': '\\frac',
+    '\\cdot': '*', '\\times': '*', '·': '*', '×': '*', '\\div': '/', '÷': '/',
     '**': '^', '√': '\\sqrt', 'π': '\\pi', 'pi': '\\pi', '\\ast': '*',
 }  # fmt: skip
 _DIGITS_APART = re.compile(r'[\d.]\s+[\d.]')
@@ -169,16 +173,19 @@ class _Parser:
         raise Unreadable(f'unknown: {token!r}')
 
     def _named(self, name: str) -> str:
-        """A name with its index: `x_1`, `x_{12}`."""
-        if self.next != '_':
-            return name
-        self._take()
-        if self.next != '{':
-            return f'{name}_{self._take()}'
-        self._take('{')
-        index = self._take()
-        self._take('}')
-        return f'{name}_{index}'
+        """A name with its index (`x_1`, `x_{12}`), or with what it is applied to (`f(x)`): one name, no product."""
+        if self.next == '_':
+            self._take()
+            index = self._take()
+            if index == '{':
+                index = self._take()
+                self._take('}')
+            name = f'{name}_{index}'
+        if name[0] in _APPLIED and self.next == '(':
+            opened = self._at
+            self._enclosed('(', ')')
+            name += ''.join(self._tokens[opened : self._at])
+        return name
 
     def _fraction(self) -> Node:
         packed = self.next
@@ -228,5 +235,10 @@ def names_in(tree: Node) -> frozenset[str]:
 
 
 def is_number(tree: Node) -> bool:
-    """Whether an expression is a plain number, nothing computed."""
-    return bool(tree[0] == 'num' or (tree[0] == 'neg' and tree[1][0] == 'num'))
+    """Whether an expression is a plain number or a fraction in lowest terms: nothing is left to compute."""
+    if tree[0] == 'neg':
+        return is_number(tree[1])
+    if tree[0] == '/' and tree[1][0] == tree[2][0] == 'num':
+        over, under = tree[1][1], tree[2][1]
+        return bool(over.denominator == under.denominator == 1 < under and gcd(int(over), int(under)) == 1)
+    return bool(tree[0] == 'num')

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from .expression import Node, Unreadable, is_number, names_in, parse
 from .quantity import parse_quantity
@@ -18,94 +20,86 @@ from .question import Question
 from .reading import Row, listed, read, row
 from .text import normal, tokens
 from .values import compare, nearly, proportional
-from .verdict import RuleVerdict, match, mismatch, undecided
+from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
+from .words import ARTICLES, NEGATION
 
 LONGEST_CHARS = 400
 """Longer texts are left to the judge."""
 _INFINITE: Node = ('infinity',)
 
 
-@dataclass(frozen=True)
-class Values:
-    """One value, or several: solutions, a set, a list."""
+class Kind(str, Enum):
+    """How the parts of a formula stand together."""
 
-    items: tuple[Node, ...]
-    is_set: bool = False
-    """Their order says nothing (braces, "or", ±)."""
-    variable: str = ''
-    """The name on the left of `x = 5`."""
-
-
-@dataclass(frozen=True)
-class Bracketed:
+    LIST = 'list'
+    """One value, or several in an order that may matter."""
+    SET = 'set'
+    """Values whose order says nothing (braces, "or", ±)."""
+    NAMED = 'named'
+    """Values of different names, in the order of the names."""
+    BRACKETS = 'brackets'
     """A point, an interval or a list. Order and brackets count."""
-
-    items: tuple[Node, ...]
-    brackets: str
-    variable: str = ''
-    """The letter of the inequality it was."""
-
-
-@dataclass(frozen=True)
-class Union:
-    """Several intervals."""
-
-    parts: tuple[Bracketed, ...]
+    UNION = 'union'
+    MATRIX = 'matrix'
+    EQUATION = 'equation'
+    """An equation that is more than a name and its value: its two sides."""
+    UNEQUAL = 'unequal'
 
 
 @dataclass(frozen=True)
-class Equation:
-    """An equation that is more than a name and its value."""
+class Group:
+    """A formula: its parts, and how they stand together."""
 
-    left: Node
-    right: Node
+    kind: Kind
+    items: tuple[Any, ...]
+    """Each a `Node` or a `Group`."""
+    mark: str = ''
+    """The brackets, or the names of the parts."""
+    name: str = ''
+    """The name on the left of `x = 5`, or the letter of the inequality it was."""
 
-
-@dataclass(frozen=True)
-class Matrix:
-    """Rows of entries."""
-
-    rows: tuple[tuple[Node, ...], ...]
-
-
-Formula = Values | Bracketed | Union | Equation | Matrix
 
 _SIGNS = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
-        (r'\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle', ''),
-        (r'\\text ?\{ ?(or|and) ?\}', r' \1 '),
+        (r'\\left(?![A-Za-z])|\\right(?![A-Za-z])|\\displaystyle|\\q?quad(?![A-Za-z])', ' '),
+        (r'\\(?:text|mathrm|mathbf|operatorname) ?\{ ?([A-Za-z]+) ?\}', r' \1 '),
         (r'≤|<=|⩽|\\leq(?:slant)?(?![A-Za-z])', r'\\le '),
         (r'≥|>=|⩾|\\geq(?:slant)?(?![A-Za-z])', r'\\ge '),
+        (r'≠|!=|\\neq(?![A-Za-z])', r'\\ne '),
         (r'\\lt(?![A-Za-z])', '<'),
         (r'\\gt(?![A-Za-z])', '>'),
         (r'±|\+/-', r'\\pm '),
         (r'∞|(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])|\\infin(?![A-Za-z])', r'\\infty '),
-        (r'∪|(?<=[)\]]) ?U ?(?=[(\[])', r'\\cup '),
+        (r'∪|(?<=[)\]]) ?(?:U|union) ?(?=[(\[])', r'\\cup '),
         (r'∈', r'\\in '),
-        (r'(?<=[)\]]) union (?=[(\[])', r'\\cup '),
+        (r'\A\[ ?\\begin\{array\}\{[clr| ]+\}(.*)\\end\{array\} ?\]\Z', r'\\begin{bmatrix}\1\\end{bmatrix}'),
     )
 )
 _WORD = re.compile(r'(?<!\\)[A-Za-z]{2,}')
 _KNOWN_WORDS = frozenset(listed('sin cos tan cot sec csc log ln exp sqrt pi abs arcsin arccos arctan or and'))
+_SHORT_WORDS = NEGATION | ARTICLES | frozenset(listed('is are was to of in on at by if but for all any so as it'))
+"""Words of no more letters than a product may have."""
 _ARITHMETIC = re.compile(r'[\d\s.+\-*/×÷·:()]+|(?:[\d\s.+\-*/:()]|\\cdot|\\times|\\div)+')
 _ONE_NUMBER = re.compile(r'[+-]? ?\d*\.?\d+(?: ?/ ?\d+)?')
-_NAME = r'[A-Za-z](?:_\{?\w+\}?)?'
+_NAME = r'[A-Za-z](?:_\w|_\{\w+\})?(?:\([a-z]\))?'
 _GROUPED = re.compile(r'(?<![\d,])(\d{1,3}(?:,\d{3})+)(?![\d,])')
 
 
 @lru_cache(maxsize=8192)
-def read_formula(text: str) -> Formula | None:
+def read_formula(text: str) -> Group | None:
     """Reads a text that is one formula as a whole; None when it is anything else."""
     text = normal(text)
-    if not text or len(text) > LONGEST_CHARS or _is_wording(text):
+    if not text or len(text) > LONGEST_CHARS:
         return None
     for pattern, new in _SIGNS:
-        text = pattern.sub(new, text)
+        text = pattern.sub(new, text.strip())
+    if _is_wording(text):
+        return None
     if not re.search(r'[()\[\]{}]', text):
         text = _GROUPED.sub(lambda m: m[1].replace(',', ''), text)
     try:
-        return read(_TABLE, text.strip())
+        return read(TABLE, text.strip())
     except Unreadable:
         return None
 
@@ -114,9 +108,8 @@ def _is_wording(text: str) -> bool:
     """Whether letters stand together that are no name of mathematics; a few small ones may be a product (`2ab`)."""
     marked = re.search(r'[\d\\^=]', text) is not None
     for word in _WORD.findall(re.sub(r'\\(?:begin|end)\{\w+\}|\\[A-Za-z]+', ' ', text)):
-        if word.casefold() in _KNOWN_WORDS or word in ('infinity', 'inf', 'oo', 'union'):
-            continue
-        if not (marked and word.islower() and len(word) <= 3):
+        product = marked and word.islower() and len(word) <= 3 and word not in _SHORT_WORDS
+        if not product and word.casefold() not in _KNOWN_WORDS:
             return True
     return False
 
@@ -136,6 +129,8 @@ def split(text: str, pattern: str) -> list[str]:
     for mark in re.finditer(rf'(?P<open>\\?[{{(\[])|(?P<close>\\?[}})\]])|(?P<by>{pattern})', text):
         if mark['by'] is None:
             depth += 1 if mark['open'] else -1
+            if depth < 0:
+                raise Unreadable('a bracket closes that was not opened')
         elif depth == 0:
             parts.append(text[start : mark.start()])
             start = mark.end()
@@ -144,55 +139,54 @@ def split(text: str, pattern: str) -> list[str]:
 
 _NAMED = re.compile(r'\s*\$?\s*([A-Za-z])\s*(?:=|∈|\\in(?![a-z]))')
 _OR = re.compile(r'\bor\b')
-_LISTED = r',|;|\bor\b|\band\b'
+_LISTED = r',\s*(?:or|and)\b|,|;|\bor\b|\band\b'
 
 
-def _items(text: str) -> tuple[Node, ...]:
-    return tuple(_expression(p) for p in split(text, '[,;]'))
+def _item(text: str) -> Node | Group:
+    """A part of a list: an expression, or a point."""
+    return read(TABLE[:1], text) or _expression(text)
 
 
-def _set(found: re.Match[str]) -> Values:
-    return _spread(split(found['body'], '[,;]'), is_set=True)
-
-
-def _spread(parts: list[str], is_set: bool, variable: str = '') -> Values:
+def _spread(parts: list[str], kind: Kind, name: str = '') -> Group:
     """The parts as values; `±a` is two of them."""
-    values: list[Node] = []
+    values: list[Node | Group] = []
     for part in parts:
         if '\\pm' in part:
-            is_set = True
+            kind = Kind.SET
             values += [_expression(part.replace('\\pm', sign, 1).strip().removeprefix('+')) for sign in '+-']
         else:
-            values.append(_expression(part))
-    return Values(tuple(values), is_set, variable)
+            values.append(_item(part))
+    return Group(kind, tuple(values), name=name)
 
 
-def _bracketed(found: re.Match[str]) -> Bracketed | None:
-    items = _items(found['body'])
-    return Bracketed(items, found['open'] + found['close']) if len(items) > 1 else None
+def _bracketed(found: re.Match[str]) -> Group | None:
+    try:
+        items = tuple(map(_expression, split(found['body'], '[,;]')))
+    except Unreadable:
+        return None
+    return Group(Kind.BRACKETS, items, found['open'] + found['close']) if len(items) > 1 else None
 
 
-def _union(found: re.Match[str]) -> Union | None:
-    parts = [read(_TABLE[:1], p) for p in split(found[0], r'\\cup')]
-    known = tuple(p for p in parts if isinstance(p, Bracketed))
-    return Union(known) if len(parts) > 1 and len(known) == len(parts) else None
+def _union(found: re.Match[str]) -> Group | None:
+    parts = tuple(p for p in (read(TABLE[:1], p) for p in split(found['body'], r'\\cup')) if p is not None)
+    return Group(Kind.UNION, parts) if len(parts) == len(split(found['body'], r'\\cup')) > 1 else None
 
 
-def _matrix(found: re.Match[str]) -> Matrix:
+def _matrix(found: re.Match[str]) -> Group:
     rows = [r for r in re.split(r'\\\\', found['body']) if r.strip()]
-    return Matrix(tuple(tuple(_expression(cell) for cell in r.split('&')) for r in rows))
+    return Group(Kind.MATRIX, tuple(Group(Kind.LIST, tuple(map(_expression, r.split('&')))) for r in rows))
 
 
-def _two_sided(found: re.Match[str]) -> Bracketed:
+def _two_sided(found: re.Match[str]) -> Group:
     low, high = found['low'], found['high']
     first, second = found['first'].strip(), found['second'].strip()
     if first[0] == '>' or first == '\\ge':
         low, high, first, second = high, low, second, first
     brackets = ('[' if 'e' in first else '(') + (']' if 'e' in second else ')')
-    return Bracketed((_expression(low), _expression(high)), brackets, found['name'])
+    return Group(Kind.BRACKETS, (_expression(low), _expression(high)), brackets, found['name'])
 
 
-def _one_sided(found: re.Match[str]) -> Bracketed | None:
+def _one_sided(found: re.Match[str]) -> Group | None:
     left, right, sign = found['left'].strip(), found['right'].strip(), found['sign'].strip()
     letter_first = re.fullmatch('[A-Za-z]', left) is not None
     if letter_first == (re.fullmatch('[A-Za-z]', right) is not None):
@@ -200,40 +194,48 @@ def _one_sided(found: re.Match[str]) -> Bracketed | None:
     closed, less = 'e' in sign, sign in ('<', '\\le')
     name, bound = (left, right) if letter_first else (right, left)
     if less is letter_first:
-        return Bracketed((('neg', _INFINITE), _expression(bound)), '(' + (']' if closed else ')'), name)
-    return Bracketed((_expression(bound), _INFINITE), ('[' if closed else '(') + ')', name)
+        ends, brackets = (('neg', _INFINITE), _expression(bound)), '(' + (']' if closed else ')')
+    else:
+        ends, brackets = (_expression(bound), _INFINITE), ('[' if closed else '(') + ')'
+    return Group(Kind.BRACKETS, ends, brackets, name)
 
 
-def _values(found: re.Match[str]) -> Values | Equation | None:
-    parts = split(found[0], _LISTED)
-    is_set = re.search(r'\bor\b', found[0]) is not None
-    names, bodies = set(), []
-    for part in parts:
-        sides = part.split('=')
-        if len(sides) > 2 or re.search(r'[<>]|\\(?:le|ge|ne|in|cup)(?![A-Za-z])', part):
-            return None
-        named = len(sides) == 2 and re.fullmatch(_NAME, sides[0].strip())
-        names.add(sides[0].strip() if named else '')
-        if len(sides) == 2 and (not named or names_in(parse(sides[1].replace('\\pm', '+')))):
-            return Equation(_expression(sides[0]), _expression(sides[1])) if len(parts) == 1 else None
-        bodies.append(sides[-1])
-    names.discard('')
-    if len(names) > 1:
+def _values(found: re.Match[str]) -> Group | None:
+    parts = [p.split('=') for p in split(found[0], _LISTED)]
+    if any(len(sides) > 2 for sides in parts) or re.search(r'[<>]|\\(?:le|ge|ne|in|cup)(?![A-Za-z])', found[0]):
         return None
-    return _spread(bodies, is_set or bool(names and len(parts) > 1), ''.join(names))
+    names = [sides[0].strip() if len(sides) == 2 else '' for sides in parts]
+    bodies = [sides[-1] for sides in parts]
+    if len(parts) == 1 and names[0]:
+        body = None if '\\pm' in bodies[0] else _item(bodies[0].strip())
+        if not re.fullmatch(_NAME, names[0]) or (isinstance(body, tuple) and names_in(body)):
+            return Group(Kind.EQUATION, (_expression(names[0]), _expression(bodies[0])))
+    known = set(names) - {''}
+    if any(not re.fullmatch(_NAME, name) for name in known):
+        return None
+    if len(known) < 2:
+        return _spread(
+            bodies, Kind.SET if (known and len(parts) > 1) or _OR.search(found[0]) else Kind.LIST, ''.join(known)
+        )
+    if len(known) < len(parts):
+        return None
+    pairs = sorted(zip(names, map(_expression, bodies), strict=True), key=lambda pair: pair[0])
+    return Group(Kind.NAMED, tuple(value for _, value in pairs), ','.join(name for name, _ in pairs))
 
 
 _LESS_OR_MORE = r'(?P<{}>[<>]|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))'
-_IN = rf'(?:{_NAME} ?(?:=|\\in) ?)?'
-_TABLE: tuple[Row[Formula], ...] = (
+_IN = rf'(?:(?:{_NAME}|\({_NAME}(?:, ?{_NAME})*\)) ?(?:=|\\in) ?)?'
+TABLE: tuple[Row[Group], ...] = (
     row('brackets', rf'{_IN}(?P<open>[(\[])(?P<body>[^\[\]]+)(?P<close>[)\]])', _bracketed),
-    row('braces', rf'{_IN}\\\{{(?P<body>.*)\\\}}', _set),
-    row('bare braces', rf'{_IN}\{{(?P<body>[^{{}}]*)\}}', _set),
+    row('braces', rf'{_IN}\\\{{(?P<body>.*)\\\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
+    row('bare braces', rf'{_IN}\{{(?P<body>[^{{}}]*)\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
     row('matrix', r'\\begin\{(?P<kind>[bp]?matrix)\}(?P<body>.*)\\end\{(?P=kind)\}', _matrix, re.DOTALL),
-    row('union', r'[(\[].*\\cup.*[)\]]', _union),
+    row('union', rf'{_IN}(?P<body>[(\[].*\\cup.*[)\]])', _union),
     row('two-sided inequality', rf'(?P<low>[^<>=]+){_LESS_OR_MORE.format("first")}\s*(?P<name>[A-Za-z])\s*'
         rf'{_LESS_OR_MORE.format("second")}(?P<high>[^<>=]+)', _two_sided),
     row('inequality', rf'(?P<left>[^<>=]+?){_LESS_OR_MORE.format("sign")}(?P<right>[^<>=]+)', _one_sided),
+    row('unequal', r'([^<>=]+?)\\ne(?![A-Za-z])([^<>=]+)',
+        lambda m: Group(Kind.UNEQUAL, (_expression(m[1]), _expression(m[2])))),
     row('values', r'.+', _values),
 )  # fmt: skip
 
@@ -250,59 +252,81 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
         verdict = _compare(question, wanted, given)
     except Unreadable:
         return undecided('too large to compute')
-    if verdict.verdict.value == 'mismatch' and re.fullmatch(r'\d+ ?!+', answer):
+    if verdict.verdict is Verdict.MISMATCH and re.fullmatch(r'\d+ ?!+', answer):
         return undecided('exclaimed or a factorial')
-    if verdict.verdict.value != 'match' or _layout(reference) == _layout(answer):
+    if verdict.verdict is not Verdict.MATCH or _layout(reference) == _layout(answer):
         return verdict
+    doubt = _doubt(question, (wanted, reference), (given, answer))
+    return undecided(doubt) if doubt else verdict
+
+
+def _doubt(question: Question, wanted: tuple[Group, str], given: tuple[Group, str]) -> str:
+    """Why two formulas of equal value may still be different answers; empty where nothing speaks for it."""
+    texts = (wanted[1], given[1])
     if question.asks_form:
-        return undecided('form asked for')
-    names = [found[1] for found in map(_NAMED.match, (reference, answer)) if found]
+        return 'form asked for'
+    names = [found[1] for found in map(_NAMED.match, texts) if found]
     if len(set(names)) == 2:
-        return undecided('other variable')
-    several = max(len(getattr(side, 'items', ())) for side in (wanted, given)) > 1
-    if several and not (names or question.unknown) and len({bool(_OR.search(t)) for t in (reference, answer)}) == 2:
-        return undecided('alternatives or a list')
-    number = parse_quantity(reference)
-    if number is not None and number.is_plain and not all(is_number(i) for i in getattr(given, 'items', ())):
-        return undecided('not computed')
-    copied = (
-        len(_layout(answer)) > 3 and _layout(answer) in question.compact and _layout(reference) not in question.compact
-    )
-    return undecided('copied') if copied else verdict
+        return 'other variable'
+    several = max(len(side.items) for side, _ in (wanted, given)) > 1
+    if several and not (names or question.unknown) and len({bool(_OR.search(t)) for t in texts}) == 2:
+        return 'alternatives or a list'
+    number = parse_quantity(wanted[1])
+    if (
+        number is not None
+        and number.is_plain
+        and not all(isinstance(i, tuple) and is_number(i) for i in given[0].items)
+    ):
+        return 'not computed'
+    layouts = [_layout(t) for t in texts]
+    copied = len(layouts[1]) > 3 and layouts[1] in question.compact and layouts[0] not in question.compact
+    return 'copied' if copied else ''
 
 
 def _has_signs(text: str) -> bool:
     return (
-        re.search(r'[\\^=<>√π±∞∪²³!|(\[{]|sqrt|\d ?[A-Za-z]|[A-Za-z] ?[-+*/]|[-+*/] ?[A-Za-z]', normal(text))
+        re.search(r'[\\^=<>√π±∞∪²³!|(\[{≠]|sqrt|\d ?[A-Za-z]|[A-Za-z] ?[-+*/]|[-+*/] ?[A-Za-z]', normal(text))
         is not None
     )
 
 
 def _layout(text: str) -> str:
     return ''.join(
-        tokens(re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text)).replace('\\dfrac', '\\frac').casefold())
+        tokens(
+            re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text))
+            .replace('\\dfrac', '\\frac')
+            .replace('\\', '')
+            .casefold()
+        )
     )
 
 
-def _compare(question: Question, wanted: Formula, given: Formula) -> RuleVerdict:
-    if isinstance(wanted, Values) and isinstance(given, Values):
+def _compare(question: Question, wanted: Group, given: Group) -> RuleVerdict:
+    values = (Kind.LIST, Kind.SET)
+    if wanted.name and given.name and wanted.name != given.name:
+        return undecided('other variable')
+    if wanted.kind in values and given.kind in values:
         return _compare_values(question, wanted, given)
-    if isinstance(wanted, Bracketed) and isinstance(given, Bracketed):
-        return _compare_bracketed(question, wanted, given)
-    if isinstance(wanted, Union) and isinstance(given, Union):
-        return _compare_unions(question, wanted, given)
-    if isinstance(wanted, Equation) and isinstance(given, Equation):
-        return _compare_equations(wanted, given)
-    if isinstance(wanted, Matrix) and isinstance(given, Matrix):
-        if [len(r) for r in wanted.rows] != [len(r) for r in given.rows]:
-            return mismatch('shape')
-        return _all(
-            _same(a, b) for r, s in zip(wanted.rows, given.rows, strict=True) for a, b in zip(r, s, strict=True)
-        )
-    return undecided('formulas of different kinds')
+    if wanted.kind is not given.kind or (wanted.mark != given.mark and wanted.kind is Kind.NAMED):
+        return undecided('formulas of different kinds')
+    if wanted.kind is Kind.EQUATION:
+        return _compare_equations(wanted.items, given.items)
+    if wanted.kind is Kind.UNION:
+        return match('union') if _cover(wanted, given) else undecided('union')
+    if len(wanted.items) != len(given.items):
+        return mismatch('number of items')
+    verdict = _all(_same(a, b) for a, b in zip(wanted.items, given.items, strict=True))
+    return _brackets(question, wanted, given, verdict) if wanted.kind is Kind.BRACKETS else verdict
 
 
-def _same(left: Node, right: Node) -> bool | None:
+def _same(left: Node | Group, right: Node | Group) -> bool | None:
+    if isinstance(left, Group) or isinstance(right, Group):
+        if not (isinstance(left, Group) and isinstance(right, Group)) or left.mark != right.mark:
+            return None
+        if len(left.items) != len(right.items):
+            return False
+        found = {_same(a, b) for a, b in zip(left.items, right.items, strict=True)}
+        return False if False in found else None if None in found else True
     unbounded = [_INFINITE in (side, *side[1:]) for side in (left, right)]
     if any(unbounded):
         return left == right if all(unbounded) else False
@@ -317,58 +341,49 @@ def _all(found: Iterable[bool | None]) -> RuleVerdict:
     return undecided('formula') if None in verdicts else match('formula')
 
 
-def _compare_values(question: Question, wanted: Values, given: Values) -> RuleVerdict:
-    if wanted.variable and given.variable and wanted.variable != given.variable:
-        return undecided('other variable')
-    if given.variable and question.unknown not in ('', given.variable):
+def _cover(wanted: Group, given: Group) -> bool | None:
+    """Whether each part of one is a part of the other, in any order; None where that cannot be told."""
+    table = [[_same(a, b) for b in given.items] for a in wanted.items]
+    if all(map(any, table)) and all(any(column) for column in zip(*table, strict=True)):
+        return True
+    return None if any(None in cells for cells in table) else False
+
+
+def _compare_values(question: Question, wanted: Group, given: Group) -> RuleVerdict:
+    if given.name and question.unknown not in ('', given.name):
         return undecided('other variable')
     if len(wanted.items) == len(given.items):
         in_order = _all([_same(a, b) for a, b in zip(wanted.items, given.items, strict=True)])
-        if len(wanted.items) == 1 or in_order.verdict.value == 'match':
+        if len(wanted.items) == 1 or in_order.verdict is Verdict.MATCH:
             return in_order
-    if not (wanted.is_set or given.is_set):
+    if Kind.SET not in (wanted.kind, given.kind):
         return undecided('order')
-    table = [[_same(a, b) for b in given.items] for a in wanted.items]
-    if any(None in cells for cells in table):
+    covered = _cover(wanted, given)
+    if covered is None:
         return undecided('solutions')
-    covered = all(map(any, table)) and all(any(column) for column in zip(*table, strict=True))
     return match('solutions') if covered else mismatch('solutions')
 
 
-def _compare_bracketed(question: Question, wanted: Bracketed, given: Bracketed) -> RuleVerdict:
-    if wanted.variable and given.variable and wanted.variable != given.variable:
-        return undecided('other variable')
-    if len(wanted.items) != len(given.items):
-        return mismatch('items')
-    verdict = _all([_same(a, b) for a, b in zip(wanted.items, given.items, strict=True)])
-    if verdict.verdict.value != 'match':
+def _brackets(question: Question, wanted: Group, given: Group, verdict: RuleVerdict) -> RuleVerdict:
+    """The verdict on two points or intervals whose parts have been compared."""
+    if verdict.verdict is not Verdict.MATCH:
         return verdict
     point = len(wanted.items) != 2 or question.asks_point
-    if wanted.brackets == given.brackets:
-        return undecided('point or interval') if point and (wanted.variable or given.variable) else verdict
+    if wanted.mark == given.mark:
+        return undecided('point or interval') if point and (wanted.name or given.name) else verdict
     unbounded = any(i in (_INFINITE, ('neg', _INFINITE)) for i in wanted.items)
-    mixed = {'[)', '(]'} & {wanted.brackets, given.brackets}
-    interval = question.asks_interval or unbounded or mixed or wanted.variable
+    mixed = {'[)', '(]'} & {wanted.mark, given.mark}
+    interval = question.asks_interval or unbounded or mixed or wanted.name
     return mismatch('brackets') if interval and not point else undecided('brackets')
 
 
-def _compare_unions(question: Question, wanted: Union, given: Union) -> RuleVerdict:
-    if len(wanted.parts) != len(given.parts):
-        return undecided('union')
-    left, right = (sorted(side.parts, key=lambda p: str(p.items)) for side in (wanted, given))
-    found = [_compare_bracketed(question, a, b).verdict.value for a, b in zip(left, right, strict=True)]
-    return match('union') if set(found) == {'match'} else undecided('union')
-
-
-def _compare_equations(wanted: Equation, given: Equation) -> RuleVerdict:
+def _compare_equations(wanted: tuple[Node, ...], given: tuple[Node, ...]) -> RuleVerdict:
     """Two equations are the same when the differences of their sides are, up to a constant factor."""
-    names = names_in(wanted.left) | names_in(wanted.right)
-    if names != names_in(given.left) | names_in(given.right):
+    first, second = ('-', *wanted), ('-', *given)
+    if names_in(first) != names_in(second):
         return undecided('other variable')
-    first, second = ('-', wanted.left, wanted.right), ('-', given.left, given.right)
     if proportional(first, second):
         return match('equation')
-    solved = wanted.left == given.left and wanted.left[0] == 'var' and wanted.left[1] not in names_in(wanted.right)
-    if solved and given.left[1] not in names_in(given.right) and _same(wanted.right, given.right) is False:
-        return mismatch('equation')
-    return undecided('equation')
+    left, right = wanted[0], wanted[1]
+    solved = left == given[0] and left[0] == 'var' and all(left[1] not in names_in(s) for s in (right, given[1]))
+    return mismatch('equation') if solved and _same(right, given[1]) is False else undecided('equation')

@@ -38,7 +38,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
 _HALF = r'(?P<half>a\.?m\.?|p\.?m\.?)'
 _HOUR = r'(?:(?:at|it is|it\'s) )?(?P<h>\d{1,2})'
 CLOCKS: tuple[Row[Clock], ...] = (
-    row('digits', rf'{_HOUR}:(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?: ?{_HALF})?', _clock, re.IGNORECASE),
+    row('digits', rf'{_HOUR}[:h](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?: ?{_HALF})?', _clock, re.IGNORECASE),
     row('dotted', rf'{_HOUR}\.(?P<m>[0-5]\d) ?{_HALF}', _clock, re.IGNORECASE),
     row('hour', rf'{_HOUR} ?{_HALF}', _clock, re.IGNORECASE),
     row("o'clock", rf"{_HOUR}(?::(?P<m>00))? o'?clock", _clock, re.IGNORECASE),
@@ -91,6 +91,12 @@ def _numeric(match: re.Match[str]) -> Date | None:
     return Date(year, month, day, century_open=len(match[3]) == 2, turned=max(first, second) <= 12 and first != second)
 
 
+def _era(match: re.Match[str]) -> Date | None:
+    if not (match['first'] or match['era']) or (match['first'] and match['era']):
+        return None
+    return Date(int(match['year']) * (-1 if (match['era'] or '').startswith('B') else 1), None, None)
+
+
 DATES: tuple[Row[Date], ...] = (
     row('month first', rf'{_WEEKDAY}{_MONTH} {_DAY}(?:,? {_YEAR})?', _date, re.IGNORECASE),
     row('day first', rf'{_WEEKDAY}{_DAY} (?:of )?{_MONTH}(?:,? {_YEAR})?', _date, re.IGNORECASE),
@@ -98,6 +104,11 @@ DATES: tuple[Row[Date], ...] = (
     row('iso', r'(?P<year>\d{4})([-/.])(?P<month>\d{1,2})\2(?P<day>\d{1,2})', _date),
     row('chinese', r'(?P<year>\d{4})年(?:(?P<month>\d{1,2})月(?:(?P<day>\d{1,2})[日号])?)?', _date),
     row('chinese day', r'(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]', _date),
+    row(
+        'era',
+        r'(?:(?P<first>AD|A\.D\.|CE) )?(?P<year>\d{1,4})(?: ?(?P<era>BCE?|B\.C\.(?:E\.)?|CE|AD|A\.D\.|C\.E\.))?',
+        _era,
+    ),
     row('numeric', r'(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})', _numeric),
 )
 _DAY_AND_MONTH = re.compile(r'(\d{1,2}) ?[/.] ?(\d{1,2})')

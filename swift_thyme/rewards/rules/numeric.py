@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 
+from .numerals import MEASURES_ZH
 from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
 from .question import Question
-from .units import TEMPERATURES, Unit
+from .units import SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
 _NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
@@ -73,6 +75,7 @@ def _bare(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict:
 
 
 def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: str, answer: str) -> RuleVerdict:
+    wanted, given = _settled(question, wanted, given), _settled(question, given, wanted)
     if wanted.bound is not given.bound:
         return _bounds(wanted, given)
     if wanted.percent != given.percent:
@@ -80,7 +83,7 @@ def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: 
     else:
         verdict = _with_units(question, wanted, given)
     if verdict.verdict is Verdict.MATCH:
-        return _doubt(question, wanted, given) or verdict
+        return _doubt(question, wanted, given, reference, answer) or verdict
     if verdict.verdict is Verdict.MISMATCH and not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
     if verdict.verdict is Verdict.MISMATCH and _separators_unclear(reference, answer):
@@ -88,6 +91,15 @@ def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: 
     return (
         undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
     )
+
+
+def _settled(question: Question, side: Quantity, other: Quantity) -> Quantity:
+    """A quantity whose unit has two meanings (pound, ¥) with the one that the other side or the question tells."""
+    if side.nouns in (('pound',), ('pounds',)) and other.unit in (SYMBOLS['GBP'], SYMBOLS['lb']):
+        return replace(side, unit=other.unit, nouns=())
+    if side.unit == SYMBOLS['¥'] and question.yen_sign:
+        return replace(side, unit=SYMBOLS[question.yen_sign])
+    return side
 
 
 def _bounds(wanted: Quantity, given: Quantity) -> RuleVerdict:
@@ -100,13 +112,14 @@ def _bounds(wanted: Quantity, given: Quantity) -> RuleVerdict:
 _UPWARD, _DOWNWARD = (Bound.ABOVE, Bound.AT_LEAST), (Bound.BELOW, Bound.AT_MOST)
 
 
-def _doubt(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict | None:
+def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str, answer: str) -> RuleVerdict | None:
     """Why two quantities of equal value may still be different answers."""
     if not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
-    if wanted.written == given.written:
+    identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
+    if wanted.written == given.written and not (identity and given.is_plain):
         return None
-    if question.asks_form:
+    if question.asks_form and wanted.written.lstrip('-0') != given.written.lstrip('-0'):
         return undecided('form asked for')
     if question.asks_printed or re.match(r'-?0\d', wanted.written) or re.match(r'-?0\d', given.written):
         return undecided('printed number')
@@ -146,10 +159,21 @@ def _nouns_agree(question: Question, wanted: Quantity, given: Quantity) -> bool:
 def _is_counted(question: Question, nouns: tuple[str, ...]) -> bool:
     """Whether words after a number are the thing that the question counts."""
     if not nouns[0].isascii():
-        return re.search(rf'[几多][少个只人条辆张位本]*{re.escape(nouns[0])}', question.plain) is not None
+        return _is_measured(question, nouns[0])
     counted = [_stem(n) for n in question.counted]
     given = [_stem(n) for n in nouns]
     return bool(counted) and given[-1] == counted[-1] and set(given) <= set(counted)
+
+
+def _is_measured(question: Question, words: str) -> bool:
+    """Whether a Chinese measure word and noun are what the question counts; `次` counts times, the others things."""
+    measure, noun = (words[0], words[1:]) if words[0] in MEASURES_ZH else ('', words)
+    asked = re.search(rf'(?:几|多少)([{MEASURES_ZH}])?', question.plain)
+    if measure == '次' or (asked and asked[1] == '次'):
+        return re.search(r'次|\btimes\b', question.plain) is not None and measure in ('次', '')
+    if asked and asked[1] and measure not in ('', '个', asked[1]):
+        return False
+    return not noun or re.search(rf'[几多][少{MEASURES_ZH}]*{re.escape(noun)}', question.plain) is not None
 
 
 def _stem(word: str) -> str:
@@ -220,10 +244,19 @@ def _converted(wanted: Quantity, given: Quantity) -> RuleVerdict:
 
 def _separators_unclear(reference: str, answer: str) -> bool:
     """Whether the two are the same digits with `.` and `,` that countries read differently."""
-    left, right = (re.sub(r'[^\d.,]', '', t).strip('.,') for t in (reference, answer))
-    if left == right or re.sub(r'\D', '', left) != re.sub(r'\D', '', right):
-        return False
-    return any(re.fullmatch(r'\d{1,3}(?:[.,]\d{3})+(?:[.,]\d+)?', t) or ',' in t for t in (left, right))
+    left, right = (_separated(re.sub(r'[^\d.,]', '', t).strip('.,')) for t in (reference, answer))
+    return left.get('.') != right.get('.') and not set(left.values()).isdisjoint(right.values())
+
+
+def _separated(digits: str) -> dict[str, str]:
+    """The values that digits with `.` and `,` may have, by the sign that is taken for the decimal point."""
+    found = {}
+    for point, group in ('.,', ',.'):
+        whole, _, part = digits.partition(point)
+        groups = whole.split(group)
+        if part.isdecimal() or (not part and all(len(g) == 3 for g in groups[1:])):
+            found[point] = f'{"".join(groups)}.{part.rstrip("0")}'
+    return found
 
 
 def _rounds(question: Question, wanted: Quantity, given: Quantity) -> bool:

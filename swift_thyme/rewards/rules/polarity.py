@@ -27,6 +27,12 @@ def decide_polarity(question: Question, reference: str, answer: str) -> RuleVerd
     if wanted is None:
         return None
     said = polarity_of(answer)
+    if (
+        question.is_open
+        and said in (wanted, None)
+        and (reference.isupper() or answer.isupper() or answer.casefold() != reference.casefold())
+    ):
+        return None
     if said is not None:
         if said is not wanted and (reference.casefold() in _SIDES) != (answer.casefold() in _SIDES):
             return undecided('yes or no')

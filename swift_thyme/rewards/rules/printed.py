@@ -36,6 +36,9 @@ _WORDED_RATIO = row('worded ratio', rf'({_N}) (?:to|比) ({_N})', lambda m: Prin
 _VERSION = row('asked version', r'[vV]?(\d+(?:\.\d+)*)', lambda m: Printed('version', tuple(m[1].split('.'))))
 _CODE = re.compile(r'[A-Z0-9]{1,8}(?:[ ./·-][A-Z0-9]{1,8}){0,3}')
 
+_SUFFIXED = re.compile(r'\d+ [A-Z]{1,4}')
+"""A number and an abbreviation (`44 BC`), of which two may mean the same."""
+
 
 def decide_printed(question: Question, reference: str, answer: str) -> RuleVerdict | None:
     """Two printed things of one kind; None when they are not."""
@@ -75,4 +78,8 @@ def decide_code(question: Question, reference: str, answer: str) -> RuleVerdict 
         return None
     if re.sub(' ', '', reference) == re.sub(' ', '', answer):
         return match('code')
-    return undecided('code') if re.sub(r'\W', '', reference) == re.sub(r'\W', '', answer) else mismatch('code')
+    if re.sub(r'\W', '', reference) == re.sub(r'\W', '', answer) or all(
+        _SUFFIXED.fullmatch(t) for t in (reference, answer)
+    ):
+        return undecided('code')
+    return mismatch('code')

@@ -186,9 +186,15 @@ _GLUED = frozenset('KkMBTG')
 
 def plain_latex(text: str) -> str:
     r"""LaTeX that only dresses a number taken off: `\$`, `\%`, thin spaces, degree signs, text commands."""
-    text = text.replace('\\$', '$').replace('\\%', '%').replace('{,}', ',').replace(',\\!', ',').replace('\\!', '')
+    text = (
+        re.sub(r'(?<=\d,)\\! ?(?=\d{3})', '', text)
+        .replace('\\$', '$')
+        .replace('\\%', '%')
+        .replace('{,}', ',')
+        .replace('\\!', '')
+    )
     text = re.sub(r'\^ ?(?:\{ ?)?\\(?:circ|degree)(?: ?\})?|\\degrees?(?![a-z])', '°', text)
-    text = re.sub(r'\\(?:text|mathrm|textrm|operatorname) ?\{([^{}]*)\}', r' \1', text)
+    text = re.sub(r'\\(?:text(?:bf|it|rm|normal)?|mathrm|mbox|operatorname) ?\{([^{}]*)\}', r' \1', text)
     text = re.sub(r'\\[,;: ]', ' ', text)
     return re.sub(r' +', ' ', text).strip()
 
@@ -271,7 +277,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         return None
     found = _NOUNS_ZH.fullmatch(name)
     if found:
-        return replace(quantity, nouns=(found[2],) if found[2] else ())
+        return replace(quantity, nouns=(name,))
     if glued or not _NOUNS.fullmatch(name):
         return None
     return replace(quantity, nouns=tuple(name.casefold().split()))

@@ -26,6 +26,7 @@ _COUNTED = _wording(
     r"\bhow many ((?:[a-z'-]+ ){0,5}?[a-z'-]+)(?=\s*(?:\?|\Z)|"
     r' (?:are|is|do|does|did|can|could|have|has|were|was|will|would|in|on|at|with|there)\b)'
 )
+_NUMBER_OF = _wording(r"\bnumber of ((?:[a-z'-]+ ){0,3}?[a-z'-]+)(?=\s*(?:\?|\Z)| (?:in|on|at|with)\b)")
 _NOT_COUNTED = frozenset(['than', 'and', 'or', 'more', 'fewer', 'less', 'of', 'the', 'percent', 'much', 'times'])
 _PERCENT = _wording(r'(?<!\d)(?<!\d )(?:%|\bper ?cent\w*)|百分(?!之[\d一二三四五六七八九十])')
 """A percentage is asked for; one that the question itself names ("15% of 200") is none."""
@@ -35,7 +36,8 @@ _DATE = _wording(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirt
 _PRINTED = _wording(
     r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|'
     r'score|'
-    r'password|e-?mail|address|url|website|user ?name|handle|isbn|model number|blood pressure|time signature|acuity|'
+    r'password|post ?code|zip|postal|platform|gate|bus|route|track|line|channel|flight|'
+    r'e-?mail|address|url|website|user ?name|handle|isbn|model number|blood pressure|time signature|acuity|'
     r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
 )
 _RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
@@ -43,7 +45,8 @@ _VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
 _FORM = _wording(
     r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|'
     r'as a (?:decimal|fraction|percentage|'
-    r'mixed number)|decimal (?:form|number)|in terms of \\?pi|scientific notation|decimal places?|'
+    r'mixed number)|decimal (?:form|number)|in terms of \$?\\?(?:pi|π|sin|cos|tan|log|ln)|'
+    r'scientific notation|decimal places?|'
     r'significant (?:figures|digits)|'
     r'standard form|round\w*)\b|化简|因式分解|展开|最简'
 )
@@ -65,6 +68,12 @@ _SUBJECT = _wording(
     r"((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
     r'(?: (?:say|read|show|display|have|cost|look like|made of))?\s*\?'
 )
+
+
+_OPEN = _wording(r'\A\W*(?:what|which|who|whose|whom|where|when|why|how)\b')
+_CLOSED = _wording(r'\byes\b|\bno\b|\btrue\b|\bfalse\b|\bcorrect\b')
+_JAPAN = _wording(r'\b(?:yen|japan\w*|jpy|tokyo|osaka|kyoto)\b|日元|日本')
+_CHINA = _wording(r'\b(?:yuan|rmb|cny|chin\w*|beijing|shanghai)\b|元|中国')
 
 
 class Question:
@@ -89,7 +98,7 @@ class Question:
     @cached_property
     def compact(self) -> str:
         """Its tokens without white space, case folded: to see what was copied from it."""
-        return ''.join(tokens(self.plain.casefold()))
+        return ''.join(tokens(self.plain.casefold().replace('\\', '')))
 
     @cached_property
     def unit(self) -> Unit | None:
@@ -99,7 +108,7 @@ class Question:
     @cached_property
     def counted(self) -> tuple[str, ...]:
         """What it counts ("how many red cars are" → red, cars); empty where that is not plain."""
-        found = _COUNTED.search(self.plain)
+        found = _COUNTED.search(self.plain) or _NUMBER_OF.search(self.plain)
         named = tuple(found.group(1).casefold().split()) if found else ()
         return () if _NOT_COUNTED.intersection(named) else named
 
@@ -121,6 +130,8 @@ class Question:
         found = _UNKNOWN.search(self.plain)
         return found.group(1) if found else ''
 
+    is_open = cached_property(lambda self: self._says(_OPEN) and not self._says(_CLOSED))
+    yen_sign = cached_property(lambda self: 'JPY' if self._says(_JAPAN) else 'CNY' if self._says(_CHINA) else '')
     asks_count = cached_property(lambda self: self._says(_COUNT))
     asks_share = cached_property(lambda self: self._says(_SHARE))
     asks_percent = cached_property(lambda self: self._says(_PERCENT))

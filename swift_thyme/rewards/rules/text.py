@@ -42,6 +42,12 @@ _LEAD = re.compile(
     r'|[:=]|-(?=\s)|(?=\\\[|\\\(|\\boxed)|(?<=[rtne])(?:\*\*|__)?[ \t]*\n)\s*(?:(?:\*\*|__)(?=\s))?\s*',
     re.IGNORECASE,
 )
+_FOUND = re.compile(
+    r'\A(?:(?:so|thus|hence|therefore|finally)\b,?\s+)?(?:we|i)\s+(?:find|get|have|obtain|conclude)\s+(?:that\s+)?(?=\S)|'
+    r'\A(?:thus|hence|therefore),?\s+(?=\S)',
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r',? is (?:the|our|my) (?:final |correct )?(?:answer|solution|result)(?=[.!]?\Z)', re.IGNORECASE)
 _LEAD_ZH = re.compile(r'\A(?:所以|因此|故)?,?(?:最终|正确|最后)?(?:的)?(?:答案|结果)(?:应该)?(?:是|为|选|:)+\s*')
 _WHOLE = tuple(
     re.compile(pattern, re.DOTALL | re.IGNORECASE)
@@ -65,6 +71,11 @@ _WHOLE = tuple(
 )
 _BOXED = re.compile(r'\\(?:boxed|fbox)\s*\{')
 _ANSWER_KEYS = ('answer', 'final_answer', 'final answer', 'result', 'choice', 'option', 'prediction')
+_INLINE_MATH = re.compile(
+    r'(?<![\w$}])(?<![\d.$}] )(?:\$(?=[^\s$])([^$]*[^\s$\\])\$|\\boxed\{([^{}]*)\})'
+    r'(?! ?[\d.$\\{](?=\S))(?=[\s)\],;.]|\Z)'
+)
+"""Mathematics between words, told from amounts of money as pandoc does, and boxed parts; none beside a number."""
 _FINAL = re.compile(r'(?<!\\)[\s.;,:]+\Z')
 _EXCLAIMED = re.compile(r'(?<=[^\W\d_]{3})\s*!+\Z|(?<=\S) !\Z')
 _TEMPLATE_SLOT = re.compile(
@@ -99,12 +110,24 @@ def unwrap(text: str) -> str:
     Code fences, answer tags, a JSON object with an answer key, `boxed`, text commands, mark-up, quotes, lead-ins
     such as "The answer is" and closing punctuation go; what is left may be empty.
     """
-    text = _MEDIA_TAG.sub('', normal(text))
+    text = _without_bullets(_MEDIA_TAG.sub('', normal(text)))
     for _ in range(_DEEPEST):
         previous, text = text, _unwrap_once(text.strip())
         if text == previous:
             break
     return text.strip()
+
+
+def _without_bullets(text: str) -> str:
+    """A list's lines without their bullets or numbers; text in which not every line has one unchanged."""
+    lines = text.strip().splitlines()
+    if len(lines) < 2:
+        return text
+    for marks in (['[-*•]'] * len(lines), [rf'{i}[.)]' for i in range(1, len(lines) + 1)]):
+        items = [re.fullmatch(rf'\s*{mark}\s+(\S.*)', line) for mark, line in zip(marks, lines, strict=True)]
+        if all(items):
+            return '\n'.join(item[1] for item in items if item)
+    return text
 
 
 def _unwrap_once(text: str) -> str:
@@ -117,7 +140,8 @@ def _unwrap_once(text: str) -> str:
         inner = _boxed(text)
     if inner is not None:
         return inner
-    text = _LEAD_ZH.sub('', _LEAD.sub('', text, count=1), count=1)
+    text = _TAIL.sub('', _LEAD_ZH.sub('', _FOUND.sub('', _LEAD.sub('', text, count=1), count=1), count=1))
+    text = _INLINE_MATH.sub(lambda m: f' {m[1] or m[2]} ', text)
     return text if text.endswith('...') else _EXCLAIMED.sub('', _FINAL.sub('', text))
 
 

@@ -1,11 +1,11 @@
 """Whether two expressions have the same value, in bounded time. `expression` reads them.
 
-Values are exact fractions while they can be, else mpmath's. Sizes are bounded before anything is computed.
+Values are mpmath's, to 220 digits, of which 100 must agree. Sizes are bounded before anything is computed.
 """
 
 from __future__ import annotations
 
-import math
+import operator
 import random
 import threading
 from collections.abc import Callable
@@ -16,13 +16,23 @@ from typing import Any
 
 import mpmath
 
-from .expression import Node, Unreadable, names_in, parse, walk
+from .expression import Node, Unreadable, names_in, walk
 
-LARGEST_EXPONENT = 1000
-LARGEST_BITS = 4096
-"""Of an exact number, and of the exponent of a rounded one."""
-_DIGITS = 40
+Value = Any
+"""mpmath's real or complex number."""
+LARGEST = mpmath.mpf(10) ** 98
+"""Larger values are not compared, so that none is equal for want of digits."""
+_DIGITS = 220
+_AGREEING_DIGITS = 100
 _TRIGONOMETRIC = frozenset({'sin', 'cos', 'tan', 'cot', 'sec', 'csc'})
+_MPMATH = {'arcsin': 'asin', 'arccos': 'acos', 'arctan': 'atan', 'ln': 'log', 'abs': 'fabs'}
+_OPERATORS: dict[str, Callable[..., Value]] = {
+    '+': operator.add,
+    '-': operator.sub,
+    '*': operator.mul,
+    '/': operator.truediv,
+    'neg': operator.neg,
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +49,9 @@ class Reading:
 
 _context = mpmath.mp.clone()
 _context.dps = _DIGITS
+_RESIDUE = _context.mpf(10) ** -200
+"""What a sum or a function leaves of a zero."""
 _lock = threading.Lock()
-Value = Any
-"""A `Fraction`, or mpmath's real or complex number."""
 
 
 class _Evaluator:
@@ -51,88 +61,67 @@ class _Evaluator:
         self._reading, self._point = reading, point
 
     def value(self, tree: Node) -> Value:
+        """The value of a tree.
+
+        Raises:
+            Unreadable: it is too large.
+        """
         kind = tree[0]
         if kind == 'num':
-            return tree[1]
-        if kind == 'pi':
-            return +_context.pi
-        if kind == 'var':
-            return self._variable(tree[1])
-        operands = [self.value(part) for part in tree[1:] if isinstance(part, tuple)]
-        if kind == 'fn':
-            return self._apply(tree[1], operands[0])
-        return self._operate(kind, operands)
+            found = _rounded(tree[1])
+        elif kind == 'pi':
+            found = +_context.pi
+        elif kind == 'var':
+            found = self._variable(tree[1])
+        elif kind == 'fn':
+            found = self._apply(tree[1], self.value(tree[2]), _is_plain(tree[2]))
+        else:
+            found = self._operate(kind, [self.value(part) for part in tree[1:]])
+        size = abs(found)
+        if kind in ('+', '-', 'fn') and size < _RESIDUE:
+            return _context.mpf(0)
+        if size > LARGEST**2 or 0 < size < 1 / LARGEST**2:
+            raise Unreadable('too large or too small a number')
+        return found
 
     def _variable(self, name: str) -> Value:
         if name == 'e':
             return +_context.e
-        return _context.mpc(0, 1) if name == 'i' and self._reading.imaginary else self._point[name]
-
-    def _operate(self, kind: str, operands: list[Value]) -> Value:
-        if kind == 'neg':
-            return -operands[0]
-        if kind == '!':
-            return self._factorial(operands[0])
-        left, right = operands
-        if kind == '^':
-            return self._power(left, right)
-        if kind == 'log':
-            return _context.log(_rounded(left)) / _context.log(_rounded(right))
-        if not (isinstance(left, Fraction) and isinstance(right, Fraction)):
-            left, right = _rounded(left), _rounded(right)
-        result = {
-            '+': lambda: left + right,
-            '-': lambda: left - right,
-            '*': lambda: left * right,
-            '/': lambda: left / right,
-        }
-        return _bounded(result[kind]())
-
-    def _power(self, base: Value, exponent: Value) -> Value:
-        if not isinstance(exponent, Fraction) or exponent.denominator != 1 or not isinstance(base, Fraction):
-            magnitude = abs(_rounded(exponent)) * (1 + abs(_context.log(abs(_rounded(base)) or 1)))
-            if magnitude > LARGEST_BITS:
-                raise Unreadable('too large a power')
-            return _context.power(_rounded(base), _rounded(exponent))
-        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if abs(exponent) > LARGEST_EXPONENT or abs(exponent) * bits > LARGEST_BITS:
-            raise Unreadable('too large a power')
-        return base ** int(exponent)
+        return _context.mpc(0, 1) if name == 'i' and self._reading.imaginary else _rounded(self._point[name])
 
     @staticmethod
-    def _factorial(value: Value) -> Value:
-        if abs(_rounded(value)) > 200:
-            raise Unreadable('too large a factorial')
-        if isinstance(value, Fraction) and value.denominator == 1 and value >= 0:
-            return Fraction(math.factorial(int(value)))
-        return _context.gamma(_rounded(value) + 1)
+    def _operate(kind: str, operands: list[Value]) -> Value:
+        operate = _OPERATORS.get(kind)
+        if operate is not None:
+            return operate(*operands)
+        if kind == 'log':
+            return _context.log(operands[0]) / _context.log(operands[1])
+        if kind == '!':
+            if abs(operands[0]) > 50:
+                raise Unreadable('too large a factorial')
+            return _context.gamma(operands[0] + 1)
+        base, exponent = operands
+        if abs(exponent) * abs(_context.log(abs(base) or 1)) > 450 or abs(exponent) > 1000:
+            raise Unreadable('too large a power')
+        return _context.power(base, exponent)
 
-    def _apply(self, name: str, value: Value) -> Value:
-        if name == 'abs':
-            return abs(value)
-        if name in _TRIGONOMETRIC and self._reading.degrees and isinstance(value, Fraction):
-            value = _rounded(value) * _context.pi / 180
-        value = _rounded(value)
-        if abs(value) > 10**6 and name not in ('ln', 'log', 'sqrt'):
+    def _apply(self, name: str, value: Value, plain: bool) -> Value:
+        if abs(value) > 10**6 and name not in ('ln', 'log', 'sqrt', 'abs'):
             raise Unreadable('too large an argument')
-        if name == 'log':
-            return _context.log(value) if self._reading.natural_log else _context.log(value) / _context.log(10)
-        known = {'arcsin': 'asin', 'arccos': 'acos', 'arctan': 'atan'}
-        function: Callable[[Value], Value] = getattr(_context, known.get(name, name))
-        return function(value)
+        if name in _TRIGONOMETRIC and self._reading.degrees and plain:
+            value = value * _context.pi / 180
+        if name == 'log' and not self._reading.natural_log:
+            return _context.log(value) / _context.log(10)
+        return getattr(_context, _MPMATH.get(name, name))(value)
 
 
-def _rounded(value: Value) -> Value:
-    return _context.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
+def _is_plain(argument: Node) -> bool:
+    """Whether an argument may be in degrees: a number without a name or π."""
+    return not names_in(argument) and ('pi',) not in walk(argument)
 
 
-def _bounded(value: Value) -> Value:
-    if (
-        isinstance(value, Fraction)
-        and max(value.numerator.bit_length(), value.denominator.bit_length()) > 4 * LARGEST_BITS
-    ):
-        raise Unreadable('too large a number')
-    return value
+def _rounded(number: Fraction) -> Value:
+    return _context.mpf(number.numerator) / number.denominator
 
 
 def value_of(tree: Node, reading: Reading | None = None, point: dict[str, Fraction] | None = None) -> Value | None:
@@ -146,13 +135,11 @@ def value_of(tree: Node, reading: Reading | None = None, point: dict[str, Fracti
             value = _Evaluator(reading or Reading(), point or {}).value(tree)
         except (ArithmeticError, ValueError):
             return None
-        if isinstance(value, Fraction):
-            return value
         if _context.isnan(value) or _context.isinf(value):
             return None
-        if isinstance(value, _context.mpc):
-            return value.real if abs(value.imag) < abs(value) * _context.mpf(10) ** -30 else value
-        return value
+        if abs(value) > LARGEST:
+            raise Unreadable('too large a number')
+        return value.real if abs(_context.im(value)) <= abs(value) * _context.mpf(10) ** -_AGREEING_DIGITS else value
 
 
 _REGIONS = ((0, 1), (1, 6), (-1, 0), (-6, -1))
@@ -169,17 +156,12 @@ def points_for(names: frozenset[str]) -> list[dict[str, Fraction]]:
     return points
 
 
-def equal(left: str, right: str) -> bool | None:
+def compare(left: Node, right: Node) -> bool | None:
     """Whether two expressions have the same value wherever both have one; None when that cannot be told.
 
     Raises:
-        Unreadable: one of them is no expression.
+        Unreadable: one of them is too large.
     """
-    return compare(parse(left), parse(right))
-
-
-def compare(left: Node, right: Node) -> bool | None:
-    """As `equal`, for trees."""
     if left == right:
         return True
     if names_in(left) != names_in(right):
@@ -193,7 +175,7 @@ def _readings(left: Node, right: Node) -> list[Reading]:
     imaginary = (False, True) if ('var', 'i') in nodes else (False,)
     natural = (False, True) if any(n[:2] == ('fn', 'log') for n in nodes) else (False,)
     functions = [n[2] for n in nodes if n[0] == 'fn' and n[1] in _TRIGONOMETRIC]
-    plain = any(not names_in(a) and ('pi',) not in walk(a) for a in functions)
+    plain = any(map(_is_plain, functions))
     return [Reading(i, b, d) for i, b, d in product(imaginary, natural, (False, True) if plain else (False,))]
 
 
@@ -213,18 +195,15 @@ def _equal_under(left: Node, right: Node, reading: Reading) -> bool | None:
 
 
 def agree(a: Value, b: Value) -> bool:
-    """Whether two values are the same, exactly or to 30 digits."""
-    if isinstance(a, Fraction) and isinstance(b, Fraction):
-        return a == b
-    x, y = _rounded(a), _rounded(b)
-    return bool(abs(x - y) <= max(abs(x), abs(y), _context.mpf(1e-9)) * _context.mpf(10) ** -30)
+    """Whether two values are the same to 100 digits."""
+    return bool(abs(a - b) <= max(abs(a), abs(b)) * _context.mpf(10) ** -_AGREEING_DIGITS)
 
 
 def proportional(left: Node, right: Node) -> bool:
     """Whether one expression is the other times a constant, wherever both have a value."""
     points = points_for(names_in(left) | names_in(right))
     pairs = [(value_of(left, point=p), value_of(right, point=p)) for p in points]
-    known = [(_rounded(a), _rounded(b)) for a, b in pairs if a and b]
+    known = [(a, b) for a, b in pairs if a and b]
     if len(known) < 4 or len(known) < len([p for p in pairs if None not in p]):
         return False
     (first, second), *others = known
@@ -242,5 +221,4 @@ def nearly(left: Node, right: Node) -> bool:
     a, b = value_of(left), value_of(right)
     if a is None or b is None or _is_complex(a) or _is_complex(b):
         return False
-    x, y = _rounded(a), _rounded(b)
-    return bool(abs(x - y) <= abs(x) * _context.mpf('0.006'))
+    return bool(abs(a - b) <= abs(a) * _context.mpf('0.006'))

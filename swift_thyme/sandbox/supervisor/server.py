@@ -38,6 +38,7 @@ class Setup:
     rollback: bool
     repairs: dict[str, str]
     font_cache: str
+    warm: bool = True
 
 
 class Server:
@@ -56,7 +57,7 @@ class Server:
         self._policy = Policy(setup.tier, setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
-        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
+        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache, warm=setup.warm)
         self._spares = Spares(self._zygote)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}

@@ -93,13 +93,14 @@ class Child:
 class ZygoteProcess:
     """One zygote at a time; the next one is started when it is needed."""
 
-    def __init__(self, run_dir: str, font_cache: str) -> None:
+    def __init__(self, run_dir: str, font_cache: str, *, warm: bool = True) -> None:
         """
         Args:
             run_dir: the supervisor's directory.
             font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
+            warm: whether it imports ahead what snippets use.
         """
-        self.run_dir, self._font_cache = run_dir, font_cache
+        self.run_dir, self._font_cache, self._warm = run_dir, font_cache, warm
         self.exits = Exits()
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
@@ -144,7 +145,7 @@ class ZygoteProcess:
         resource.setrlimit(resource.RLIMIT_STACK, (stack, previous[1]))
         try:
             process = subprocess.Popen(
-                [sys.executable, '-m', 'swift_thyme.sandbox.zygote', str(control_fd)],
+                [sys.executable, '-m', 'swift_thyme.sandbox.zygote', str(control_fd), 'warm' if self._warm else 'cold'],
                 pass_fds=[control_fd],
                 env=clean_environment(self.run_dir),
                 cwd='/',

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 from PIL import Image, ImageDraw
 
 from ..blank import canvas, is_drawing_off
@@ -21,6 +17,11 @@ from ..fonts import BOLD, font_for_cap, font_path
 from ..types import Box, Color
 from ..values import PALETTE, names
 from .base import Brief, Chart, Mark, Scene, clamp
+
+if TYPE_CHECKING:
+    from matplotlib import font_manager
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 _DPI = 72
 _MONTHS = ('Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug')
@@ -84,6 +85,10 @@ def _chart(image: Image.Image, brief: Brief, panel: Box, title: str, face: str) 
         return Chart(
             title, panel, tuple(Mark(*pair, panel, panel) for pair in zip(labels, values, strict=True)), contrast
         )
+    from matplotlib import font_manager  # seconds that only this scene needs
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     points = font_for_cap(face, unit).size * 72 / _DPI
     font = font_manager.FontProperties(fname=str(font_path(face)), size=points)
     size = panel.width - 8, panel.height - 8

@@ -1,0 +1,320 @@
+"""One source row of any known form to one shape, and what becomes of each of its columns.
+
+A column is used, carried along, counted as ignored, or a reason to refuse the row. Refused is what would change the
+meaning of what is trained if it were left out: earlier turns, boxes, clips, tools, a turn that is not to be learned,
+options that the question does not tell. An empty value has no fate. Not here: what the texts may hold (`checks`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ..protocol import IMAGE_TAG, SANDBOX_CLOSE, SANDBOX_OPEN
+from .pictures import looks_encoded
+from .rows import Kind, Reason, RowRejected, SourceRow, escape_surrogates
+
+MESSAGES = ('messages', 'conversations', 'conversation')
+PICTURES = ('images', 'image')
+_QUESTIONS = ('question', 'problem', 'query', 'prompt')
+_SOLUTIONS = ('solution', 'answer')
+_SYSTEMS = ('system', 'system_prompt')
+_OPTIONS = ('options', 'choices')
+_ROLES = {'human': 'user', 'gpt': 'assistant', 'bot': 'assistant'}
+"""As the host spells roles of ShareGPT rows."""
+_TOOL_ROLES = ('tool', 'tool_call', 'tool_response', 'function', 'function_call', 'observation')
+_REFUSED = {
+    'history': 'earlier turns, and a prepared row has one',
+    'objects': 'boxes, which the host writes into the text at its own scale; write the numbers into the text',
+    'videos': 'clips',
+    'video': 'a clip',
+    'audios': 'sounds',
+    'audio': 'a sound',
+    'tools': 'tools, and the model’s only tool is code',
+}
+_REFUSED_IN_MESSAGES = {
+    'loss_scale': 'a weight of the loss, which the template sets by itself',
+    'reasoning_content': 'thoughts beside the text; put them into <think> tags of the content',
+    'tool_calls': 'calls of a tool, and the model’s only tool is code',
+    'function_call': 'a call of a tool, and the model’s only tool is code',
+}
+_MESSAGE_KEYS = frozenset({'role', 'content', 'from', 'value', 'loss'})
+_IMG_TAG = re.compile(r'<img>(.+?)</img>')
+_BASE64 = re.compile(r'data:image/|[A-Za-z0-9+/_-]{60}')
+
+
+def rename(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    """A row under other column names, as the host's `--columns` renames them.
+
+    Args:
+        row: the source's columns.
+        columns: old name, in any case → new name. Of two columns for one new name none is renamed.
+    """
+    if not columns:
+        return row
+    named = {name.lower(): name for name in row}
+    there = {named[old.lower()]: new for old, new in columns.items() if old.lower() in named}
+    counts = Counter(there.values())
+    there = {old: new for old, new in there.items() if counts[new] == 1}
+    return {**{k: v for k, v in row.items() if k not in there}, **{new: row[old] for old, new in there.items()}}
+
+
+def filled(value: Any) -> bool:
+    """Whether a cell says anything: not null, blank, empty, or the NaN that stands for null in tables of numbers."""
+    if isinstance(value, str):
+        return value.strip() not in ('', '[]', '{}', 'null')
+    return not (value is None or value == [] or value == {} or (isinstance(value, float) and math.isnan(value)))
+
+
+def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
+    """Brings a row of any known form to one shape.
+
+    The forms are those of the Thyme README (`image`/`question`/`response`, and `messages`/`images`/`solution`/
+    `question`), ShareGPT's and LLaVA's `conversations`, OpenAI's lists of content, and verl's `prompt` with
+    `reward_model.ground_truth`. `<img>path</img>` in a question stands for a picture, as in the host.
+
+    Raises:
+        RowRejected: MALFORMED_ROW or UNSUPPORTED_COLUMN.
+    """
+    row = _from_verl(row)
+    picture_key = next((name for name in PICTURES if _names_picture(row.get(name))), _first(row, PICTURES))
+    solution_key = _first(row, _SOLUTIONS)
+    question_key, system_key = _first(row, _QUESTIONS), _first(row, _SYSTEMS)
+    messages_key = _first(row, MESSAGES)
+    used = {picture_key, solution_key, question_key} if kind is Kind.RL else {picture_key}
+    question, system = row.get(question_key), row.get(system_key)
+    messages = None if row.get(messages_key) in (None, '') else _read_messages(row[messages_key])
+    own: str | None = None
+    user, response, inline = question, row.get('response'), list[Any]()
+    if messages is not None:
+        own, user, response, inline = _read_turns(messages, kind)
+    elif kind is Kind.SFT:
+        used |= {question_key, 'response'}
+    used |= {messages_key} if own is not None else {messages_key, system_key}
+    system = own if own is not None else system
+    if not isinstance(user, str) or not user.strip():
+        raise RowRejected(Reason.MALFORMED_ROW, 'no question: expected the column question or messages')
+    if kind is Kind.SFT and not isinstance(response, str):
+        raise RowRejected(Reason.MALFORMED_ROW, 'no response: expected the column response or an assistant message')
+    if system is not None and not isinstance(system, str):
+        raise RowRejected(Reason.MALFORMED_ROW, f'{system_key} is {type(system).__name__}; expected a text')
+    carried, ignored = _fates(row, used, kind, user, messages or ())
+    pictures = [*inline, *_pictures(row.get(picture_key))]
+    if not pictures:
+        user, pictures = _IMG_TAG.sub(IMAGE_TAG, user), _IMG_TAG.findall(user)
+    return SourceRow(
+        user=user,
+        pictures=pictures,
+        system=system or None,
+        response=response if kind is Kind.SFT else None,
+        solution=_solution(row.get(solution_key)) if kind is Kind.RL else None,
+        question=question if messages and isinstance(question, str) else user,
+        extra=carried,
+        ignored=ignored,
+    )
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of some columns that says anything; the first of all where none does."""
+    return next((name for name in names if filled(row.get(name))), names[0])
+
+
+def _from_verl(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The rows of verl and its kin: messages in `prompt`, the solution inside `reward_model`."""
+    judged = row.get('reward_model')
+    if isinstance(row.get('prompt'), list) and not any(filled(row.get(name)) for name in MESSAGES):
+        row = {**{k: v for k, v in row.items() if k != 'prompt'}, 'messages': row['prompt']}
+    if isinstance(judged, dict) and filled(judged.get('ground_truth')) and not filled(row.get(_first(row, _SOLUTIONS))):
+        rest = {key: value for key, value in judged.items() if key != 'ground_truth'}
+        row = {**row, 'reward_model': rest, 'solution': judged['ground_truth']}
+    return row
+
+
+# --- pictures and solutions
+
+
+def _pictures(value: Any) -> list[Any]:
+    if isinstance(value, str) and value.lstrip()[:1] in ('[', '{'):
+        value = _from_json(value)
+    if not filled(value):
+        return []
+    is_bytes = isinstance(value, list) and all(isinstance(one, int) for one in value)
+    return list(value) if isinstance(value, list | tuple) and not is_bytes else [value]
+
+
+def _names_picture(value: Any) -> bool:
+    """Whether there is a picture in a cell, not only nulls: `[null]`, `{"bytes": null, "path": null}`."""
+    said = [list(one.values()) if isinstance(one, dict) else [one] for one in _pictures(value)]
+    return any(filled(one) for each in said for one in each)
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _solution(value: Any) -> str | None:
+    """A solution as one text; several accepted answers as a JSON list, which the rewards read."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    items = value if isinstance(value, list) else [value]
+    if filled(value) and not all(isinstance(one, str | int | float | Decimal | list) for one in items):
+        raise RowRejected(
+            Reason.MALFORMED_ROW,
+            f'solution holds {type(items[0]).__name__}; expected a text, a number or a list of accepted answers',
+        )
+    if not filled(value):
+        return None
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list) else str(value)
+
+
+# --- messages
+
+
+def _read_messages(messages: Any) -> list[dict[str, Any]]:
+    """The turns of a row with `role` and `content`, whichever way they are spelled."""
+    if isinstance(messages, str):
+        try:
+            messages = json.loads(messages)
+        except ValueError as error:
+            raise RowRejected(Reason.MALFORMED_ROW, f'messages are not JSON: {error}') from error
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise RowRejected(Reason.MALFORMED_ROW, 'messages are no list of objects')
+    turns = [turn for message in messages for turn in _turns_of(message)]
+    for turn in turns:
+        for name, what in _REFUSED_IN_MESSAGES.items():
+            if filled(turn.get(name)):
+                raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{name} of a message holds {what}')
+        if turn['role'] == 'assistant' and turn.get('loss') in (False, 0):
+            raise RowRejected(Reason.UNSUPPORTED_COLUMN, 'loss of the assistant’s message is false: nothing to learn')
+    return turns
+
+
+def _turns_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """One turn, or a question and its answer in one object: `{"human": …, "assistant": …}`."""
+    role = message.get('role', message.get('from'))
+    if role is None:
+        pairs = [(_ROLES.get(key, key), value) for key, value in message.items()]
+        if not pairs or not {role for role, _ in pairs} <= {'system', 'user', 'assistant'}:
+            raise RowRejected(Reason.MALFORMED_ROW, f'a message has the keys {sorted(message)}; expected role, content')
+        return [{'role': role, 'content': value} for role, value in pairs if value is not None]
+    content = message['content'] if message.get('content') is not None else message.get('value')
+    return [{**message, 'role': _ROLES.get(role, role), 'content': content}]
+
+
+def _read_turns(messages: Sequence[Mapping[str, Any]], kind: Kind) -> tuple[str | None, str, str | None, list[Any]]:
+    """System message, question, response, and the pictures that stand inside of lists of content."""
+    pictures: list[Any] = []
+    said = [(message['role'], _text_of(message['content'], pictures)) for message in messages]
+    system = said.pop(0)[1] if said and said[0][0] == 'system' else None
+    roles = [role for role, _ in said]
+    if kind is Kind.RL and roles == ['user', 'assistant']:
+        said.pop()
+    said = _joined(said) if kind is Kind.SFT else said
+    expected = ['user', 'assistant'] if kind is Kind.SFT else ['user']
+    if [role for role, _ in said] == expected:
+        return system, said[0][1], said[1][1] if kind is Kind.SFT else None, pictures
+    tools = [role for role in roles if role in _TOOL_ROLES]
+    if tools:
+        raise RowRejected(
+            Reason.UNSUPPORTED_COLUMN,
+            f'a message has the role {tools[0]}, and the model’s only tool is code: its outputs are '
+            f'{SANDBOX_OPEN}…{SANDBOX_CLOSE} in the response',
+        )
+    if roles.count('user') > 1:
+        raise RowRejected(
+            Reason.MALFORMED_ROW,
+            f'{roles.count("user")} questions in one conversation; a prepared row has one, and outputs of the sandbox '
+            'between turns; make a row of each question',
+        )
+    raise RowRejected(Reason.MALFORMED_ROW, f'roles are {roles}; expected {expected}, system first or none')
+
+
+def _joined(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Turns that only hand a sandbox's output back, joined with the replies around them into one response."""
+    joined: list[tuple[str, str]] = []
+    for role, text in said:
+        bare = text.strip()
+        handed = bare.startswith(SANDBOX_OPEN) and bare.endswith(SANDBOX_CLOSE) and bare.count(SANDBOX_OPEN) == 1
+        is_output = role in ('user', *_TOOL_ROLES) and handed
+        if joined and joined[-1][0] == 'assistant' and (is_output or (role == 'assistant' and len(joined) > 1)):
+            joined[-1] = ('assistant', joined[-1][1] + (bare if is_output else text))
+        else:
+            joined.append((role, text))
+    return joined
+
+
+def _text_of(content: Any, pictures: list[Any]) -> str:
+    """The text of a message; of a list of content, with a tag for each picture, which is added to `pictures`."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise RowRejected(
+            Reason.MALFORMED_ROW, f'the content of a message is {type(content).__name__}; expected a text'
+        )
+    text = ''
+    for item in content:
+        kind = str(item.get('type', 'text')).removesuffix('_url')
+        if kind == 'text':
+            text += str(item.get('text') or '')
+        elif kind == 'image':
+            value = next((item[key] for key in ('image', 'image_url', 'url', 'path') if filled(item.get(key))), None)
+            pictures += [] if value is None else [value['url'] if isinstance(value, dict) and 'url' in value else value]
+            text += IMAGE_TAG
+        else:
+            raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'a message holds content of the type {kind!r}')
+    return text
+
+
+# --- what becomes of the other columns
+
+
+def _fates(
+    row: Mapping[str, Any], used: set[str], kind: Kind, user: str, messages: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Columns that are carried along, and names of those that are left out.
+
+    Raises:
+        RowRejected: UNSUPPORTED_COLUMN.
+    """
+    for name, what in _REFUSED.items():
+        if filled(row.get(name)):
+            raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{name} holds {what}')
+    for name in _OPTIONS:
+        _check_options(name, row.get(name), user)
+    further = {name: value for name, value in row.items() if name not in used and filled(value)}
+    carried = {name: value for name, value in further.items() if kind is Kind.RL and not _holds_picture(value)}
+    left = {*(further.keys() - carried.keys())}
+    left |= {f'messages.{key}' for one in messages for key in one.keys() - _MESSAGE_KEYS if filled(one[key])}
+    if kind is Kind.RL and any(message['role'] == 'assistant' for message in messages):
+        left.add('messages.assistant')
+    return carried, tuple(sorted(map(escape_surrogates, left)))
+
+
+def _check_options(name: str, value: Any, question: str) -> None:
+    value = _from_json(value) if isinstance(value, str) and value.lstrip()[:1] in ('[', '{') else value
+    texts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    told = ' '.join(question.split()).casefold()
+    missing = [text for text in texts if filled(text) and ' '.join(str(text).split()).casefold() not in told]
+    if missing:
+        raise RowRejected(
+            Reason.UNSUPPORTED_COLUMN,
+            f'{name} holds {str(missing[0])[:60]!r}, which the question does not tell; write the options into it',
+        )
+
+
+def _holds_picture(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_picture, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_picture, value))
+    return isinstance(value, bytes) or (
+        isinstance(value, str) and looks_encoded(value) and _BASE64.match(value) is not None
+    )

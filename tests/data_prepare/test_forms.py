@@ -1,0 +1,178 @@
+"""The forms in which rows are published become one row each; what cannot is refused with a sentence that is true."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_thyme.cli import main
+from swift_thyme.data.forms import parse_form, rename
+from swift_thyme.data.rows import Kind, Reason, RowRejected
+from swift_thyme.errors import DataError
+
+from . import public
+from .conftest import rows_of, run
+
+ANSWER = '<think>It is red.</think><answer>red</answer>'
+CODE = '<think><code>\n```python\nprint(1)\n```\n</code>'
+OUTPUT = '<sandbox_output>1</sandbox_output>'
+DATA_URL = 'data:image/jpeg;base64,' + base64.b64encode(public.picture(1)).decode()
+
+SFT: dict[str, dict[str, Any]] = {
+    'ShareGPT': {'conversations': [{'from': 'human', 'value': 'What?'}, {'from': 'gpt', 'value': ANSWER}]},
+    'one object': {'conversation': [{'human': 'What?', 'assistant': ANSWER}]},
+    'as JSON': {'messages': json.dumps([{'from': 'user', 'value': 'What?'}, {'from': 'bot', 'value': ANSWER}])},
+    'content list': {
+        'messages': [
+            {'role': 'user', 'content': [{'type': 'text', 'text': 'What?'}]},
+            {'role': 'assistant', 'content': [{'type': 'text', 'text': ANSWER}]},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize('row', SFT.values(), ids=SFT)
+def test_every_spelling_of_a_conversation_is_read(row: dict[str, Any]) -> None:
+    parsed = parse_form(row, Kind.SFT)
+    assert (parsed.user, parsed.response, parsed.ignored) == ('What?', ANSWER, ())
+
+
+@pytest.mark.parametrize(
+    'item', [{'type': 'image_url', 'image_url': {'url': 'a.jpg'}}, {'type': 'image', 'image': 'a.jpg'}]
+)
+def test_a_list_of_content_gives_its_pictures_in_their_places(item: dict[str, Any]) -> None:
+    content = [{'type': 'text', 'text': 'Here: '}, item, {'type': 'text', 'text': ' What?'}]
+    parsed = parse_form({'messages': [{'role': 'user', 'content': content}], 'answer': 'x'}, Kind.RL)
+    assert (parsed.user, parsed.pictures) == ('Here: <image> What?', ['a.jpg'])
+    tagged = [{'type': 'image'}, {'type': 'text', 'text': 'What?'}]
+    beside = parse_form({'messages': [{'role': 'user', 'content': tagged}], 'image': 'b.jpg', 'answer': 'x'}, Kind.RL)
+    assert (beside.user, beside.pictures) == ('<image>What?', ['b.jpg'])
+    clip = [{'type': 'video', 'video': 'v.mp4'}]
+    assert refusal({'messages': [{'role': 'user', 'content': clip}]}, Kind.RL)[0] is Reason.UNSUPPORTED_COLUMN
+
+
+def refusal(row: dict[str, Any], kind: Kind = Kind.SFT) -> tuple[Reason, str]:
+    with pytest.raises(RowRejected) as refused:
+        parse_form(row, kind)
+    return refused.value.reason, refused.value.detail
+
+
+def turns(*said: tuple[str, str]) -> dict[str, Any]:
+    return {'messages': [{'role': role, 'content': content} for role, content in said]}
+
+
+@pytest.mark.parametrize('role', ['user', 'tool'])
+def test_turns_that_hand_sandbox_outputs_back_are_one_response(role: str) -> None:
+    said = [
+        ('user', 'What?'),
+        ('assistant', CODE),
+        (role, f' {OUTPUT}\n'),
+        ('assistant', ' So.</think><answer>1</answer>'),
+    ]
+    parsed = parse_form(turns(('system', 'S.'), *said), Kind.SFT)
+    assert parsed.response == f'{CODE}{OUTPUT} So.</think><answer>1</answer>'
+    assert (parsed.user, parsed.system) == ('What?', 'S.')
+
+
+def test_other_turns_are_refused_for_what_they_are() -> None:
+    several = turns(('user', 'a?'), ('assistant', ANSWER), ('user', 'b?'), ('assistant', ANSWER))
+    assert refusal(several)[0] is Reason.MALFORMED_ROW
+    assert '2 questions' in refusal(several)[1]
+    tool = turns(('user', 'a?'), ('assistant', 'call'), ('tool', '{"x": 1}'), ('assistant', ANSWER))
+    assert refusal(tool)[0] is Reason.UNSUPPORTED_COLUMN
+    assert 'role tool' in refusal(tool)[1]
+    assert refusal(turns(('assistant', ANSWER)))[0] is Reason.MALFORMED_ROW
+    assert refusal({'messages': [{'text': 'x'}]})[0] is Reason.MALFORMED_ROW
+
+
+def test_rows_of_verl_are_read_and_what_is_beside_the_solution_is_carried() -> None:
+    row = {
+        'data_source': 'vstar',
+        'prompt': [{'role': 'system', 'content': 'S.'}, {'role': 'user', 'content': '<image>What?'}],
+        'images': [{'bytes': b'x'}],
+        'reward_model': {'ground_truth': 'red', 'style': 'rule'},
+        'extra_info': {'index': 3},
+    }
+    parsed = parse_form(row, Kind.RL)
+    assert (parsed.user, parsed.system, parsed.solution) == ('<image>What?', 'S.', 'red')
+    assert parsed.pictures == [{'bytes': b'x'}]
+    assert parsed.extra == {'data_source': 'vstar', 'reward_model': {'style': 'rule'}, 'extra_info': {'index': 3}}
+
+
+def test_an_answer_in_the_messages_of_a_question_is_left_out_as_in_the_host_and_counted() -> None:
+    parsed = parse_form({**turns(('user', 'a?'), ('assistant', ANSWER)), 'solution': 'red'}, Kind.RL)
+    assert (parsed.user, parsed.ignored) == ('a?', ('messages.assistant',))
+
+
+def test_columns_are_renamed_as_in_the_host() -> None:
+    row = {'Text': 'a?', 'gold': 'red', 'question': 'old'}
+    assert rename(row, {'text': 'question', 'gold': 'answer'}) == {'question': 'a?', 'answer': 'red'}
+    assert rename(row, {'text': 'query', 'gold': 'query'}) == row
+
+
+ROWS = [{'question': f'{i}?', 'answer': 'a, "b"\nc', 'image': 'a.jpg'} for i in range(3)]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    if path.suffix == '.csv':
+        with path.open('w', newline='') as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        return
+    lines = '\n'.join(map(json.dumps, rows))
+    as_list = json.dumps(rows, indent=1 if 'indented' in path.name else None)
+    text = as_list if 'list' in path.name else lines
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == '.gz' else text.encode())
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['a.json', 'list.json', 'indented list.json', 'list.jsonl', 'a.jsonl.gz', 'list.json.gz', 'a.csv', 'A.JSONL'],
+)
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
+    (tmp_path / 'a.jpg').write_bytes(public.picture(1))
+    write(tmp_path / name, ROWS)
+    done, _ = run(tmp_path / name, tmp_path / 'out', Kind.RL, workers=1)
+    assert [row['solution'] for row in rows_of(tmp_path / 'out')] == ['a, "b"\nc'] * 3
+    assert (done.tally.rows, done.skipped) == (3, [])
+
+
+def test_files_that_may_be_data_and_are_not_read_are_named(tmp_path: Path, capsys: Any) -> None:
+    write(tmp_path / 'a.jsonl', [{'question': '1?', 'answer': 'x'}])
+    (tmp_path / 'b.tar').write_bytes(b'x')
+    (tmp_path / 'dataset_info.json').write_text(json.dumps({'rows': 3}, indent=2))
+    (tmp_path / 'README.md').write_text('words')
+    os.mkfifo(tmp_path / 'pipe.jsonl')
+    assert main(['prepare', 'rl', str(tmp_path), '--out', str(tmp_path / 'out'), '--workers', '1']) == 0
+    told = capsys.readouterr().err
+    assert 'pipe.jsonl (not a regular file)' in told
+    assert 'b.tar' in told and 'dataset_info.json (one JSON object' in told and 'README' not in told
+
+
+def test_a_prepared_set_is_not_prepared_again(tmp_path: Path) -> None:
+    write(tmp_path / 'a.jsonl', [{'question': '1?', 'answer': 'x'}])
+    run(tmp_path / 'a.jsonl', tmp_path / 'out', Kind.RL, workers=1)
+    for part in (tmp_path / 'out', tmp_path / 'out' / 'rl', tmp_path / 'out' / 'rl' / 'part-00000.parquet'):
+        with pytest.raises(DataError, match='is a prepared set already'):
+            run(part, tmp_path / 'again', Kind.RL)
+
+
+def test_many_small_files_share_shards_and_each_is_read(tmp_path: Path) -> None:
+    for i in range(200):
+        write(tmp_path / f'{i:03}.jsonl', [{'question': f'{i}?', 'answer': 'x'}])
+    (tmp_path / '150.jsonl').unlink()
+    (tmp_path / '150.jsonl').symlink_to('/nonexistent')
+    done, _ = run(tmp_path, tmp_path / 'out', Kind.RL)
+    assert done.shards < 80
+    assert list(done.failed) == ['150.jsonl']
+    assert sorted(row['question'] for row in rows_of(tmp_path / 'out')) == sorted(
+        f'{i}?' for i in range(200) if i != 150
+    )

@@ -1,0 +1,73 @@
+"""A second run in the same folder: it goes on, or refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swift_thyme.demo.quickstart import FINISHED, Quickstart
+from swift_thyme.errors import ConfigError, ThymeError
+
+STAGES = ['tiny checkpoint', 'data', 'SFT stage 1', 'SFT stage 2', 'GRPO-ATS', 'answer']
+
+
+class Stand(Quickstart):
+    """The stages leave a mark instead of working; one of them fails."""
+
+    fails = ''
+    ran: list[str]
+
+    def _stage(self, name: str, work: Any, *folders: Path) -> None:
+        def mark() -> None:
+            self.ran.append(name)
+            for folder in folders:
+                assert not folder.exists()
+                folder.mkdir(parents=True)
+            if name == self.fails:
+                raise ThymeError('failed')
+            if name == 'answer':
+                (self.out / 'answer' / 'trajectory.json').write_text('{}')
+
+        super()._stage(name, mark, *folders)
+
+
+def run(out: Path, fails: str = '') -> tuple[list[str], list[str]]:
+    """Stages that ran, and what was said of those that were done before."""
+    said: list[str] = []
+    stand = Stand(out, lambda name, text: said.append(name) if text == 'done before' else None, lambda *_: None)
+    stand.fails, stand.ran = fails, []
+    if fails:
+        with pytest.raises(ThymeError, match='failed'):
+            stand.run()
+    else:
+        stand.run()
+    return stand.ran, said
+
+
+@pytest.fixture(autouse=True)
+def no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('swift_thyme.demo.summary.summarize', lambda out: {})
+
+
+def test_a_second_run_begins_with_the_stage_that_was_not_finished(tmp_path: Path) -> None:
+    assert run(tmp_path, fails='SFT stage 2') == (STAGES[:4], [])
+    assert run(tmp_path) == (STAGES[3:], STAGES[:3])
+    assert list(json.loads((tmp_path / 'summary.json').read_text())['seconds']) == STAGES
+
+
+def test_a_finished_run_is_not_mixed_with_another(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
+    with pytest.raises(ConfigError, match='finished quickstart is there'):
+        run(tmp_path)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'mine').touch()
+    with pytest.raises(ConfigError, match='did not write'):
+        run(tmp_path)
+    assert not (tmp_path / FINISHED).exists()
