@@ -61,7 +61,6 @@ class Server:
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
-        self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -73,7 +72,8 @@ class Server:
         for number in ends:
             loop.add_signal_handler(number, ended.set)
         watching = asyncio.create_task(watch(self._sessions.values))
-        loop.add_reader(self._channel.fileno(), self._hear, wire.Unframer(), ended)
+        reader, self._trainer = await asyncio.open_connection(sock=self._channel)
+        hearing = asyncio.create_task(self._hear(reader, ended))
         try:
             with suppress(SandboxUnavailable):
                 await self._zygote.start()
@@ -81,7 +81,7 @@ class Server:
             await ended.wait()
         finally:
             watching.cancel()
-            loop.remove_reader(self._channel.fileno())
+            hearing.cancel()
             for session in list(self._sessions.values()):
                 session.kill('the sandbox is closed')
             for session in list(self._sessions.values()):
@@ -93,18 +93,10 @@ class Server:
             for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
                 loop.remove_signal_handler(number)
 
-    def _hear(self, unframer: wire.Unframer, ended: asyncio.Event) -> None:
-        try:
-            data = self._channel.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b''
-        for message in unframer.feed(data):
+    async def _hear(self, reader: asyncio.StreamReader, ended: asyncio.Event) -> None:
+        while (message := await wire.read_message(reader)) is not None:
             self._start(self._handle(message))
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            ended.set()
+        ended.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -120,9 +112,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 (the boundary: whatever fails here is the sandbox's failure)
             reply['error'], reply['text'] = 'SandboxError', f'{type(error).__name__}: {error}'
         if reply['id'] is not None:
-            async with self._sending:
-                with suppress(OSError):
-                    await asyncio.get_running_loop().sock_sendall(self._channel, wire.frame(reply))
+            self._trainer.write(wire.frame(reply))
 
     # -- operations ---------------------------------------------------------------------------------------------
 
@@ -223,5 +213,4 @@ def serve(channel_fd: int, setup: Setup) -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     channel = socket.socket(fileno=channel_fd)
-    channel.setblocking(False)
     asyncio.run(Server(channel, setup).serve())

@@ -277,7 +277,7 @@ class Session:
         """Does work on the session's files; beside the event loop where they are large."""
         large = True
         with suppress(tree.TooManyFiles):
-            large = tree.measure(self._place.work, self.limits.files)[1] > _LARGE_BYTES
+            large = tree.used_bytes(tree.scan(self._place.work, self.limits.files)) > _LARGE_BYTES
         if large:
             await asyncio.to_thread(work)
         else:
@@ -289,9 +289,7 @@ class Session:
             self._seen = entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(
-            process, len(entries), self.limits.file_bytes
-        )
+        used_bytes = tree.used_bytes(entries) + unseen_bytes(process, len(entries), self.limits.file_bytes)
         if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]
@@ -359,7 +357,7 @@ class Session:
 
     def _room_for_files(self) -> int:
         try:
-            return self.limits.files - tree.measure(self._place.work, self.limits.files)[0]
+            return self.limits.files - len(tree.scan(self._place.work, self.limits.files))
         except tree.TooManyFiles:
             return 0
         except OSError:

@@ -44,12 +44,12 @@ def exceeded(session: Session, process: Process) -> str:
     """Which limit a session exceeds right now; '' for none."""
     limits = session.limits
     try:
-        files, held = tree.measure(session.live_dir, limits.files)
+        entries = tree.scan(session.live_dir, limits.files)
     except tree.TooManyFiles:
         return f'more than {limits.files} files and directories'
     except OSError:
         return ''
-    held += unseen_bytes(process, files, limits.file_bytes)
+    held = tree.used_bytes(entries) + unseen_bytes(process, len(entries), limits.file_bytes)
     if held > limits.disk_bytes:
         return f'the files together have more than {limits.disk_bytes} bytes'
     pids = [pid for pid in (process.pid, process.holder) if pid]
