@@ -81,7 +81,7 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
         reason = size_error(width, height, limits) or _container_error(kind, data, width * height)
         if reason:
             return {'error': reason}
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if kind in ('JPEG', 'WEBP', 'TIFF') else 1
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         plain = (kind, image.mode) in _PLAIN and orientation == 1 and not getattr(image, 'is_animated', False)
         plain = plain and not (kind == 'PNG' and _is_deep(data)) and 'transparency' not in image.info
         if plain:
@@ -157,14 +157,15 @@ def _is_deep(data: bytes) -> bool:
 
 
 def _flatten(image: Any) -> Any:
-    """A plain RGB or gray copy: alpha over white, 16 bit scaled to 8, CMYK converted."""
+    """A plain RGB or gray copy: alpha over white, 16 bit and floats from 0 to 1 scaled to 8 bit, CMYK converted."""
     from PIL import Image
 
     if image.mode in ('I;16', 'I;16B', 'I;16L', 'I', 'F'):
         import numpy as np
 
         values = np.asarray(image, dtype='f8')
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        most = values.max(initial=0)
+        top = 65535.0 if most > 255 else 1.0 if most <= 1 and image.mode == 'F' else 255.0
         return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype('u1'))
     if image.mode == 'P' or 'transparency' in image.info:
         image = image.convert('RGBA')

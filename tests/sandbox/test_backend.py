@@ -346,7 +346,7 @@ def wait_for(condition, timeout_s: float = 10.0) -> None:
 def test_random_numbers_differ_between_sessions(sandbox):
     code = (
         'import sympy, random\nprint(random.random(), np.random.rand(), cv2.randu(np.zeros(4, "f4"), 0, 1).ravel(), '
-        'sympy.core.random.rng.random(), sep=";")'
+        'sympy.core.random.rng.random(), hash("a word"), sep=";")'
     )
 
     async def draw():
@@ -356,8 +356,32 @@ def test_random_numbers_differ_between_sessions(sandbox):
     async def all_of_them():
         return await asyncio.gather(*(draw() for _ in range(3)))
 
+    wait_for(lambda: asyncio.run(draw()) and len(sandbox.stats()['zygotes']) == 3, 120)
     for values in zip(*asyncio.run(all_of_them()), strict=True):
         assert len(set(values)) == 3, values
+
+
+@pytest.mark.parametrize('root', ['/tmp', '/mnt/data', '/mnt/data/temp_processed_images'])
+def test_a_picture_that_the_machine_has_there_does_not_stand_in_the_way(sandbox, root):
+    """Others save crops in these folders, too; once every later save of the same name was refused."""
+    path = Path(root) / f'thyme-test-{os.getpid()}.png'
+    if not os.access(root, os.W_OK):
+        pytest.skip(f'{root} cannot be written here')
+    path.write_bytes(b'of another')
+
+    async def turns():
+        async with await sandbox.open() as session:
+            before = await session.run(f'import os\nprint(os.path.exists({str(path)!r}))')
+            code = f'p.save({str(path)!r}); print({str(path)!r}, Image.open({str(path)!r}).size)'
+            return before.text, await session.run("p = Image.new('RGB', (90, 60))\n" + code)
+
+    try:
+        before, result = asyncio.run(turns())
+        assert before == 'False\n'
+        assert (result.outcome, len(result.images)) == (Outcome.OK, 1), result
+        assert path.read_bytes() == b'of another'
+    finally:
+        path.unlink()
 
 
 def test_what_a_snippet_sets_in_its_output_does_not_last(sandbox):

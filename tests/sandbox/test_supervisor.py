@@ -140,7 +140,7 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
     """The message to a dead one fails at once, eight times before the event loop hears of its end."""
 
     async def forked_after_death():
-        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        zygote = ZygoteProcess(str(tmp_path), str(tmp_path), Exits())
         try:
             await zygote.start()
             os.kill(zygote.pid, signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
         hear(zygote, control)
 
     async def fork():
-        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        zygote = ZygoteProcess(str(tmp_path), str(tmp_path), Exits())
         try:
             child = await zygote.fork(wire.ZYGOTE_SPARE)
             await asyncio.sleep(1)

@@ -19,12 +19,15 @@ from .. import confine, linux, wire
 from ..base import Limits
 from . import janitor
 from .decoders import Decoders
+from .exits import Exits
 from .policy import Place, Policy
 from .session import Session
 from .spares import Spares
 from .watch import watch
 from .zygote import ZygoteProcess
 
+_ZYGOTES = 3
+"""Each has a seed of its own for `hash`; one holds some 150 MB."""
 _FIRST_SESSION_UID = 2_000_000_000
 """Tier B gives every session a uid of its own from here on."""
 
@@ -56,8 +59,10 @@ class Server:
         self._policy = Policy(setup.tier, setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
-        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache)
-        self._spares = Spares(self._zygote)
+        self._exits = Exits()
+        self._zygotes = [ZygoteProcess(self._run_dir.path, setup.font_cache, self._exits) for _ in range(_ZYGOTES)]
+        self._zygote = self._zygotes[0]
+        self._spares = Spares(self._zygotes)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
         self._sessions: dict[str, Session] = {}
         self._serial = 0
@@ -88,7 +93,8 @@ class Server:
                 await session.wait_gone()
             self._decoders.kill()
             self._spares.kill()
-            self._zygote.stop()
+            for zygote in self._zygotes:
+                zygote.stop()
             self._run_dir.remove()
             for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
                 loop.remove_signal_handler(number)
@@ -146,7 +152,7 @@ class Server:
             'limits': limits,
             'repairs': self._setup.repairs,
         }
-        session = Session(ident, place, request, self._zygote, self._spares, self._decoders)
+        session = Session(ident, place, request, self._exits, self._spares, self._decoders)
         try:
             await session.start()
         except SandboxError:
@@ -174,6 +180,7 @@ class Server:
         return {
             'pid': os.getpid(),
             'zygote_pid': self._zygote.pid,
+            'zygotes': [zygote.pid for zygote in self._zygotes if zygote.runs],
             'sessions': {ident: session.pids for ident, session in self._sessions.items()},
             'spares': self._spares.pids,
             'run_dir': self._run_dir.path,
@@ -192,7 +199,7 @@ class Server:
                 return
             if pid == self._janitor_pid:
                 self._janitor_pid = self._run_dir.guard()
-            self._zygote.exits.note(pid, status)
+            self._exits.note(pid, status)
 
 
 def hand_over(entry: dict[str, Any], target: str, uid: int) -> dict[str, Any]:

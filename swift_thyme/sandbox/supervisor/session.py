@@ -20,6 +20,7 @@ from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .clock import Stopwatch
 from .decoders import Decoders
+from .exits import Exits
 from .held import unseen_bytes
 from .pictures import Gallery
 from .policy import Place, Policy
@@ -36,7 +37,6 @@ from .turn import (
     wait_for,
     wait_for_outcome,
 )
-from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _IDLE_TIMEOUT_S = 2.0
@@ -64,7 +64,7 @@ class Session:
         ident: str,
         place: Place,
         request: dict[str, Any],
-        zygote: ZygoteProcess,
+        exits: Exits,
         spares: Spares,
         decoders: Decoders,
     ) -> None:
@@ -73,12 +73,12 @@ class Session:
             ident: unique within the supervisor.
             place: its directories; `work` exists.
             request: what the worker needs (`worker.main`).
-            zygote: who says how processes ended.
+            exits: who says how processes ended.
             spares: whose processes it takes.
             decoders: who decodes pictures.
         """
         self.ident, self._place, self._request = ident, place, request
-        self._zygote, self._spares = zygote, spares
+        self._exits, self._spares = exits, spares
         self.limits = Limits(**request['limits'])
         self._memory = tree.Memory(place.work, place.kept, self.limits.files * 2)
         prefix = f'{ident}-' if place.output_dir else ''
@@ -347,7 +347,7 @@ class Session:
         for _ in range(_START_TRIES):
             spare = await self._spares.take()
             await spare.begin(self._request)
-            process = Process(spare, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
+            process = Process(spare, self._exits, self.limits.processes, self.limits.output_bytes * 4)
             process.room_for_files = self._room_for_files
             event = await process.next_event(_START_TIMEOUT_S)
             if event is not None and event[0] == wire.READY:
