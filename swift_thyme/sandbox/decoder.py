@@ -32,14 +32,7 @@ def main(fds: tuple[int, int], program: bytes) -> None:
         fds: the channel, a datagram socket to the supervisor, and the lifeline.
         program: the seccomp filter.
     """
-    lifeline = os.dup(fds[1])  # wherever it lies: 3 and 4 are free for the two then
-    os.dup2(fds[0], 3)
-    os.dup2(lifeline, 4)
-    channel = socket.socket(fileno=3)
-    null = os.open('/dev/null', os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.closerange(5, 1 << 16)
+    channel = confine.claim_descriptors(fds, 2)
     confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
     confine.give_up_privileges(None)
     if linux.landlock_abi():

@@ -52,6 +52,22 @@ SLOW_TO_IMPORT = frozenset(
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
 
 
+_shared_lock = threading.Lock()
+_shared: list[ZygoteSandbox] = []
+
+
+def local_sandbox() -> ZygoteSandbox:
+    """The sandbox every part of this process shares, with settings from `THYME_*` variables. Thread-safe.
+
+    Raises:
+        ConfigError: a variable cannot be read.
+    """
+    with _shared_lock:
+        if not _shared:
+            _shared.append(ZygoteSandbox())
+        return _shared[0]
+
+
 class ZygoteSession(Session):
     """See `Session`. `directory` is where its snippets work."""
 

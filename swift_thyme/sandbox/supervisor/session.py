@@ -181,9 +181,7 @@ class Session:
         if process is None:
             return False
         await learn_of_snapshot(process, ENDED)
-        if not process.lost and await self._end_runner(process):
-            process.return_to_holder()
-            await self._beside(self._memory.restore)
+        if await self._return_to_snapshot(process):
             return True
         if self._pristine:
             await self._start_anew(process)
@@ -316,15 +314,12 @@ class Session:
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
         self._seen = None
-        if snapshot and not process.lost and await self._end_runner(process):
-            process.return_to_holder()
-            await self._beside(self._memory.restore)
-            return
-        await self._start_anew(process)
+        if not (snapshot and await self._return_to_snapshot(process)):
+            await self._start_anew(process)
 
-    async def _end_runner(self, process: Process) -> bool:
-        """Ends the process that ran the snippet; whether its snapshot is there to go on."""
-        if not process.holder:
+    async def _return_to_snapshot(self, process: Process) -> bool:
+        """Ends the process that ran the snippet and goes on from its snapshot; False where there is none."""
+        if process.lost or not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
         watch = Stopwatch(process.pid)
@@ -332,7 +327,11 @@ class Session:
             if process.lost or watch.elapsed_s() > SETTLE_TIMEOUT_S:
                 return False
             await process.next_event(_POLL_S)
-        return process.owns(process.holder) and not has_ended(process.holder)
+        if not process.owns(process.holder) or has_ended(process.holder):
+            return False
+        process.return_to_holder()
+        await self._beside(self._memory.restore)
+        return True
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""

@@ -78,11 +78,11 @@ class Spares:
         return await zygote.fork(wire.ZYGOTE_SPARE)
 
     async def _grow(self, zygote: ZygoteProcess) -> None:
-        try:
-            with suppress(SandboxError):  # the others go on
-                await zygote.start()
-        finally:
-            self._growing = None
+        with suppress(SandboxError):  # the others go on
+            await zygote.start()
+        self._growing = None
+        if zygote.runs:
+            self.refill()
 
     def kill(self) -> None:
         """Ends all of them; no more are made."""
