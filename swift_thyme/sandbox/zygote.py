@@ -83,7 +83,7 @@ def pack_memory() -> None:
     linux.advise(ranges, linux.MADV_COLLAPSE)  # a fork then has few page-table entries to copy
 
 
-class Zygote:
+class ForkServer:
     """Forks on request and reaps; the supervisor holds the other end of `control`.
 
     Every page it writes between two forks is copied for it by the kernel, so its loop does little.
@@ -167,10 +167,10 @@ class Zygote:
 
 def start(control_fd: int) -> None:
     """Serves the supervisor at the other end of a socket."""
-    zygote = Zygote(socket.socket(fileno=control_fd))
+    server = ForkServer(socket.socket(fileno=control_fd))
     pack_memory()
-    zygote._tell(wire.ZYGOTE_READY, os.getpid(), 0)
-    zygote.serve()
+    server._tell(wire.ZYGOTE_READY, os.getpid(), 0)
+    server.serve()
 
 
 def main() -> None:

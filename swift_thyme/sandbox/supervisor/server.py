@@ -21,10 +21,10 @@ from . import janitor
 from .decoders import Decoders
 from .exits import Exits
 from .policy import Place, Policy
-from .session import Session
+from .session import SupervisedSession
 from .spares import Spares
 from .watch import watch
-from .zygote import ZygoteProcess
+from .zygote import ZygoteHandle
 
 _ZYGOTES = 3
 """Each has a seed of its own for `hash`; one holds some 150 MB."""
@@ -60,11 +60,11 @@ class Server:
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
         self._exits = Exits()
-        self._zygotes = [ZygoteProcess(self._run_dir.path, setup.font_cache, self._exits) for _ in range(_ZYGOTES)]
+        self._zygotes = [ZygoteHandle(self._run_dir.path, setup.font_cache, self._exits) for _ in range(_ZYGOTES)]
         self._zygote = self._zygotes[0]
         self._spares = Spares(self._zygotes)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, SupervisedSession] = {}
         self._serial = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -152,7 +152,7 @@ class Server:
             'limits': limits,
             'repairs': self._setup.repairs,
         }
-        session = Session(ident, place, request, self._exits, self._spares, self._decoders)
+        session = SupervisedSession(ident, place, request, self._exits, self._spares, self._decoders)
         try:
             await session.start()
         except SandboxError:

@@ -56,7 +56,7 @@ _STATUS = {
 }
 
 
-class Session:
+class SupervisedSession:
     """One trajectory's Python. Calls come one at a time (`run` queues them)."""
 
     def __init__(

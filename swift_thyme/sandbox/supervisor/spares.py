@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ...errors import SandboxError
 from .. import wire
-from .zygote import Child, ZygoteProcess
+from .zygote import Child, ZygoteHandle
 
 _KEPT = 2
 """How many are kept ready. More would help only where many sessions are opened at once, and there forking is the
@@ -23,7 +23,7 @@ limit in any case."""
 class Spares:
     """Keeps a few spares; makes the next ones while nobody waits for them."""
 
-    def __init__(self, zygotes: Sequence[ZygoteProcess]) -> None:
+    def __init__(self, zygotes: Sequence[ZygoteHandle]) -> None:
         """
         Args:
             zygotes: who makes them, in turn; no more of them run than sessions were opened.
@@ -77,7 +77,7 @@ class Spares:
         self._zygotes.append(zygote)
         return await zygote.fork(wire.ZYGOTE_SPARE)
 
-    async def _grow(self, zygote: ZygoteProcess) -> None:
+    async def _grow(self, zygote: ZygoteHandle) -> None:
         with suppress(SandboxError):  # the others go on
             await zygote.start()
         self._growing = None

@@ -14,7 +14,7 @@ from contextlib import suppress
 from . import tree
 from .held import anonymous_bytes, proportional_bytes, unseen_bytes
 from .process import OVER, Process
-from .session import Session
+from .session import SupervisedSession
 
 _INTERVAL_S = 0.02
 _UNWATCHED_S = 0.06
@@ -26,7 +26,7 @@ _MOST_SHARE = 0.05
 """Share of one core that watching may cost."""
 
 
-async def watch(running: Callable[[], Iterable[Session]]) -> None:
+async def watch(running: Callable[[], Iterable[SupervisedSession]]) -> None:
     """Checks every running session for ever; puts an event into the turn of one that exceeds a limit."""
     pause = _UNWATCHED_S
     while True:
@@ -54,7 +54,7 @@ def set_threads_back(pid: int) -> None:
                 os.setpriority(os.PRIO_PROCESS, tid, _THREAD_NICE)
 
 
-def exceeded(session: Session, process: Process) -> str:
+def exceeded(session: SupervisedSession, process: Process) -> str:
     """Which limit a session exceeds right now; '' for none."""
     limits = session.limits
     try:

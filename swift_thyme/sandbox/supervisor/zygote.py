@@ -90,7 +90,7 @@ class Child:
         return False
 
 
-class ZygoteProcess:
+class ZygoteHandle:
     """One zygote at a time; the next one is started when it is needed."""
 
     def __init__(self, run_dir: str, font_cache: str, exits: Exits) -> None:
