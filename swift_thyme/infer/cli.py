@@ -138,8 +138,8 @@ def _run_batch(args: argparse.Namespace) -> int:
     tally = asyncio.run(answer_all())
     print(f'\n{args.output}: {_summary(tally)}', file=sys.stderr)
     if not tally.complete:
-        for cause, row in list(tally.causes.items())[:3]:
-            print(f'row {row}: {cause}', file=sys.stderr)
+        for cause, number in list(tally.causes.items())[:3]:
+            print(f'row {number}: {cause}', file=sys.stderr)
         print('run the same command again to ask the failed ones once more', file=sys.stderr)
     return 0 if tally.complete else 1
 

@@ -2,9 +2,8 @@
 
 from .base import InputImage, Limits, Sandbox, Session
 from .blocking import BlockingSandbox, BlockingSession
-from .local import local_sandbox
 from .patient import PatientSandbox
-from .zygote_backend import ZygoteSandbox
+from .zygote_backend import ZygoteSandbox, local_sandbox
 
 __all__ = [
     'BlockingSandbox',

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ..loop import LoopThread
 from ..types import SandboxResult
 from .base import InputImage, Limits, Sandbox, Session
 
@@ -58,13 +57,11 @@ class BlockingSandbox:
 
             sandbox = ZygoteSandbox()
         self.sandbox = sandbox
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name='thyme-sandbox-blocking', daemon=True)
-        self._thread.start()
+        self._loop = LoopThread('thyme-sandbox-blocking')
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on this object's own loop and returns its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self._loop.run(work)
 
     def open(
         self,
@@ -78,11 +75,8 @@ class BlockingSandbox:
 
     def close(self) -> None:
         """Closes the backend with all its sessions; any number of times."""
-        if self._thread.is_alive():
-            self.wait(self.sandbox.aclose())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        self.wait(self.sandbox.aclose())
+        self._loop.close()
 
     def __enter__(self) -> BlockingSandbox:
         return self

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import resource
 import site
+import socket
 import stat
 import sys
 import sysconfig
@@ -21,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from . import linux
+from . import linux, seccomp
 
 
 class Tier(str, Enum):
@@ -135,6 +136,26 @@ def restrict(ruleset: int) -> None:
     """Puts the calling process under a ruleset of `Paths`, for good."""
     linux.landlock_restrict(ruleset)
     os.close(ruleset)
+
+
+def claim_descriptors(fds: tuple[int, int], kept: int) -> socket.socket:
+    """Moves channel and lifeline to their fixed numbers, closes all others but `kept`; 0, 1, 2 become /dev/null.
+
+    Returns:
+        The channel.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft <= seccomp.LIFELINE_FD:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.LIFELINE_FD + 1, hard), hard))
+    os.dup2(fds[0], seccomp.CHANNEL_FD)
+    os.dup2(fds[1], seccomp.LIFELINE_FD)
+    null = os.open('/dev/null', os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, seccomp.CHANNEL_FD)
+    os.closerange(seccomp.LIFELINE_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
+    return socket.socket(fileno=seccomp.CHANNEL_FD)
 
 
 def limit_resources(limits: Resources) -> None:

@@ -32,14 +32,7 @@ def main(fds: tuple[int, int], program: bytes) -> None:
         fds: the channel, a datagram socket to the supervisor, and the lifeline.
         program: the seccomp filter.
     """
-    lifeline = os.dup(fds[1])  # wherever it lies: 3 and 4 are free for the two then
-    os.dup2(fds[0], 3)
-    os.dup2(lifeline, 4)
-    channel = socket.socket(fileno=3)
-    null = os.open('/dev/null', os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.closerange(5, 1 << 16)
+    channel = confine.claim_descriptors(fds, 2)
     confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
     confine.give_up_privileges(None)
     if linux.landlock_abi():
@@ -81,7 +74,7 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
         reason = size_error(width, height, limits) or _container_error(kind, data, width * height)
         if reason:
             return {'error': reason}
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1) if kind in ('JPEG', 'WEBP', 'TIFF') else 1
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         plain = (kind, image.mode) in _PLAIN and orientation == 1 and not getattr(image, 'is_animated', False)
         plain = plain and not (kind == 'PNG' and _is_deep(data)) and 'transparency' not in image.info
         if plain:
@@ -157,14 +150,15 @@ def _is_deep(data: bytes) -> bool:
 
 
 def _flatten(image: Any) -> Any:
-    """A plain RGB or gray copy: alpha over white, 16 bit scaled to 8, CMYK converted."""
+    """A plain RGB or gray copy: alpha over white, 16 bit and floats from 0 to 1 scaled to 8 bit, CMYK converted."""
     from PIL import Image
 
     if image.mode in ('I;16', 'I;16B', 'I;16L', 'I', 'F'):
         import numpy as np
 
         values = np.asarray(image, dtype='f8')
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        most = values.max(initial=0)
+        top = 65535.0 if most > 255 else 1.0 if most <= 1 and image.mode == 'F' else 255.0
         return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype('u1'))
     if image.mode == 'P' or 'transparency' in image.info:
         image = image.convert('RGBA')

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..types import Outcome, SandboxResult
 
 
-@dataclass(frozen=True)
+@dataclass
 class LedgerState:
     """The counts at one moment."""
 
-    snippets: int
-    succeeded_raw: int
+    snippets: int = 0
+    succeeded_raw: int = 0
     """Would have succeeded as the model wrote them (where a repair's effect on success is known)."""
-    succeeded: int
+    succeeded: int = 0
     """Succeeded after repair."""
-    repairs: dict[str, int]
+    repairs: Counter[str] = field(default_factory=Counter)
     """Repair → snippets it changed."""
-    seen: dict[str, int]
+    seen: Counter[str] = field(default_factory=Counter)
     """Repair → snippets it would have changed, in mode `report`."""
-    helped: dict[str, int]
+    helped: Counter[str] = field(default_factory=Counter)
     """Repair → snippets that succeeded with it and would not have without."""
 
 
@@ -31,31 +32,20 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._repairs: Counter[str] = Counter()
-        self._seen: Counter[str] = Counter()
-        self._helped: Counter[str] = Counter()
+        self._state = LedgerState()
 
     def add(self, result: SandboxResult) -> None:
         """Counts one result."""
-        succeeded = result.outcome is Outcome.OK
+        succeeded, needed = result.outcome is Outcome.OK, result.raw_outcome is not None
         with self._lock:
-            self._counts['snippets'] += 1
-            self._counts['succeeded'] += succeeded
-            self._counts['raw'] += succeeded and result.raw_outcome is None
-            self._repairs.update(result.repairs)
-            self._seen.update(result.repairs_seen)
-            if succeeded and result.raw_outcome is not None:
-                self._helped.update(result.repairs)
+            self._state.snippets += 1
+            self._state.succeeded += succeeded
+            self._state.succeeded_raw += succeeded and not needed
+            self._state.repairs.update(result.repairs)
+            self._state.seen.update(result.repairs_seen)
+            self._state.helped.update(result.repairs if succeeded and needed else ())
 
     def state(self) -> LedgerState:
         """A copy of the counts."""
         with self._lock:
-            return LedgerState(
-                self._counts['snippets'],
-                self._counts['raw'],
-                self._counts['succeeded'],
-                dict(self._repairs),
-                dict(self._seen),
-                dict(self._helped),
-            )
+            return copy.deepcopy(self._state)

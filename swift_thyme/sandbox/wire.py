@@ -7,10 +7,10 @@ parser that a snippet could have patched, and nothing from an earlier turn is ev
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 NONCE_BYTES, PID_BYTES = 16, 4
@@ -41,23 +41,14 @@ def frame(message: dict[str, Any]) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-class Unframer:
-    """Cuts a byte stream into the messages that `frame` made."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """Takes the next bytes; yields every message they complete."""
-        self._buffer += data
-        while len(self._buffer) >= HEADER.size:
-            (size,) = HEADER.unpack_from(self._buffer)
-            end = HEADER.size + size
-            if len(self._buffer) < end:
-                return
-            body = bytes(self._buffer[HEADER.size : end])
-            del self._buffer[:end]
-            yield json.loads(body)
+async def read_message(stream: asyncio.StreamReader) -> dict[str, Any] | None:
+    """The next message that `frame` made; None at the end of the stream, or where it ends in the middle of one."""
+    try:
+        (size,) = HEADER.unpack(await stream.readexactly(HEADER.size))
+        message: dict[str, Any] = json.loads(await stream.readexactly(size))
+    except (OSError, asyncio.IncompleteReadError):
+        return None
+    return message
 
 
 def chunks(head: bytes, more: bytes, last: bytes, payload: bytes) -> list[bytes]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import socket
 import sys
 from contextlib import suppress
@@ -27,7 +26,7 @@ from select import POLLNVAL, poll
 from signal import pause
 from typing import Any
 
-from . import confine, linux, seccomp, wire
+from . import confine, linux, wire
 from .runner import Runner
 
 _raw_fork = ctypes.PyDLL(None).fork
@@ -52,7 +51,7 @@ def main(fds: tuple[int, int], runner: Runner, program: bytes, paths: confine.Pa
         huge_pages: whether large arrays get them, from the first snippet on.
     """
     ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
-    channel = _claim_descriptors(fds, ruleset)
+    channel = confine.claim_descriptors(fds, ruleset)
     linux.ignore_ended_children()  # snapshots, that is
     data = channel.recv(_MOST_REQUEST_BYTES)
     if not data:
@@ -83,22 +82,6 @@ def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> Non
         confine.restrict(ruleset)
     elif ruleset != _NO_RULESET:
         os.close(ruleset)
-
-
-def _claim_descriptors(fds: tuple[int, int], kept: int) -> socket.socket:
-    """Moves channel and lifeline to their fixed numbers and closes all but `kept`; 0, 1 and 2 become /dev/null."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 <= soft <= seccomp.LIFELINE_FD:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(seccomp.LIFELINE_FD + 1, hard), hard))
-    os.dup2(fds[0], seccomp.CHANNEL_FD)
-    os.dup2(fds[1], seccomp.LIFELINE_FD)
-    null = os.open('/dev/null', os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, seccomp.CHANNEL_FD)
-    os.closerange(seccomp.LIFELINE_FD + 1, max(hard, 1 << 16) if hard > 0 else 1 << 20)
-    return socket.socket(fileno=seccomp.CHANNEL_FD)
 
 
 class _Loop:

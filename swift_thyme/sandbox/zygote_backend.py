@@ -15,9 +15,10 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,22 @@ SLOW_TO_IMPORT = frozenset(
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
 
 
+_shared_lock = threading.Lock()
+_shared: list[ZygoteSandbox] = []
+
+
+def local_sandbox() -> ZygoteSandbox:
+    """The sandbox every part of this process shares, with settings from `THYME_*` variables. Thread-safe.
+
+    Raises:
+        ConfigError: a variable cannot be read.
+    """
+    with _shared_lock:
+        if not _shared:
+            _shared.append(ZygoteSandbox())
+        return _shared[0]
+
+
 class ZygoteSession(Session):
     """See `Session`. `directory` is where its snippets work."""
 
@@ -66,15 +83,8 @@ class ZygoteSession(Session):
 
     async def run(self, code: str, *, timeout_s: float | None = None) -> SandboxResult:
         """See `Session.run`."""
-        return await asyncio.wrap_future(self.submit(code, timeout_s=timeout_s))
-
-    def submit(self, code: str, *, timeout_s: float | None = None) -> Future[SandboxResult]:
-        """Starts one snippet; the future gets its result, or `SessionDead`. Never blocks."""
-        done: Future[SandboxResult] = Future()
-        done.set_running_or_notify_cancel()
         if self._closing is not None:
-            done.set_exception(SessionDead(f'session {self._ident} is closed'))
-            return done
+            raise SessionDead(f'session {self._ident} is closed')
         code = strip_fence(code)
         slow = slow_imports(code) - self._imported
         if slow:  # as a snippet of its own before it, so that the time goes to the import and not to the code
@@ -82,20 +92,21 @@ class ZygoteSession(Session):
             first = '\n'.join(f'__import__({name!r})' for name in sorted(slow)) + ';'
             self._client.request('run', session=self._ident, code=first, timeout_s=IMPORT_TIMEOUT_S)
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        reply.add_done_callback(lambda reply: _pass_on(reply, done, self._ledger, self._settings))
-        return done
+        result = read_result(await asyncio.wrap_future(reply))
+        self._ledger.add(result)
+        return with_note(result, rollback=self._settings.rollback) if self._settings.notes else result
 
     async def close(self) -> None:
         """See `Session.close`."""
         with suppress(Exception):
-            await asyncio.wrap_future(self.submit_close())
+            await asyncio.wrap_future(self._begin_to_close())
 
     def close_soon(self) -> None:
         """See `Session.close_soon`."""
-        self.submit_close()
+        self._begin_to_close()
 
-    def submit_close(self) -> Future[Any]:
-        """Starts closing; the future ends when processes and files are gone."""
+    def _begin_to_close(self) -> Future[Any]:
+        """The future ends when processes and files are gone."""
         if self._closing is None:
             self._finalizer.detach()
             self._closing = self._client.request('close', session=self._ident)
@@ -120,24 +131,17 @@ def slow_imports(code: str) -> frozenset[str]:
     return frozenset(named & SLOW_TO_IMPORT)
 
 
-def _pass_on(reply: Future[Any], done: Future[SandboxResult], ledger: Ledger, settings: SandboxSettings) -> None:
-    error = reply.exception()
-    if error is not None:
-        done.set_exception(error)
-        return
-    value = reply.result()
-    raw = value['raw_outcome']
-    result = SandboxResult(
-        outcome=Outcome(value['outcome']),
-        text=value['text'],
-        images=tuple(SandboxImage(**image) for image in value['images']),
-        elapsed_s=value['elapsed_s'],
-        repairs=tuple(value['repairs']),
-        repairs_seen=tuple(value['repairs_seen']),
-        raw_outcome=Outcome(raw) if raw else None,
-    )
-    ledger.add(result)
-    done.set_result(with_note(result, rollback=settings.rollback) if settings.notes else result)
+def read_result(fields: dict[str, Any]) -> SandboxResult:
+    """A result from the fields that the supervisor sends."""
+    raw = fields['raw_outcome']
+    typed = {
+        'outcome': Outcome(fields['outcome']),
+        'images': tuple(SandboxImage(**image) for image in fields['images']),
+        'repairs': tuple(fields['repairs']),
+        'repairs_seen': tuple(fields['repairs_seen']),
+        'raw_outcome': Outcome(raw) if raw else None,
+    }
+    return SandboxResult(**{**fields, **typed})
 
 
 class ZygoteSandbox(Sandbox):
@@ -161,9 +165,8 @@ class ZygoteSandbox(Sandbox):
         """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
         self._client: Client | None = None
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
         atexit.register(_close_at_exit, weakref.ref(self))
-        os.register_at_fork(after_in_child=_Abandon(weakref.ref(self)))
+        os.register_at_fork(after_in_child=partial(_abandon, weakref.ref(self)))
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -193,13 +196,7 @@ class ZygoteSandbox(Sandbox):
             limits: overrides the sandbox's own.
             output_dir: accepted pictures are put here and outlive the session; by default they go with it.
         """
-        return await asyncio.wrap_future(self.submit_open(images, limits=limits, output_dir=output_dir))
-
-    def submit_open(
-        self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None
-    ) -> Future[ZygoteSession]:
-        """Starts opening a session, from any thread; the future gets it."""
-        return self._pool.submit(self._open, list(images), limits or self.default_limits, output_dir)
+        return await asyncio.to_thread(self._open, list(images), limits or self.default_limits, output_dir)
 
     def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
         looks = [look_at(image) for image in images]
@@ -256,20 +253,14 @@ class ZygoteSandbox(Sandbox):
             client.close()
 
 
-class _Abandon:
+def _abandon(reference: weakref.ref[ZygoteSandbox]) -> None:
     """After a fork of the trainer, makes the child forget the parent's supervisor."""
-
-    def __init__(self, sandbox: weakref.ref[ZygoteSandbox]) -> None:
-        self._sandbox = sandbox
-
-    def __call__(self) -> None:
-        sandbox = self._sandbox()
-        if sandbox is not None:
-            sandbox._lock = threading.Lock()
-            client, sandbox._client = sandbox._client, None
-            sandbox._pool = ThreadPoolExecutor(2, thread_name_prefix='thyme-sandbox-open')
-            if client is not None:
-                client.abandon()
+    sandbox = reference()
+    if sandbox is not None:
+        sandbox._lock = threading.Lock()
+        client, sandbox._client = sandbox._client, None
+        if client is not None:
+            client.abandon()
 
 
 def _close_at_exit(reference: weakref.ref[ZygoteSandbox]) -> None:

@@ -233,6 +233,18 @@ asyncio.run(main())
 """
 
 
+@contextlib.contextmanager
+def ruler():
+    """The time that a process of the sessions' priority gets: on a quiet machine, that of the clock on the wall."""
+    code = 'import os\nos.nice(5)\nos.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))\nwhile True: pass'
+    spinning = subprocess.Popen([sys.executable, '-S', '-c', code])
+    try:
+        yield lambda: time.clock_gettime(~spinning.pid << 3 | 2)
+    finally:
+        spinning.kill()
+        spinning.wait()
+
+
 def in_groups(groups):
     """Processes of these groups that can run, with their groups."""
     found = {}
@@ -270,14 +282,13 @@ def test_whoever_is_killed_in_whatever_order_nothing_is_left_a_second_later(seed
         time.sleep(rng.choice([0, 0, 0.002, 0.05]))
     trainer.wait()
     trainer.stdout.close()
-    begin = time.monotonic()
-    wait_for(lambda: not in_groups(groups) and not os.path.exists(stats['run_dir']))
-    left, took_s = in_groups(groups), time.monotonic() - begin
+    with ruler() as time_s:
+        wait_for(lambda: (not in_groups(groups) and not os.path.exists(stats['run_dir'])) or time_s() > 1, 600)
+    left = in_groups(groups)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert not left
     assert not os.path.exists(stats['run_dir'])
-    assert took_s < 1 or os.getloadavg()[0] > os.cpu_count()
 
 
 def test_the_janitor_removes_only_abandoned_directories(tmp_path):

@@ -23,7 +23,7 @@ from swift_thyme.sandbox.supervisor import decoders, pictures
 from swift_thyme.sandbox.supervisor.clock import Stopwatch
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
-from swift_thyme.sandbox.supervisor.zygote import Child, ZygoteProcess
+from swift_thyme.sandbox.supervisor.zygote import Child, ZygoteHandle
 
 from .test_backend import alive
 
@@ -140,7 +140,7 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
     """The message to a dead one fails at once, eight times before the event loop hears of its end."""
 
     async def forked_after_death():
-        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        zygote = ZygoteHandle(str(tmp_path), str(tmp_path), Exits())
         try:
             await zygote.start()
             os.kill(zygote.pid, signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_a_zygote_that_died_unheard_is_replaced_when_a_fork_is_asked_of_it(tmp_p
 def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_next(tmp_path, monkeypatch):
     """Both once held one channel: the first became the session, and the snippet's code went to the second."""
     told = []
-    hear = ZygoteProcess._hear
+    hear = ZygoteHandle._hear
 
     def loses_the_first(zygote, control):
         data = control.recv(65536, socket.MSG_PEEK)
@@ -168,7 +168,7 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
         hear(zygote, control)
 
     async def fork():
-        zygote = ZygoteProcess(str(tmp_path), str(tmp_path))
+        zygote = ZygoteHandle(str(tmp_path), str(tmp_path), Exits())
         try:
             child = await zygote.fork(wire.ZYGOTE_SPARE)
             await asyncio.sleep(1)
@@ -178,7 +178,7 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
         finally:
             zygote.stop()
 
-    monkeypatch.setattr(ZygoteProcess, '_hear', loses_the_first)
+    monkeypatch.setattr(ZygoteHandle, '_hear', loses_the_first)
     lives, pid = asyncio.run(fork())
     assert pid != told[0]
     assert lives == [False, True]

@@ -157,26 +157,10 @@ def test_links_are_never_followed(tmp_path):
     assert (outside / 'x').exists()
 
 
-@pytest.mark.parametrize('seed', range(5))
-def test_measuring_agrees_with_scanning(tmp_path, seed):
-    rng = random.Random(seed)
-    for _ in range(30):
-        mutate(tmp_path, rng)
-        found = tree.scan(str(tmp_path), 1000)
-        assert tree.measure(str(tmp_path), 1000) == (len(found), sum(entry.used_bytes for entry in found.values()))
-
-
 def test_a_hole_counts_as_if_it_were_filled(tmp_path):
     with open(tmp_path / 'hole', 'wb') as file:
         file.truncate(1 << 20)
-    assert tree.measure(str(tmp_path), 9) == (1, 1 << 20)
-
-
-def test_measuring_stops_at_the_limit(tmp_path):
-    for number in range(9):
-        (tmp_path / str(number)).touch()
-    with pytest.raises(tree.TooManyFiles):
-        tree.measure(str(tmp_path), 8)
+    assert tree.used_bytes(tree.scan(str(tmp_path), 9)) == 1 << 20
 
 
 def test_scan_stops_at_the_limit(tmp_path):

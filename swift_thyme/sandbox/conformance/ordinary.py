@@ -76,6 +76,14 @@ ROLLBACK = (
         )
         for name, fail in _FAILS.items()
     ),
+    Case('source nested too deeply', 'x = ' + '-' * 50_000 + '1', outcome=_ERROR, shows='nested'),
+    Case(
+        "a missing file is told of without the host's folders",
+        "Image.open('nothing.png')",
+        outcome=_ERROR,
+        shows="there: 'input picture.jpg'",
+        hides='@IMAGE@',
+    ),
     Case(
         'first snippet undone',
         "x = 1\nopen('a', 'w').write('x')\n1/0",

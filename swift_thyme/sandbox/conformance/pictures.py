@@ -122,6 +122,11 @@ ACCEPTED = tuple(
             _SAVE + "f = 'a.gif'; p.save(f, save_all=True, append_images=[Image.new('RGB', (90, 60))])",
         ),
         ('rotated by EXIF', _SAVE + "f = 'a.jpg'; e = p.getexif(); e[0x0112] = 6; p.save(f, exif=e)"),
+        ('PNG rotated by EXIF', _GRADIENT + "f = 'a.png'; e = p.getexif(); e[0x0112] = 8; p.save(f, exif=e)"),
+        (
+            'TIFF of floats from 0 to 1',
+            "f = 'a.tif'; Image.fromarray(np.linspace(0, 1, 8100, dtype='f4').reshape(90, 90)).save(f)",
+        ),
         ('MPO', _GRADIENT + "f = 'a.jpg'; p.save(f, 'MPO', save_all=True, append_images=[p.rotate(180)])"),
         (
             'MPO rotated by EXIF',

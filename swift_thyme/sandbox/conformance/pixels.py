@@ -19,7 +19,8 @@ def _read(name):
         p = ImageOps.exif_transpose(p)
     if p.mode.startswith(('I', 'F')):
         a = numpy.asarray(p, 'f8')
-        p = Image.fromarray((a / (257 if a.max() > 255 else 1)).round().astype('u1'))
+        top = 257 if a.max() > 255 else 1 / 255 if p.mode == 'F' and a.max() <= 1 else 1
+        p = Image.fromarray((a / top).round().astype('u1'))
     if p.mode in ('P', 'PA', 'LA', 'RGBA') or 'transparency' in p.info:
         p = p.convert('RGBA')
         p = Image.alpha_composite(Image.new('RGBA', p.size, 'white'), p)

@@ -90,7 +90,10 @@ class Layer:
 
 
 def _tree(code: str, file_name: str) -> ast.Module:
-    tree: ast.Module = compile(code, file_name, 'exec', ast.PyCF_ONLY_AST, dont_inherit=True)  # type: ignore[assignment]
+    try:
+        tree: ast.Module = compile(code, file_name, 'exec', ast.PyCF_ONLY_AST, dont_inherit=True)  # type: ignore[assignment]
+    except MemoryError as error:  # the parser's word for its own limit
+        raise SyntaxError('the code is nested too deeply') from error
     return tree
 
 

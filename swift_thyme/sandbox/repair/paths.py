@@ -15,7 +15,7 @@ from posixpath import basename, dirname
 from stat import S_ISDIR
 from typing import Any
 
-from ..naming import place_of
+from ..naming import SAVING, place_of
 from .log import Log
 from .modes import Repair
 
@@ -98,7 +98,8 @@ class Paths:
             return text
         if place in self._real:
             return self._real[place]
-        if not place.startswith(self._work + '/') or (not _there(place) and _there(text) and not _is_directory(text)):
+        taken = not _there(place) and _there(text) and not _is_directory(text) and not _is_own(text)
+        if not place.startswith(self._work + '/') or taken:
             return text  # nothing outside of the session is ever overwritten: the kernel refuses
         if '/' in text:
             self._make_folders(dirname(place))
@@ -106,7 +107,8 @@ class Paths:
 
     def files(self) -> list[str]:
         """What a snippet may read, for a sentence: the prompt's pictures, then files of the session."""
-        found = list(dict.fromkeys(self._prompted.values()))
+        named = ((place in self._listed, name) for place, name in self._prompted.items())
+        found = list(dict.fromkeys(name if prompted else basename(name) for prompted, name in named))
         for path in self._walk(self._work) if self._work else ():
             if self._work + '/' + path not in self._real:
                 found.append(path)
@@ -136,7 +138,11 @@ class Paths:
         if any(one.startswith(place + '/') for one in expected) and place.startswith(self._work):
             self._make_folders(place)
             return place
-        return text if _there(text) else self._instead(text, reads=reads)
+        own = _is_own(text)
+        if _there(text) and not own:
+            return text
+        instead = self._instead(text, reads=reads)
+        return place if own and instead == text else instead
 
     def _instead(self, text: str, *, reads: bool) -> str:
         """The input picture that a path to nothing must mean; the text itself where there is none."""
@@ -183,6 +189,11 @@ class Paths:
                     yield from self._walk(entry.path)
                 else:
                     yield entry.path[len(self._work) + 1 :]
+
+
+def _is_own(path: str) -> bool:
+    """Whether a path is one of the session, whatever the machine has there: others save in these folders, too."""
+    return path.startswith('/mnt/data/') or dirname(path) == '/tmp' or bool(SAVING.match(path))
 
 
 def _there(path: str) -> bool:

@@ -17,7 +17,7 @@ from .. import wire
 from ..decoder import size_error
 from . import tree
 from .clock import Stopwatch
-from .zygote import Child, ZygoteProcess
+from .zygote import Child, ZygoteHandle
 
 _MOST_PICTURES = 200
 """After so many a process is replaced: what a broken codec left in it does not reach all later pictures."""
@@ -102,7 +102,7 @@ def check_file(fd: int, verdict: Verdict, bounds: Bounds) -> None:
 class Decoder:
     """One decoding process; started when it is asked, replaced when it fails, is slow or has done enough."""
 
-    def __init__(self, zygote: ZygoteProcess) -> None:
+    def __init__(self, zygote: ZygoteHandle) -> None:
         self._zygote = zygote
         self._child: Child | None = None
         self._served = 0
@@ -212,7 +212,7 @@ class Decoder:
 class Decoders:
     """A few decoding processes, started as they are needed. Who is slow does not keep the others waiting."""
 
-    def __init__(self, zygote: ZygoteProcess, most: int) -> None:
+    def __init__(self, zygote: ZygoteHandle, most: int) -> None:
         """
         Args:
             zygote: makes the processes.

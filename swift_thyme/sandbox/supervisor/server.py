@@ -19,12 +19,15 @@ from .. import confine, linux, wire
 from ..base import Limits
 from . import janitor
 from .decoders import Decoders
+from .exits import Exits
 from .policy import Place, Policy
-from .session import Session
+from .session import SupervisedSession
 from .spares import Spares
 from .watch import watch
-from .zygote import ZygoteProcess
+from .zygote import ZygoteHandle
 
+_ZYGOTES = 3
+"""Each has a seed of its own for `hash`; one holds some 150 MB."""
 _FIRST_SESSION_UID = 2_000_000_000
 """Tier B gives every session a uid of its own from here on."""
 
@@ -57,12 +60,15 @@ class Server:
         self._policy = Policy(setup.tier, setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
-        self._zygote = ZygoteProcess(self._run_dir.path, setup.font_cache, warm=setup.warm)
-        self._spares = Spares(self._zygote)
+        self._exits = Exits()
+        self._zygotes = [
+            ZygoteHandle(self._run_dir.path, setup.font_cache, self._exits, warm=setup.warm) for _ in range(_ZYGOTES)
+        ]
+        self._zygote = self._zygotes[0]
+        self._spares = Spares(self._zygotes)
         self._decoders = Decoders(self._zygote, max(1, min(os.cpu_count() or 1, 8)))
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, SupervisedSession] = {}
         self._serial = 0
-        self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -74,7 +80,8 @@ class Server:
         for number in ends:
             loop.add_signal_handler(number, ended.set)
         watching = asyncio.create_task(watch(self._sessions.values))
-        loop.add_reader(self._channel.fileno(), self._hear, wire.Unframer(), ended)
+        reader, self._trainer = await asyncio.open_connection(sock=self._channel)
+        hearing = asyncio.create_task(self._hear(reader, ended))
         try:
             with suppress(SandboxUnavailable):
                 await self._zygote.start()
@@ -82,30 +89,23 @@ class Server:
             await ended.wait()
         finally:
             watching.cancel()
-            loop.remove_reader(self._channel.fileno())
+            hearing.cancel()
             for session in list(self._sessions.values()):
                 session.kill('the sandbox is closed')
             for session in list(self._sessions.values()):
                 await session.wait_gone()
             self._decoders.kill()
             self._spares.kill()
-            self._zygote.stop()
+            for zygote in self._zygotes:
+                zygote.stop()
             self._run_dir.remove()
             for number in (*ends, signal.SIGCHLD):  # none may come while the loop is closed
                 loop.remove_signal_handler(number)
 
-    def _hear(self, unframer: wire.Unframer, ended: asyncio.Event) -> None:
-        try:
-            data = self._channel.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b''
-        for message in unframer.feed(data):
+    async def _hear(self, reader: asyncio.StreamReader, ended: asyncio.Event) -> None:
+        while (message := await wire.read_message(reader)) is not None:
             self._start(self._handle(message))
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            ended.set()
+        ended.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -121,9 +121,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 (the boundary: whatever fails here is the sandbox's failure)
             reply['error'], reply['text'] = 'SandboxError', f'{type(error).__name__}: {error}'
         if reply['id'] is not None:
-            async with self._sending:
-                with suppress(OSError):
-                    await asyncio.get_running_loop().sock_sendall(self._channel, wire.frame(reply))
+            self._trainer.write(wire.frame(reply))
 
     # -- operations ---------------------------------------------------------------------------------------------
 
@@ -157,7 +155,7 @@ class Server:
             'limits': limits,
             'repairs': self._setup.repairs,
         }
-        session = Session(ident, place, request, self._zygote, self._spares, self._decoders)
+        session = SupervisedSession(ident, place, request, self._exits, self._spares, self._decoders)
         try:
             await session.start()
         except SandboxError:
@@ -185,6 +183,7 @@ class Server:
         return {
             'pid': os.getpid(),
             'zygote_pid': self._zygote.pid,
+            'zygotes': [zygote.pid for zygote in self._zygotes if zygote.runs],
             'sessions': {ident: session.pids for ident, session in self._sessions.items()},
             'spares': self._spares.pids,
             'run_dir': self._run_dir.path,
@@ -203,7 +202,7 @@ class Server:
                 return
             if pid == self._janitor_pid:
                 self._janitor_pid = self._run_dir.guard()
-            self._zygote.exits.note(pid, status)
+            self._exits.note(pid, status)
 
 
 def hand_over(entry: dict[str, Any], target: str, uid: int) -> dict[str, Any]:
@@ -224,5 +223,4 @@ def serve(channel_fd: int, setup: Setup) -> None:
     linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
     channel = socket.socket(fileno=channel_fd)
-    channel.setblocking(False)
     asyncio.run(Server(channel, setup).serve())

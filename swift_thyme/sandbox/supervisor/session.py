@@ -20,6 +20,7 @@ from ..repair.modes import known_repairs, outcome_without
 from . import tree
 from .clock import Stopwatch
 from .decoders import Decoders
+from .exits import Exits
 from .held import unseen_bytes
 from .pictures import Gallery
 from .policy import Place, Policy
@@ -36,7 +37,6 @@ from .turn import (
     wait_for,
     wait_for_outcome,
 )
-from .zygote import ZygoteProcess
 
 _START_TIMEOUT_S = 30.0
 _IDLE_TIMEOUT_S = 2.0
@@ -56,7 +56,7 @@ _STATUS = {
 }
 
 
-class Session:
+class SupervisedSession:
     """One trajectory's Python. Calls come one at a time (`run` queues them)."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Session:
         ident: str,
         place: Place,
         request: dict[str, Any],
-        zygote: ZygoteProcess,
+        exits: Exits,
         spares: Spares,
         decoders: Decoders,
     ) -> None:
@@ -73,12 +73,12 @@ class Session:
             ident: unique within the supervisor.
             place: its directories; `work` exists.
             request: what the worker needs (`worker.main`).
-            zygote: who says how processes ended.
+            exits: who says how processes ended.
             spares: whose processes it takes.
             decoders: who decodes pictures.
         """
         self.ident, self._place, self._request = ident, place, request
-        self._zygote, self._spares = zygote, spares
+        self._exits, self._spares = exits, spares
         self.limits = Limits(**request['limits'])
         self._memory = tree.Memory(place.work, place.kept, self.limits.files * 2)
         prefix = f'{ident}-' if place.output_dir else ''
@@ -181,9 +181,7 @@ class Session:
         if process is None:
             return False
         await learn_of_snapshot(process, ENDED)
-        if not process.lost and await self._end_runner(process):
-            process.return_to_holder()
-            await self._beside(self._memory.restore)
+        if await self._return_to_snapshot(process):
             return True
         if self._pristine:
             await self._start_anew(process)
@@ -277,7 +275,7 @@ class Session:
         """Does work on the session's files; beside the event loop where they are large."""
         large = True
         with suppress(tree.TooManyFiles):
-            large = tree.measure(self._place.work, self.limits.files)[1] > _LARGE_BYTES
+            large = tree.used_bytes(tree.scan(self._place.work, self.limits.files)) > _LARGE_BYTES
         if large:
             await asyncio.to_thread(work)
         else:
@@ -289,9 +287,7 @@ class Session:
             self._seen = entries = tree.scan(self._place.work, self.limits.files)
         except tree.TooManyFiles:
             return f'more than {self.limits.files} files and directories', []
-        used_bytes = sum(entry.used_bytes for entry in entries.values()) + unseen_bytes(
-            process, len(entries), self.limits.file_bytes
-        )
+        used_bytes = tree.used_bytes(entries) + unseen_bytes(process, len(entries), self.limits.file_bytes)
         if used_bytes > self.limits.disk_bytes:
             return f'the files together have more than {self.limits.disk_bytes} bytes', []
         return '', [path for path, entry in entries.items() if entry.regular]
@@ -318,15 +314,12 @@ class Session:
 
     async def _roll_back(self, process: Process, snapshot: bool) -> None:
         self._seen = None
-        if snapshot and not process.lost and await self._end_runner(process):
-            process.return_to_holder()
-            await self._beside(self._memory.restore)
-            return
-        await self._start_anew(process)
+        if not (snapshot and await self._return_to_snapshot(process)):
+            await self._start_anew(process)
 
-    async def _end_runner(self, process: Process) -> bool:
-        """Ends the process that ran the snippet; whether its snapshot is there to go on."""
-        if not process.holder:
+    async def _return_to_snapshot(self, process: Process) -> bool:
+        """Ends the process that ran the snippet and goes on from its snapshot; False where there is none."""
+        if process.lost or not process.holder:
             return False
         process.signal(process.pid, signal.SIGKILL)
         watch = Stopwatch(process.pid)
@@ -334,7 +327,11 @@ class Session:
             if process.lost or watch.elapsed_s() > SETTLE_TIMEOUT_S:
                 return False
             await process.next_event(_POLL_S)
-        return process.owns(process.holder) and not has_ended(process.holder)
+        if not process.owns(process.holder) or has_ended(process.holder):
+            return False
+        process.return_to_holder()
+        await self._beside(self._memory.restore)
+        return True
 
     async def _start_anew(self, process: Process) -> None:
         """Replaces lost processes by a fresh one; the session's state begins again."""
@@ -349,7 +346,7 @@ class Session:
         for _ in range(_START_TRIES):
             spare = await self._spares.take()
             await spare.begin(self._request)
-            process = Process(spare, self._zygote.exits, self.limits.processes, self.limits.output_bytes * 4)
+            process = Process(spare, self._exits, self.limits.processes, self.limits.output_bytes * 4)
             process.room_for_files = self._room_for_files
             event = await process.next_event(_START_TIMEOUT_S)
             if event is not None and event[0] == wire.READY:
@@ -359,7 +356,7 @@ class Session:
 
     def _room_for_files(self) -> int:
         try:
-            return self.limits.files - tree.measure(self._place.work, self.limits.files)[0]
+            return self.limits.files - len(tree.scan(self._place.work, self.limits.files))
         except tree.TooManyFiles:
             return 0
         except OSError:

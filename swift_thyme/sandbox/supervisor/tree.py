@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
 _CLOCK_REALTIME_COARSE = 5
 _RACY_NS = int((time.clock_getres(_CLOCK_REALTIME_COARSE) + 0.001) * 1e9)
@@ -23,29 +23,21 @@ class TooManyFiles(Exception):
     """The tree has more entries than allowed."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file or directory, as last seen."""
 
     is_dir: bool
+    regular: bool
     inode: int
     size_bytes: int
     used_bytes: int
     """What counts towards the quota. A hole counts as if it were filled: the copy for rollback has none."""
     mtime_ns: int
     ctime_ns: int
-    regular: bool
 
     def same_as(self, other: Entry) -> bool:
         """Whether the content is certainly unchanged."""
-        if self.is_dir or other.is_dir:
-            return self.is_dir and other.is_dir
-        return (self.inode, self.size_bytes, self.mtime_ns, self.ctime_ns) == (
-            other.inode,
-            other.size_bytes,
-            other.mtime_ns,
-            other.ctime_ns,
-        )
+        return self == other or (self.is_dir and other.is_dir)
 
 
 def scan(root: str, most: int) -> dict[str, Entry]:
@@ -54,9 +46,6 @@ def scan(root: str, most: int) -> dict[str, Entry]:
     Raises:
         TooManyFiles: there are more than `most`.
     """
-    flat = _scan_flat(root, most)
-    if flat is not None:
-        return flat
     found: dict[str, Entry] = {}
     stack: list[tuple[str, Iterator[os.DirEntry[str]], int]] = []
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -87,54 +76,16 @@ def scan(root: str, most: int) -> dict[str, Entry]:
     return found
 
 
-def _scan_flat(root: str, most: int) -> dict[str, Entry] | None:
-    """`scan` with half its calls, where there is no directory beneath `root`; None where there is one."""
-    found: dict[str, Entry] = {}
-    with os.scandir(root) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                return None
-            with suppress(FileNotFoundError):
-                found[entry.name] = _entry(entry.stat(follow_symlinks=False))
-            if len(found) > most:
-                raise TooManyFiles
-    return found
-
-
-def measure(root: str, most: int) -> tuple[int, int]:
-    """How many entries are beneath `root`, and their `used_bytes` together.
-
-    Raises:
-        TooManyFiles: there are more than `most`.
-    """
-    count = used_bytes = 0
-    with os.scandir(root) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                found = scan(root, most)
-                return len(found), sum(entry.used_bytes for entry in found.values())
-            count += 1
-            info = entry.stat(follow_symlinks=False)
-            used_bytes += max(info.st_size, info.st_blocks * 512)
-            if count > most:
-                raise TooManyFiles
-    return count, used_bytes
+def used_bytes(entries: Mapping[str, Entry]) -> int:
+    """What files together count towards the quota."""
+    return sum(entry.used_bytes for entry in entries.values())
 
 
 def _look(name: str, parent_fd: int) -> Entry:
-    return _entry(os.stat(name, dir_fd=parent_fd, follow_symlinks=False))
-
-
-def _entry(info: os.stat_result) -> Entry:
-    return Entry(
-        stat.S_ISDIR(info.st_mode),
-        info.st_ino,
-        info.st_size,
-        max(info.st_size, info.st_blocks * 512),
-        info.st_mtime_ns,
-        info.st_ctime_ns,
-        stat.S_ISREG(info.st_mode),
-    )
+    info = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+    used = max(info.st_size, info.st_blocks * 512)
+    kinds = stat.S_ISDIR(info.st_mode), stat.S_ISREG(info.st_mode)
+    return Entry(*kinds, info.st_ino, info.st_size, used, info.st_mtime_ns, info.st_ctime_ns)
 
 
 def _open_dir(name: str, parent_fd: int) -> int:
@@ -146,12 +97,9 @@ def _open_dir(name: str, parent_fd: int) -> int:
         return os.open(name, flags, dir_fd=parent_fd)
 
 
-def open_beneath(root: str, relative: str, flags: int = os.O_RDONLY) -> int:
-    """Opens a file by a path beneath `root` without following any link.
-
-    Raises:
-        OSError: it does not exist, or a link or non-directory is on the way.
-    """
+@contextmanager
+def _parent(root: str, relative: str) -> Iterator[tuple[int, str]]:
+    """The open directory of a path beneath `root`, and the path's last name. Follows no link."""
     *parents, name = relative.split('/')
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -159,14 +107,24 @@ def open_beneath(root: str, relative: str, flags: int = os.O_RDONLY) -> int:
             child = _open_dir(parent, fd)
             os.close(fd)
             fd = child
-        flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        yield fd, name
+    finally:
+        os.close(fd)
+
+
+def open_beneath(root: str, relative: str, flags: int = os.O_RDONLY) -> int:
+    """Opens a file by a path beneath `root` without following any link.
+
+    Raises:
+        OSError: it does not exist, or a link or non-directory is on the way.
+    """
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with _parent(root, relative) as (fd, name):
         try:
             return os.open(name, flags, 0o600, dir_fd=fd)
         except PermissionError:
             os.chmod(name, 0o600, dir_fd=fd)
             return os.open(name, flags, 0o600, dir_fd=fd)
-    finally:
-        os.close(fd)
 
 
 def remove(root: str, *, keep_root: bool = False) -> None:
@@ -243,7 +201,7 @@ class Memory:
         if now:
             os.makedirs(self._kept, mode=0o700, exist_ok=True)
         for path in [p for p in self._copies if p not in now]:
-            os.unlink(os.path.join(self._kept, self._copies.pop(path)))
+            os.unlink(self._copies.pop(path))
         for path, entry in now.items():
             old = self._entries.get(path)
             known = path in self._copies and path not in self._doubtful
@@ -282,63 +240,32 @@ class Memory:
         remove(self._kept)
 
     def _copy_out(self, path: str) -> None:
-        name = self._copies.get(path)
-        if name is None:
+        if path not in self._copies:
             self._serial += 1
-            name = self._copies[path] = str(self._serial)
-        source = open_beneath(self._live, path)
-        try:
-            target = os.open(
-                os.path.join(self._kept, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
-            )
-            try:
-                copy(source, target)
-            finally:
-                os.close(target)
-        finally:
-            os.close(source)
+            self._copies[path] = os.path.join(self._kept, str(self._serial))
+        with open(open_beneath(self._live, path), 'rb') as source, open(self._copies[path], 'wb') as target:
+            copy(source.fileno(), target.fileno())
 
     def _copy_back(self, path: str, entry: Entry) -> None:
-        source = os.open(os.path.join(self._kept, self._copies[path]), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            target = open_beneath(self._live, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            try:
-                copy(source, target)
-                self._hand_over(target)
-                os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns))
-            finally:
-                os.close(target)
-        finally:
-            os.close(source)
-
-    def _parent(self, path: str) -> tuple[int, str]:
-        *parents, name = path.split('/')
-        fd = os.open(self._live, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for parent in parents:
-            child = _open_dir(parent, fd)
-            os.close(fd)
-            fd = child
-        return fd, name
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(self._copies[path], 'rb') as source, open(open_beneath(self._live, path, flags), 'wb') as target:
+            copy(source.fileno(), target.fileno())
+            self._hand_over(target.fileno())
+            os.utime(target.fileno(), ns=(entry.mtime_ns, entry.mtime_ns))
 
     def _remove_one(self, path: str, entry: Entry) -> None:
-        fd, name = self._parent(path)
-        try:
+        with _parent(self._live, path) as (fd, name):
             if entry.is_dir:
                 os.rmdir(name, dir_fd=fd)
             else:
                 os.unlink(name, dir_fd=fd)
-        finally:
-            os.close(fd)
 
     def _make_dir(self, path: str) -> None:
-        fd, name = self._parent(path)
-        try:
+        with _parent(self._live, path) as (fd, name):
             os.mkdir(name, 0o700, dir_fd=fd)
             made = _open_dir(name, fd)
             self._hand_over(made)
             os.close(made)
-        finally:
-            os.close(fd)
 
     def _hand_over(self, fd: int) -> None:
         """Gives what was made anew to the session's user, where that is another (tier B)."""

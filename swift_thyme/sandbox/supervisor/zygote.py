@@ -90,24 +90,30 @@ class Child:
         return False
 
 
-class ZygoteProcess:
+class ZygoteHandle:
     """One zygote at a time; the next one is started when it is needed."""
 
-    def __init__(self, run_dir: str, font_cache: str, *, warm: bool = True) -> None:
+    def __init__(self, run_dir: str, font_cache: str, exits: Exits, *, warm: bool = True) -> None:
         """
         Args:
             run_dir: the supervisor's directory.
             font_cache: matplotlib's cache directory of the user, copied to save the time of making one.
+            exits: who is told how processes ended.
             warm: whether it imports ahead what snippets use.
         """
         self.run_dir, self._font_cache, self._warm = run_dir, font_cache, warm
-        self.exits = Exits()
+        self.exits = exits
         self._control: socket.socket | None = None
         self._starting: asyncio.Future[int] | None = None
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._serial = 0
         self._lock = asyncio.Lock()
         self.pid = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether it answers at once."""
+        return self._control is not None and self._starting is not None and self._starting.done()
 
     async def start(self) -> None:
         """Starts the zygote if none is running.
@@ -237,12 +243,12 @@ class ZygoteProcess:
 
     def stop(self) -> None:
         """Ends the zygote and waits for it."""
-        running = self._control is not None
+        pid = self.pid
         self.lost()
-        if running:
+        if pid:
             with suppress(OSError):
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
     def lost(self) -> None:
         """Drops the present zygote; sessions it made live on."""
@@ -250,7 +256,7 @@ class ZygoteProcess:
             return
         asyncio.get_running_loop().remove_reader(self._control.fileno())
         self._control.close()
-        self._control = None
+        self._control, self.pid = None, 0
         for future in [*self._waiting.values(), self._starting]:
             if future is not None and not future.done():
                 future.set_result(0)
