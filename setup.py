@@ -52,7 +52,7 @@ SYNTH = [
     'font-caladea',  # Apache-2.0
 ]
 EXTRAS = {
-    'serve': ['starlette', 'uvicorn', 'pydantic>=2', 'prometheus_client'],
+    'serve': ['starlette', 'uvicorn', 'pydantic>=2', 'prometheus_client', 'yarl'],  # yarl: what aiohttp calls a URL
     'synth': SYNTH,
     'view': ['pygments'],
     'eval': SYNTH,

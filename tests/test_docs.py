@@ -42,7 +42,7 @@ def test_own_rows_are_accepted_as_the_page_writes_them(tmp_path: Path) -> None:
     write_examples('own-data.md', tmp_path)
     run('make_sft.py', tmp_path)
     said = run('-m swift_thyme.cli prepare sft sft.jsonl --out data/sft --certify', tmp_path)
-    assert '1 kept, 0 rejected' in said and re.search(r'as_written +1\n', said)
+    assert '1 kept, 0 rejected' in said and re.search(r'as_written +1 +100.0%\n', said)
     (line,) = re.findall(r"^echo '(\{.*\})' > rl\.jsonl$", (ROOT / 'docs' / 'own-data.md').read_text(), re.M)
     (tmp_path / 'rl.jsonl').write_text(line + '\n')
     assert '1 kept' in run('-m swift_thyme.cli prepare rl rl.jsonl --out data/rl', tmp_path)

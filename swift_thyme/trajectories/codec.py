@@ -78,7 +78,8 @@ def from_json(value: Mapping[str, Any], where: str = 'record', folder: Path = Pa
     if isinstance(schema, int) and schema > SCHEMA:
         raise DataError(f'{where}: has schema {schema}, expected at most {SCHEMA}; upgrade swift-thyme')
     known = {name: item for name, item in value.items() if name in _NAMES and item is not None}
-    known['turns'] = _without_nulls(known.get('turns'))
+    if 'turns' in known:
+        known['turns'] = _without_nulls(known['turns'])
     for name in ('request_id', 'prompt_id', 'item_id'):
         if isinstance(known.get(name), int):
             known[name] = str(known[name])
