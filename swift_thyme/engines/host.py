@@ -13,11 +13,45 @@ from .. import picture
 from ..errors import ConfigError, ContextFull, DataError, ThymeError
 from ..host.template import O3Mixin
 from ..types import Usage
-from .base import Conversation, FinishReason, Generation, Sampling
+from .base import Conversation, Engine, FinishReason, Generation, Sampling
 from .checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from swift.infer_engine import InferRequest, RequestConfig
+
+
+class HostBackend(Engine):
+    """An engine of the host with an O3 template, as one of ours."""
+
+    decodes_pictures = True
+
+    def __init__(self, engine: Any, checkpoint: Checkpoint | None = None) -> None:
+        """
+        Args:
+            engine: of the host.
+            checkpoint: what was loaded into it.
+
+        Raises:
+            ConfigError: its template is another.
+        """
+        if not isinstance(engine.template, O3Mixin):
+            raise ConfigError(
+                f'the engine has template {type(engine.template).__name__}, expected an O3 template; load it with '
+                'template_type thyme_qwen2_5_vl (or thyme_qwen2_vl, thyme_qwen3_vl)'
+            )
+        self._engine, self._template = engine, engine.template
+        adapter = checkpoint.adapter if checkpoint is not None else ''
+        self.name = checkpoint.name if checkpoint is not None and adapter else str(engine.model_name)
+        if checkpoint is not None:
+            self.weights = (str(engine.model_dir), *filter(None, [adapter]))
+
+    def tokens_of(self, text: str) -> list[int] | None:
+        """See `Engine.tokens_of`."""
+        return list(self._template.tokenizer.encode(text, add_special_tokens=False))
+
+    def picture_problem(self, width_px: int, height_px: int) -> str:
+        """See `Engine.picture_problem`."""
+        return self._template.picture_problem(width_px, height_px)
 
 
 def check_arguments(kwargs: Mapping[str, Any], *takers: Callable[..., Any]) -> None:
@@ -75,21 +109,6 @@ def template_type_of(checkpoint: Checkpoint, given: str | None) -> str:
     found = given or trained or template_for(checkpoint.model, ask_hub=True)
     assert found is not None  # the hub was asked
     return found
-
-
-def o3_template(engine: Any) -> O3Mixin:
-    """The template of an engine of the host.
-
-    Raises:
-        ConfigError: it is no O3 template.
-    """
-    template = engine.template
-    if not isinstance(template, O3Mixin):
-        raise ConfigError(
-            f'the engine has template {type(template).__name__}, expected an O3 template; load it with template_type '
-            'thyme_qwen2_5_vl (or thyme_qwen2_vl, thyme_qwen3_vl)'
-        )
-    return template
 
 
 def host_request(conversation: Conversation, template: O3Mixin) -> InferRequest:

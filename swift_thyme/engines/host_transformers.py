@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,15 @@ from transformers.generation.streamers import BaseStreamer
 
 from .. import protocol
 from ..errors import ContextFull, EngineError, ThymeError
-from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .base import Conversation, Generation, Sampling, on_this_loop
 from .checkpoint import Checkpoint
 from .host import (
+    HostBackend,
     TextOfIds,
     check_arguments,
     generation,
     host_config,
     host_request,
-    o3_template,
     prompt_error,
     template_type_of,
     with_template,
@@ -54,23 +54,23 @@ class _Job:
         return self.sampling.seed is not None and self.sampling.temperature > 0
 
 
-class TransformersBackend(Engine):
+class TransformersBackend(HostBackend):
     """See the module's docstring and `Engine`."""
 
-    decodes_pictures = True
-
-    def __init__(self, engine: TransformersEngine, *, batch_size: int = 8) -> None:
+    def __init__(
+        self, engine: TransformersEngine, checkpoint: Checkpoint | None = None, *, batch_size: int = 8
+    ) -> None:
         """
         Args:
             engine: an engine of the host with an O3 template.
+            checkpoint: what was loaded into it.
             batch_size: sequences generated at a time.
 
         Raises:
             ConfigError: its template is another.
         """
-        self._engine, self._template = engine, o3_template(engine)
+        super().__init__(engine, checkpoint)
         self._batch_size = batch_size
-        self.name = str(engine.model_name)
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -88,10 +88,7 @@ class TransformersBackend(Engine):
         if checkpoint.adapter:
             engine_kwargs = {**checkpoint.model_arguments, **engine_kwargs, 'adapters': [checkpoint.adapter]}
         engine_class = with_template(TransformersEngine, template_type_of(checkpoint, template))
-        backend = cls(engine_class(checkpoint.model, **engine_kwargs), batch_size=batch_size)
-        backend.name = checkpoint.name if checkpoint.adapter else backend.name
-        backend.weights = (str(backend._engine.model_dir), *filter(None, [checkpoint.adapter]))
-        return backend
+        return cls(engine_class(checkpoint.model, **engine_kwargs), checkpoint, batch_size=batch_size)
 
     async def generate(
         self, conversation: Conversation, sampling: Sampling, on_text: OnText | None = None
@@ -109,14 +106,6 @@ class TransformersBackend(Engine):
                 self._thread.start()
             self._changed.notify()
         return await asyncio.wrap_future(job.done)
-
-    def tokens_of(self, text: str) -> list[int] | None:
-        """See `Engine.tokens_of`."""
-        return list(self._template.tokenizer.encode(text, add_special_tokens=False))
-
-    def picture_problem(self, width_px: int, height_px: int) -> str:
-        """See `Engine.picture_problem`."""
-        return self._template.picture_problem(width_px, height_px)
 
     async def aclose(self) -> None:
         """See `Engine.aclose`. What is under way is finished first; what waits fails."""
@@ -258,22 +247,12 @@ def _is_complete(text: str) -> bool:
     return protocol.code_at_end(text) is not None or protocol.answer_of(text) is not None
 
 
-def _seeded(seed: int | None) -> AbstractContextManager[None]:
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Sets torch's seed for a block, and puts the generators back after it; without one nothing is done."""
     if seed is None:
-        return nullcontext()
-    return _Seeded(seed)
-
-
-class _Seeded(AbstractContextManager[None]):
-    """Sets torch's seed for a block, and puts the generators back after it."""
-
-    def __init__(self, seed: int) -> None:
-        self._fork = torch.random.fork_rng(devices=range(torch.cuda.device_count()))
-        self._seed = seed
-
-    def __enter__(self) -> None:
-        self._fork.__enter__()
-        torch.manual_seed(self._seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self._fork.__exit__(*error)
+        yield
+        return
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield

@@ -6,25 +6,25 @@ vLLM belongs to the event loop that first drives it, so it gets a loop of its ow
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import safe_open
 
 from ..errors import ConfigError, ContextFull, DataError, EngineError
 from ..loop import LoopThread
-from .base import Conversation, Engine, Generation, Sampling, on_this_loop
+from .base import Conversation, Generation, Sampling, on_this_loop
 from .checkpoint import Checkpoint, lora_rank, merge_line
 from .host import (
+    HostBackend,
     TextOfIds,
     check_arguments,
     generation,
     host_config,
     host_request,
-    o3_template,
     prompt_error,
     template_type_of,
     with_template,
@@ -34,21 +34,19 @@ if TYPE_CHECKING:
     from swift.infer_engine import VllmEngine
 
 
-class VllmBackend(Engine):
+class VllmBackend(HostBackend):
     """See the module's docstring and `Engine`."""
 
-    decodes_pictures = True
-
-    def __init__(self, engine: VllmEngine) -> None:
+    def __init__(self, engine: VllmEngine, checkpoint: Checkpoint | None = None) -> None:
         """
         Args:
             engine: an engine of the host with `use_async_engine=True` and an O3 template.
+            checkpoint: what was loaded into it.
 
         Raises:
             ConfigError: its template is another.
         """
-        self._engine, self._template = engine, o3_template(engine)
-        self.name = str(engine.model_name)
+        super().__init__(engine, checkpoint)
         self._loop = LoopThread('thyme-vllm')
 
     @classmethod
@@ -64,10 +62,7 @@ class VllmBackend(Engine):
         if checkpoint.adapter:
             engine_kwargs = {**_lora(checkpoint), **engine_kwargs}
         engine_class = with_template(VllmEngine, template_type_of(checkpoint, template))
-        backend = cls(engine_class(checkpoint.model, use_async_engine=True, **engine_kwargs))
-        backend.name = checkpoint.name if checkpoint.adapter else backend.name
-        backend.weights = (str(backend._engine.model_dir), *filter(None, [checkpoint.adapter]))
-        return backend
+        return cls(engine_class(checkpoint.model, use_async_engine=True, **engine_kwargs), checkpoint)
 
     async def generate(
         self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
@@ -76,14 +71,6 @@ class VllmBackend(Engine):
         return await asyncio.wrap_future(
             self._loop.submit(self._generate(conversation, sampling, on_this_loop(on_text)))
         )
-
-    def tokens_of(self, text: str) -> list[int] | None:
-        """See `Engine.tokens_of`."""
-        return list(self._template.tokenizer.encode(text, add_special_tokens=False))
-
-    def picture_problem(self, width_px: int, height_px: int) -> str:
-        """See `Engine.picture_problem`."""
-        return self._template.picture_problem(width_px, height_px)
 
     async def aclose(self) -> None:
         """See `Engine.aclose`."""
@@ -140,8 +127,10 @@ def _lora(checkpoint: Checkpoint) -> dict[str, Any]:
     """The engine's arguments for an adapter."""
     adapter, rank = Path(checkpoint.adapter), lora_rank(checkpoint.adapter)
     room = next((most for most in _LORA_RANKS if most >= rank), None)
-    files = sorted(adapter.glob('*.safetensors'))
-    names: list[str] = [name for file in files for name in _tensor_names(file)]
+    names: list[str] = []
+    for file in sorted(adapter.glob('*.safetensors')):
+        with safe_open(file, 'pt') as tensors:
+            names += tensors.keys()
     beside = [name for name in names if '.visual.' in name or 'lora_' not in name]
     if room is None or beside:
         raise ConfigError(
@@ -150,13 +139,6 @@ def _lora(checkpoint: Checkpoint) -> dict[str, Any]:
             'and give --model MERGED'
         )
     return {**checkpoint.model_arguments, 'adapters': [str(adapter)], 'max_lora_rank': room}
-
-
-def _tensor_names(file: Path) -> list[str]:
-    """Names of the tensors in a safetensors file, from its header."""
-    with file.open('rb') as content:
-        header = json.loads(content.read(int.from_bytes(content.read(8), 'little')))
-    return [name for name in header if name != '__metadata__']
 
 
 def _explained(error: Exception) -> EngineError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ConfigError, pip_line
 from .base import Engine
-from .checkpoint import Checkpoint, locate
+from .checkpoint import locate
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,12 +64,6 @@ def load_engine(
     checkpoint = locate(model, adapters)
     if checkpoint.note:
         _LOG.warning(checkpoint.note)
-    return _load(checkpoint, backend, template, batch_size, kwargs)
-
-
-def _load(
-    checkpoint: Checkpoint, backend: Backend, template: str | None, batch_size: int, kwargs: dict[str, Any]
-) -> Engine:
     if backend is Backend.VLLM and importlib.util.find_spec('vllm') is None:
         raise ConfigError(f'--backend vllm needs vLLM, which is not installed; {pip_line("vllm")}')
     from ..host.register import register_all
