@@ -6,9 +6,8 @@ Owns the definitions. An item counts once, whatever its number of repeats; see `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from ..evaluate.conditions import Condition
 from ..evaluate.figures import ALL_TASKS, tasks_of
@@ -43,11 +42,6 @@ class Effects:
     caused: Estimate | None
     """Solved with tools, and under none of the three other conditions: what the pictures showed caused the answer."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value.as_json() if isinstance(value, Estimate) else value for name, value in found.items()}
-
 
 @dataclass(frozen=True)
 class Aim:
@@ -69,11 +63,6 @@ class Aim:
     """Accuracy where the whole target was shown."""
     right_when_missed: Estimate | None
     """Accuracy where it was not."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value.as_json() if isinstance(value, Estimate) else value for name, value in found.items()}
 
 
 def effects(records: Sequence[Record], level: float) -> list[Effects]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ..evaluate.summary import Summary
 from ..trajectories import Record
 from .crops import Crop
@@ -33,8 +35,8 @@ class Audit:
         """Plain values: what `audit.json` holds."""
         return {
             'schema': AUDIT_SCHEMA,
-            'effects': [one.as_json() for one in self.effects],
-            'aim': self.aim.as_json(),
+            'effects': msgspec.to_builtins(self.effects),
+            'aim': msgspec.to_builtins(self.aim),
             'chance_of_change': self.chance,
             'evaluation': self.summary.as_json(),
         }

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 from string import ascii_uppercase
-from typing import Any
 
 from ..trajectories import Record
 from ..types import Outcome
@@ -36,17 +35,8 @@ class Line:
     wrong: int
     undecided: int
     ungraded: int
-
-    @property
-    def at_most(self) -> float:
-        """Accuracy if every undecided answer were right."""
-        graded = self.right + self.wrong + self.undecided
-        return (self.right + self.undecided) / graded if graded else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        accuracy = self.accuracy.as_json() if self.accuracy else None
-        return {**asdict(self), 'condition': self.condition.value, 'accuracy': accuracy, 'at_most': self.at_most}
+    at_most: float
+    """Accuracy if every undecided answer were right."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +71,6 @@ class Habits:
     fell_back: int
     """Answers that came from the prompt without tools after attempts with tools had failed."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), 'condition': self.condition.value, 'stops': dict(self.stops)}
-
 
 @dataclass(frozen=True)
 class Gap:
@@ -96,11 +82,6 @@ class Gap:
     gap: Estimate | None
     p_value: float | None
     """McNemar's exact test; None with several repeats, or without pairs."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        gap = self.gap.as_json() if self.gap else None
-        return {**asdict(self), 'first': self.first.value, 'second': self.second.value, 'gap': gap}
 
 
 def outcomes(records: Iterable[Record], condition: Condition | None = None, task: str = ALL_TASKS) -> Outcomes:
@@ -134,9 +115,10 @@ def lines(records: Sequence[Record], condition: Condition, level: float) -> list
 def _line(records: Sequence[Record], condition: Condition, task: str, level: float) -> Line:
     chosen = [r for r in records if r.condition == condition.value and task in (ALL_TASKS, r.task)]
     marks = Counter(Mark(record.verdict) for record in chosen)
+    right, wrong, undecided = marks[Mark.RIGHT], marks[Mark.WRONG], marks[Mark.UNDECIDED]
+    at_most = (right + undecided) / max(1, right + wrong + undecided)
     accuracy = share(outcomes(chosen), level)
-    counts = (marks[Mark.RIGHT], marks[Mark.WRONG], marks[Mark.UNDECIDED], marks[Mark.UNGRADED])
-    return Line(condition, task, accuracy, *counts)
+    return Line(condition, task, accuracy, right, wrong, undecided, marks[Mark.UNGRADED], at_most)
 
 
 def by_repeat(records: Iterable[Record], condition: Condition) -> list[float]:

@@ -39,16 +39,6 @@ class Estimate:
     """Items it is made from; the unit that is resampled in thought."""
     n_answers: int
 
-    def as_json(self) -> dict[str, float | int]:
-        """Plain values, rounded to what their interval can bear."""
-        return {
-            'value': round(self.value, 6),
-            'low': round(self.low, 6),
-            'high': round(self.high, 6),
-            'n_items': self.n_items,
-            'n_answers': self.n_answers,
-        }
-
 
 def share(outcomes: Mapping[str, Sequence[float]], level: float = DEFAULT_LEVEL) -> Estimate | None:
     """The mean of the items' means, with a Wilson interval for the effective number of answers.

@@ -70,24 +70,10 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: what `report.json` holds."""
-        return {
-            'schema': SUMMARY_SCHEMA,
-            'accuracy': [line.as_json() for line in self.lines],
-            'differences': [gap.as_json() for gap in self.gaps],
-            'habits': [habit.as_json() for habit in self.habits],
-            'by_letter': {c: {k: e.as_json() for k, e in found.items()} for c, found in self.letters.items()},
-            'by_repeat': {condition: list(found) for condition, found in self.repeats.items()},
-            'level': self.level,
-            'method': METHOD,
-            'missing': self.missing,
-            'failures': [msgspec.to_builtins(failure) for failure in self.failures],
-            'failures_made_up': self.failures_made_up,
-            'judge': self.judge,
-            'settings': dict(self.settings),
-            'sessions': list(self.sessions),
-            'prompt': prompt(),
-            'answer_rule': ANSWER_RULE,
-        }
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        renamed = {'lines': 'accuracy', 'gaps': 'differences', 'letters': 'by_letter', 'repeats': 'by_repeat'}
+        about = {'schema': SUMMARY_SCHEMA, 'method': METHOD, 'prompt': prompt(), 'answer_rule': ANSWER_RULE}
+        return {renamed.get(name, name): value for name, value in found.items()} | about
 
 
 def summarize(
