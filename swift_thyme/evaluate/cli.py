@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..infer.options import add_model_arguments, add_sampling_arguments, resolve_model, settings_from
+from ..infer.options import add_model_arguments, add_sampling_arguments, defaults_of, resolve_model, settings_from
 from .options import add_asking_arguments, add_set_arguments, described, prepare, progress_bar, reachable_judge
 
 if TYPE_CHECKING:
@@ -80,14 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return _harness(args)
 
 
-_HARNESS = ('base_url', 'nproc', 'harness_python', 'harness_args', 'name')
-_MODEL = ('model', 'adapters', 'backend', 'url', 'pictures_in', 'template', 'batch_size', 'engine_kwargs')
 _SAMPLED = ('temperature', 'top_p', 'top_k', 'seed')
-_ANSWERS = (
-    *(*_SAMPLED, 'max_tokens', 'max_rounds', 'max_images', 'repetition_penalty', 'no_tools', 'retries'),
-    *('retry_temperature', 'fallback'),
-)
-_MADE = ('n', 'canvas', 'difficulty')
 _ASKED = ('baseline', 'repeats', 'no_shuffle')
 
 
@@ -97,23 +90,24 @@ def refuse_without_effect(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: one was given another value than its default.
     """
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    defaults = defaults_of(add_arguments)
+    asking, made = defaults_of(add_model_arguments, add_sampling_arguments), defaults_of(add_set_arguments)
+    harness = defaults_of(_add_harness_arguments)
     refused: dict[str, str] = {}
     if args.rescore:
-        names = ('suite', 'data', *_HARNESS, *_MODEL, *_ANSWERS, *_MADE, *_ASKED, 'limit', 'concurrency')
-        refused = dict.fromkeys(names, '--rescore, which grades what a run has; leave it out')
+        others = [name for name in defaults if name not in ('rescore', 'out', 'judge')]
+        refused = dict.fromkeys(others, '--rescore, which grades what a run has; leave it out')
     elif args.suite is Suite.SYNTH:
-        refused = dict.fromkeys(_HARNESS, '--suite synth, which asks by itself; name a harness with --suite')
+        refused = dict.fromkeys(harness, '--suite synth, which asks by itself; name a harness with --suite')
         if args.data:
-            refused |= dict.fromkeys(_MADE, '--data, whose set is asked; leave one out')
+            refused |= dict.fromkeys(made, '--data, whose set is asked; leave one out')
         if args.baseline:
             refused['no_tools'] = '--baseline, which asks both ways; leave one out'
     else:
         reason = f'--suite {args.suite.value}, which asks and grades itself; see --harness-args'
-        refused = dict.fromkeys((*_ASKED, *_MADE, 'judge'), reason)
+        refused = dict.fromkeys((*_ASKED, *made, 'judge'), reason)
         if args.base_url:
-            refused |= dict.fromkeys((*_MODEL, *_ANSWERS, 'nproc'), '--base-url, whose server decides; give it to that')
+            refused |= dict.fromkeys((*asking, 'nproc'), '--base-url, whose server decides; give it to that')
         elif not (args.nproc and args.suite is Suite.VLMEVALKIT):
             refused |= dict.fromkeys(_SAMPLED, f'--suite {args.suite.value}, which sends its own sampling')
     if args.nproc:
@@ -121,7 +115,7 @@ def refuse_without_effect(args: argparse.Namespace) -> None:
     if args.suite is Suite.EVALSCOPE:
         refused['nproc'] = '--suite evalscope, which has one process; leave it out'
     for name, reason in refused.items():
-        if getattr(args, name) != parser.get_default(name):
+        if getattr(args, name) != defaults[name]:
             raise ConfigError(f'--{name.replace("_", "-")} has no effect with {reason}')
 
 
@@ -147,7 +141,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _harness(args: argparse.Namespace) -> int:
     from .harness import evalscope, vlmevalkit
-    from .harness.command import HarnessRun, begun, model_arguments, model_values, write_summary
+    from .harness.command import HarnessRun, begun, model_arguments, model_values, require, write_summary
     from .harness.server import newly_sampled, served, served_card
 
     if args.out is None or not args.data:
@@ -160,7 +154,7 @@ def _harness(args: argparse.Namespace) -> int:
     harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
     if not args.base_url and not args.url:
         resolve_model(args)
-    version = harness.version(run)
+    version = require(run.python, harness.PACKAGE)
     with ExitStack() as stack:
         if args.nproc and args.suite is Suite.VLMEVALKIT:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))

@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,23 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--retries', type=int, default=0, help='further attempts while there is no answer (default 0)')
     group.add_argument('--retry-temperature', type=float, default=1.0, help='of those attempts (default 1.0)')
     group.add_argument('--fallback', action='store_true', help='ask once more without tools when there is no answer')
+
+
+def defaults_of(*declare: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
+    """The arguments that functions such as `add_model_arguments` declare: name → value where it is not given."""
+    parser = argparse.ArgumentParser()
+    for one in declare:
+        one(parser)
+    return vars(parser.parse_args([]))
+
+
+def flags_of(values: Mapping[str, Any]) -> list[str]:
+    """Values by name as the flags that give them: none for False, JSON for objects."""
+    flags: list[str] = []
+    for name, value in values.items():
+        said = [] if value is True else [json.dumps(value) if isinstance(value, dict) else str(value)]
+        flags += [f'--{name.replace("_", "-")}', *said] if value is not False else []
+    return flags
 
 
 def thinker_from(args: argparse.Namespace) -> Thinker:

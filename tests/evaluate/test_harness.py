@@ -129,7 +129,7 @@ def test_what_reached_the_engine_is_counted_from_two_cards() -> None:
 
 def test_a_harness_that_is_not_installed_says_how_to_install_it() -> None:
     with pytest.raises(ConfigError, match='ENV/bin/pip install no-such-harness'):
-        require(sys.executable, 'no-such-harness', 'no-such-harness')
+        require(sys.executable, 'no-such-harness')
 
 
 def test_a_harness_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:

@@ -24,14 +24,11 @@ from ...agent import ANSWER_RULE
 from ...env import child_env
 from ...errors import ConfigError, ThymeError
 from ...infer.describe import file_sha256
+from ...infer.options import add_model_arguments, add_sampling_arguments, defaults_of, flags_of
 from ..store import RUN, Store
 from ..summary import prompt, versions
 
 PACKAGE_ROOT = Path(swift_thyme.__file__).parents[1]
-_MODEL_FLAGS = (
-    'model', 'adapters', 'backend', 'url', 'pictures_in', 'template', 'batch_size', 'max_tokens', 'max_rounds',
-    'max_images', 'temperature', 'top_p', 'top_k', 'repetition_penalty', 'seed', 'retries', 'retry_temperature',
-)  # fmt: skip
 _LAST_LINES = 15
 
 
@@ -68,35 +65,29 @@ class HarnessRun:
     limit: int | None = None
 
 
-def model_arguments(args: argparse.Namespace) -> list[str]:
-    """The flags of `infer.options` as the user gave them, for another of our commands."""
-    found: list[str] = []
-    for name in _MODEL_FLAGS:
-        value = getattr(args, name)
-        if value not in (None, ''):
-            found += [f'--{name.replace("_", "-")}', str(value)]
-    if args.engine_kwargs:
-        found += ['--engine-kwargs', json.dumps(args.engine_kwargs)]
-    return found + [flag for flag, on in (('--no-tools', args.no_tools), ('--fallback', args.fallback)) if on]
-
-
 def model_values(args: argparse.Namespace) -> dict[str, Any]:
     """The values of `infer.options` by name, for a process that builds the model itself."""
-    return {name: getattr(args, name) for name in (*_MODEL_FLAGS, 'engine_kwargs', 'no_tools', 'fallback')}
+    return {name: getattr(args, name) for name in defaults_of(add_model_arguments, add_sampling_arguments)}
 
 
-def require(python: str, module: str, install: str) -> str:
+def model_arguments(args: argparse.Namespace) -> list[str]:
+    """The flags of `infer.options` that the user gave, for another of our commands."""
+    default = defaults_of(add_model_arguments, add_sampling_arguments)
+    return flags_of({name: value for name, value in model_values(args).items() if value != default[name]})
+
+
+def require(python: str, package: str) -> str:
     """The version of a harness in an interpreter.
 
     Raises:
         ConfigError: it is not there; the message says how to install it.
     """
-    code = f'import importlib.metadata as m; print(m.version({module!r}))'
+    code = f'import importlib.metadata as m; print(m.version({package!r}))'
     found = subprocess.run([python, '-c', code], capture_output=True, text=True, check=False, env=child_env())
     if found.returncode:
         raise ConfigError(
-            f'{module} is not installed for {python}; it pins packages, so give it an environment of its own: '
-            f'python -m venv ENV && ENV/bin/pip install {install}, then --harness-python ENV/bin/python'
+            f'{package} is not installed for {python}; it pins packages, so give it an environment of its own: '
+            f'python -m venv ENV && ENV/bin/pip install {package}, then --harness-python ENV/bin/python'
         )
     return found.stdout.strip()
 
@@ -122,6 +113,26 @@ def execute(command: Sequence[str], log: Path, **env: str) -> None:
     if code:
         last = '\n'.join(log.read_text(encoding='utf-8', errors='replace').splitlines()[-_LAST_LINES:])
         raise ThymeError(f'{command[0]} ended with code {code}; see {log}, which ends:\n{last}')
+
+
+def scored(run: HarnessRun, command: Sequence[str], scores: Iterator[Score], **env: str) -> list[Score]:
+    """Runs a harness to its end and reads its scores.
+
+    Args:
+        run: what is run.
+        command: of the harness.
+        scores: reads them, once it has ended.
+        env: further environment variables.
+
+    Raises:
+        ThymeError: it failed, or gave no score.
+    """
+    log = run.out.resolve() / f'{run.suite}.log'
+    execute(command, log, **env)
+    found = list(scores)
+    if not found:
+        raise ThymeError(f'{run.suite} gave no score; see {log}')
+    return found
 
 
 @contextmanager

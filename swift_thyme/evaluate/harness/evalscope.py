@@ -10,19 +10,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import ThymeError
-from .command import HarnessRun, Score, execute, require
+from .command import HarnessRun, Score, scored
 
 PACKAGE = 'evalscope'
-
-
-def version(run: HarnessRun) -> str:
-    """The installed version.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    return require(run.python, PACKAGE, PACKAGE)
 
 
 def command(run: HarnessRun, *, base_url: str) -> list[str]:
@@ -49,11 +39,7 @@ def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
     Raises:
         ThymeError: it failed, or gave no score.
     """
-    execute(line, run.out.resolve() / 'evalscope.log')
-    scores = list(read_scores(run.out / 'evalscope'))
-    if not scores:
-        raise ThymeError(f'evalscope gave no score; see {run.out / "evalscope.log"}')
-    return scores
+    return scored(run, line, read_scores(run.out / 'evalscope'))
 
 
 def read_scores(folder: Path) -> Iterator[Score]:

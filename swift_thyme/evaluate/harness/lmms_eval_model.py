@@ -21,7 +21,7 @@ from tqdm import tqdm
 from ...agent import assistant_text, given_answer
 from ...errors import ConfigError, ThymeError
 from ...infer import Question, Reply, Thinker
-from ...infer.options import add_model_arguments, add_sampling_arguments, thinker_from
+from ...infer.options import add_model_arguments, add_sampling_arguments, flags_of, thinker_from
 from ...rewards.rules.choice import letter_of
 
 
@@ -107,12 +107,8 @@ def _parsed(options: dict[str, Any]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    flags: list[str] = []
-    for name, value in options.items():
-        flag = f'--{name.replace("_", "-")}'
-        flags += [flag] if value is True else [] if value is False else [flag, str(value)]
     try:
-        args, unknown = parser.parse_known_args(flags)
+        args, unknown = parser.parse_known_args(flags_of(options))
     except argparse.ArgumentError as error:
         raise ConfigError(f'--model_args cannot be read: {error}; the names are those of `thyme infer`') from error
     if unknown:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import queue
 import re
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from ...env import child_env
 from ...errors import ThymeError
 
 _READY = re.compile(r'serving on (http://\S+)/v1')
+_LOOK_EVERY_S = 0.2
 _STOP_S = 150.0
 """Longer than the server's own grace for requests under way."""
 
@@ -37,17 +37,11 @@ def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> I
     """
     command = [sys.executable, '-m', 'swift_thyme.cli', 'serve', *arguments, '--host', '127.0.0.1', '--port', '0']
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open('w', encoding='utf-8') as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=child_env(PYTHONUNBUFFERED='1')
-        )
+    with log.open('w', encoding='utf-8') as output:
+        environment = child_env(PYTHONUNBUFFERED='1')
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
-            address = _wait(process, start_s)
-            if address is None or not is_ready(address):
-                raise ThymeError(
-                    f'`thyme serve` did not get ready: got exit code {process.poll()}; expected a server; see {log}'
-                )
-            yield f'{address}/v1'
+            yield f'{_address(process, log, start_s)}/v1'
         finally:
             process.terminate()
             try:
@@ -57,24 +51,17 @@ def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> I
                 process.wait()
 
 
-def _wait(process: subprocess.Popen[str], start_s: float) -> str | None:
-    """The address that the server prints once it takes requests; goes on reading so that its pipe never fills."""
-    found: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        with process.stdout as lines:
-            for line in lines:
-                match = _READY.search(line)
-                if match:
-                    found.put(match.group(1))
-        found.put(None)
-
-    threading.Thread(target=read, name='thyme-serve-output', daemon=True).start()
-    try:
-        return found.get(timeout=start_s)
-    except queue.Empty:
-        return None
+def _address(process: subprocess.Popen[bytes], log: Path, start_s: float) -> str:
+    """The address that the server prints once it takes requests."""
+    end = time.monotonic() + start_s
+    while process.poll() is None and time.monotonic() < end:
+        said = _READY.search(log.read_text(encoding='utf-8', errors='replace'))
+        if said and is_ready(said.group(1)):
+            return said.group(1)
+        if said:
+            break
+        time.sleep(_LOOK_EVERY_S)
+    raise ThymeError(f'`thyme serve` did not get ready: got exit code {process.poll()}; expected a server; see {log}')
 
 
 def served_card(base_url: str, name: str | None = None, timeout_s: float = 600.0) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, ThymeError
-from .command import PACKAGE_ROOT, HarnessRun, Score, execute, require
+from .command import PACKAGE_ROOT, HarnessRun, Score, scored
 
 PACKAGE = 'ms-vlmeval'
 _LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
@@ -22,15 +22,6 @@ NO_ANSWER = 'no answer'
 and sets the item aside; no scorer of its reads a letter in this."""
 _MOST_TOKENS = 2048
 """`max_tokens` of a request: a hint that the server raises to its own setting."""
-
-
-def version(run: HarnessRun) -> str:
-    """The installed version.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    return require(run.python, PACKAGE, PACKAGE)
 
 
 def command(run: HarnessRun, *, base_url: str) -> list[str]:
@@ -77,11 +68,7 @@ def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
         )
     if roots:
         env['LMUData'] = roots.pop()
-    execute(line, run.out.resolve() / 'vlmevalkit.log', **env)
-    scores = list(read_scores(run.out / 'vlmevalkit' / run.name))
-    if not scores:
-        raise ThymeError(f'VLMEvalKit gave no score; see {run.out / "vlmevalkit.log"}')
-    return scores
+    return scored(run, line, read_scores(run.out / 'vlmevalkit' / run.name), **env)
 
 
 def read_scores(folder: Path) -> Iterator[Score]:
