@@ -12,9 +12,8 @@ from pathlib import Path
 
 from ..config import JudgeSettings
 from ..evaluate.conditions import Condition
-from ..evaluate.policy import Policy
 from ..evaluate.report import write_report
-from ..evaluate.runner import EvalSettings, Progress
+from ..evaluate.runner import EvalSettings, Policy, Progress
 from ..evaluate.session import Plan, evaluate, graded
 from ..evaluate.statistics import DEFAULT_LEVEL
 from ..evaluate.store import Store

@@ -17,8 +17,8 @@ from PIL import Image
 
 from ..evaluate.conditions import Condition
 from ..evaluate.items import Box, Item, derived
-from ..evaluate.policy import Intervene
 from ..evaluate.runner import Attempt
+from ..infer.thinker import Intervene
 from ..types import SandboxImage, SandboxResult
 
 GREY = (127, 127, 127)

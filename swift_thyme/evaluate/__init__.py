@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from .conditions import Condition
 from .items import Item
-from .policy import Policy
-from .runner import EvalSettings, Runner
+from .runner import EvalSettings, Policy, Runner
 from .statistics import Estimate
 
 __all__ = ['Condition', 'Estimate', 'EvalSettings', 'Item', 'Policy', 'Runner']

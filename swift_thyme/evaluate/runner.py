@@ -1,7 +1,7 @@
 """Runs the attempts of an evaluation: every item, condition and repeat once, several at a time, each saved at once.
 
-Owns the order of attempts, their seeds and what a failure of the machinery means. How a question is answered is the
-policy's, what an answer is worth `grading`'s.
+Owns the order of attempts, their seeds, the budget of the baseline and what a failure of the machinery means. How a
+question is answered is the policy's, what an answer is worth `grading`'s.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from pathlib import Path
+from typing import Protocol
 
 from msgspec.structs import replace
 
+from ..engines import Sampling
 from ..errors import ConfigError, ThymeError
-from ..infer import Question, Reply
+from ..infer import InferSettings, Question, Reply
 from ..infer.report import reply_record
+from ..infer.thinker import NOT_THE_POLICY, Intervene
 from ..trajectories import Record
-from ..types import StopReason
 from .conditions import Condition
 from .grading import grade_by_rules
 from .items import Item, Posed, derived, pose
-from .policy import Intervene, Policy, budget
 from .store import Key, Store
 
-NOT_THE_POLICY = frozenset({StopReason.SANDBOX_FAILURE, StopReason.ERROR})
-"""Ends that say nothing about the policy: reported apart, made again."""
 MOST_FAILURES_IN_A_ROW = 20
 """After so many the run stops: the machinery is down, and going on would only list its failures."""
 
@@ -79,6 +80,30 @@ Intervention = Callable[[Attempt], Intervene | None]
 def no_intervention(attempt: Attempt) -> Intervene | None:
     """Every returned picture is shown as it is."""
     return None
+
+
+class Policy(Protocol):
+    """A model with a loop around it."""
+
+    settings: InferSettings
+    """How it answers unless a call says otherwise."""
+
+    async def answer(
+        self,
+        question: str | Question,
+        *,
+        output_dir: Path | None = None,
+        tools: bool = True,
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        intervene: Intervene | None = None,
+    ) -> Reply:
+        """Answers one question; the arguments are those of `Thinker.answer`.
+
+        Raises:
+            Exception: anything; whatever is raised is a failure of the machinery and never a wrong answer.
+        """
+        ...
 
 
 @dataclass
@@ -158,12 +183,15 @@ class Runner:
         pictures = self.store.pictures / f'{derived(*attempt.key):016x}'
         if pictures.exists():
             shutil.rmtree(pictures)
-        tools = attempt.condition.runs_code
+        tools, sampling = attempt.condition.runs_code, self.policy.settings.sampling
+        if not tools:  # one generation may have the tokens of all that a trajectory with tools has
+            rounds = self.policy.settings.agent.max_rounds
+            sampling = with_changes(sampling, max_tokens=sampling.max_tokens * rounds)
         return await self.policy.answer(
             self._question(attempt),
             output_dir=pictures,
             tools=tools,
-            sampling=budget(self.policy.settings, tools=tools),
+            sampling=sampling,
             seed=self._seed(attempt),
             intervene=self.intervention(attempt),
         )

@@ -20,9 +20,8 @@ from ..infer.describe import file_sha256
 from ..trajectories import Record
 from .grading import grade_all
 from .items import Item, can_shuffle
-from .policy import Policy
 from .report import write_report
-from .runner import EvalSettings, Intervention, Progress, Runner, no_intervention
+from .runner import EvalSettings, Intervention, Policy, Progress, Runner, no_intervention
 from .statistics import DEFAULT_LEVEL
 from .store import Store, with_grade
 from .summary import Summary, prompt, summarize, versions

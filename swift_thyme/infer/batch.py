@@ -21,10 +21,7 @@ from ..trajectories import Record, as_json
 from ..types import StopReason
 from .question import Question
 from .report import reply_record
-from .thinker import Thinker
-
-FAILED = (StopReason.ERROR.value, StopReason.SANDBOX_FAILURE.value)
-"""Stop reasons of records that are asked again by the next run."""
+from .thinker import NOT_THE_POLICY, Thinker
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,7 @@ class Output:
                     f'{self._path} holds the answer to another question (id {record.get("id")!r}); name another '
                     'output, or remove the file'
                 )
-            if record.get('stop_reason') not in FAILED:
+            if record.get('stop_reason') not in NOT_THE_POLICY:
                 done[row.id] = line
         self._replace(done.values())
         self._file = self._path.open('ab')
@@ -197,11 +194,11 @@ async def run_batch(
         for row in waiting:
             record = await _ask(thinker, row, save, tools)
             file.add(record)
-            if record['stop_reason'] in FAILED:
+            if record['stop_reason'] in NOT_THE_POLICY:
                 tally.failed += 1
                 tally.causes.setdefault(str(record.get('error') or record['stop_reason']), row.id)
             tally.answered += record['answer'] is not None
-            tally.unanswered += record['answer'] is None and record['stop_reason'] not in FAILED
+            tally.unanswered += record['answer'] is None and record['stop_reason'] not in NOT_THE_POLICY
             on_done(tally)
 
     try:

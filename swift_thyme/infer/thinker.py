@@ -30,7 +30,8 @@ from .question import Question
 
 OnEvent = Callable[[Event], None]
 Intervene = Callable[[SandboxResult], SandboxResult]
-_NOT_THE_POLICY = (StopReason.ERROR, StopReason.SANDBOX_FAILURE)
+NOT_THE_POLICY = (StopReason.ERROR, StopReason.SANDBOX_FAILURE)
+"""Ends that say nothing about the policy: reported apart, and asked again by the next run."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class _Run:
                 self.show(AttemptStarted(number, with_tools))
             reply = await self._attempt(with_tools, plan)
             spent += reply.usage
-            if reply.answer is not None or reply.stop_reason in _NOT_THE_POLICY or number == len(plans):
+            if reply.answer is not None or reply.stop_reason in NOT_THE_POLICY or number == len(plans):
                 break
             earlier.append(Attempt(reply.stop_reason, with_tools, plan.temperature))
         self.show(Stopped(reply.stop_reason, reply.answer))
