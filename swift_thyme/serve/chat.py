@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from msgspec.structs import replace
 from starlette.requests import ClientDisconnect, Request
@@ -78,23 +78,21 @@ class _Call:
     request_id: str = ''
     note: str = ''
     """For the log."""
-    task: asyncio.Task[Any] | None = None
-    stopped: bool = False
-    """The server stops, and this request with it."""
     held_bytes: int = 0
     """Of the body that lies in a file."""
 
     async def run(self) -> None:
         given = self.request.headers.get('x-request-id', '')
         self.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
-        self.task = asyncio.current_task()
-        self.state.calls.add(self)
+        task = asyncio.current_task()
+        assert task is not None
+        self.state.calls.add(task)
         try:
             await self._guarded()
         except ClientDisconnect:  # while an error was sent
             self.status = _GONE
         finally:
-            self.state.calls.discard(self)
+            self.state.calls.discard(task)
             seconds = time.monotonic() - self.start
             self.state.metrics.request(self.status, seconds)
             logger.info(
@@ -106,12 +104,6 @@ class _Call:
                 self.note,
             )
 
-    def cut_off(self) -> None:
-        """Ends the request because the server stops."""
-        self.stopped = True
-        if self.task is not None:
-            self.task.cancel()
-
     async def _guarded(self) -> None:
         """Runs the request; whatever goes wrong becomes a reply, or an event where the reply has begun."""
         try:
@@ -121,7 +113,7 @@ class _Call:
                 await self._received(Path(folder))
         except asyncio.CancelledError:
             self.status = _CUT_OFF
-            if not self.stopped:
+            if not self.state.stopping:
                 raise
             await self._fail(ApiError(_CUT_OFF, 'the server stops', code='stopping', retry_after_s=_RESTART_S))
         except ClientDisconnect:
@@ -141,14 +133,27 @@ class _Call:
         with self._arriving():
             body = await self._body(folder)
         work = asyncio.ensure_future(self._work(body, folder))
-        async with _Presence(self.request.receive, work) as presence:
-            try:
-                await work
-            except asyncio.CancelledError:
-                if not presence.gone:
-                    raise
-                if not self.closing:
-                    raise ClientDisconnect from None
+        gone = False
+
+        async def watch() -> None:
+            """Cancels the work when the client that waits for it goes away."""
+            nonlocal gone
+            while (await self.request.receive())['type'] != 'http.disconnect':
+                pass
+            gone = True
+            work.cancel()
+
+        watcher = asyncio.ensure_future(watch())
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not gone:
+                raise
+            if not self.closing:
+                raise ClientDisconnect from None
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
 
     async def _work(self, body: bytes | Path, folder: Path) -> None:
         with self._arriving():
@@ -340,25 +345,3 @@ class _Call:
             await asyncio.wait_for(self.send(message), self.state.settings.client_timeout_s)
         except asyncio.TimeoutError:
             raise ClientDisconnect from None
-
-
-class _Presence:
-    """Cancels work when the client that waits for it goes away."""
-
-    def __init__(self, receive: Receive, work: asyncio.Future[None]) -> None:
-        self._receive, self._work = receive, work
-        self.gone = False
-
-    async def _watch(self) -> None:
-        while (await self._receive())['type'] != 'http.disconnect':
-            pass
-        self.gone = True
-        self._work.cancel()
-
-    async def __aenter__(self) -> _Presence:
-        self._watcher = asyncio.ensure_future(self._watch())
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._watcher.cancel()
-        await asyncio.gather(self._watcher, return_exceptions=True)

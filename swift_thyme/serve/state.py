@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from starlette.requests import Request
 
@@ -18,13 +19,6 @@ from .intake import Intake
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import ServeSettings
-
-
-class Call(Protocol):
-    """A request under way."""
-
-    def cut_off(self) -> None:
-        """Ends it because the server stops."""
 
 
 @dataclass
@@ -46,13 +40,16 @@ class ServerState:
     """Requests that are not read yet."""
     arriving_bytes: int = 0
     """Of bodies that lie in files."""
-    calls: set[Call] = field(default_factory=set)
+    calls: set[asyncio.Task[Any]] = field(default_factory=set)
     """Requests under way."""
+    stopping: bool = False
+    """Whether the server's time is over, and that of its requests with it."""
 
     def cut_off(self) -> None:
         """Ends all requests: the server's time to stop is over."""
+        self.stopping = True
         for call in list(self.calls):
-            call.cut_off()
+            call.cancel()
 
     def check_key(self, request: Request) -> None:
         """Compares the client's key in constant time.
