@@ -65,9 +65,9 @@ class Aim:
     """Accuracy where it was not."""
 
 
-def effects(records: Sequence[Record], level: float) -> list[Effects]:
+def effects(records: Sequence[Record]) -> list[Effects]:
     """The shares over all items, then by task."""
-    return [_effects(cells(records, task), task, level) for task in [ALL_TASKS, *tasks_of(records)]]
+    return [_effects(cells(records, task), task) for task in [ALL_TASKS, *tasks_of(records)]]
 
 
 def cells(records: Sequence[Record], task: str = ALL_TASKS) -> dict[str, list[Cell]]:
@@ -81,9 +81,9 @@ def cells(records: Sequence[Record], task: str = ALL_TASKS) -> dict[str, list[Ce
     return {item: list(repeats.values()) for item, repeats in found.items()}
 
 
-def _effects(found: Mapping[str, Sequence[Cell]], task: str, level: float) -> Effects:
+def _effects(found: Mapping[str, Sequence[Cell]], task: str) -> Effects:
     def of(holds: Callable[[Cell], bool], *needed: Condition) -> Estimate | None:
-        return share_of(found, holds, needed, level)
+        return share_of(found, holds, needed)
 
     solved = {item: [cell for cell in cells if cell.get(ON)] for item, cells in found.items()}
     return Effects(
@@ -92,7 +92,7 @@ def _effects(found: Mapping[str, Sequence[Cell]], task: str, level: float) -> Ef
         harmed=of(lambda c: c[ON] < c[OFF], ON, OFF),
         either_way=of(lambda c: bool(c[ON] and c[OFF]), ON, OFF),
         neither=of(lambda c: not (c[ON] or c[OFF]), ON, OFF),
-        also_without=share_of(solved, lambda c: bool(c[OFF]), (OFF,), level),
+        also_without=share_of(solved, lambda c: bool(c[OFF]), (OFF,)),
         needs_picture=of(lambda c: c[ON] > c[BLANK], ON, BLANK),
         misled=of(lambda c: c[ON] > c[WRONG], ON, WRONG),
         caused=of(lambda c: c[ON] > max(c[OFF], c[BLANK], c[WRONG]), ON, OFF, BLANK, WRONG),
@@ -100,11 +100,11 @@ def _effects(found: Mapping[str, Sequence[Cell]], task: str, level: float) -> Ef
 
 
 def share_of(
-    found: Mapping[str, Sequence[Cell]], holds: Callable[[Cell], bool], needed: Sequence[Condition], level: float
+    found: Mapping[str, Sequence[Cell]], holds: Callable[[Cell], bool], needed: Sequence[Condition]
 ) -> Estimate | None:
     """The share of items for which something holds, of those that have all needed conditions."""
     complete = {i: [cell for cell in cells if all(c in cell for c in needed)] for i, cells in found.items()}
-    return share({item: [float(holds(cell)) for cell in cells] for item, cells in complete.items()}, level)
+    return share({item: [float(holds(cell)) for cell in cells] for item, cells in complete.items()})
 
 
 def chance_of_change(records: Sequence[Record]) -> float | None:
@@ -122,13 +122,12 @@ def chance_of_change(records: Sequence[Record]) -> float | None:
     return fmean(found) if found else None
 
 
-def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]], level: float) -> Aim:
+def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]]) -> Aim:
     """Whether the crops showed the target.
 
     Args:
         records: trajectories with tools on.
         crops: of each record.
-        level: of confidence.
     """
     placed: dict[str, int] = {}
     for crop in (crop for some in crops for crop in some if crop.by is not None):
@@ -141,7 +140,7 @@ def aim(records: Sequence[Record], crops: Sequence[Sequence[Crop]], level: float
         for record, value in values:
             if value is not None:
                 found.setdefault(record.item_id, []).append(value)
-        return share(found, level)
+        return share(found)
 
     seen = [(record, (crop.coverage or 0) >= WHOLE) for record, crop in best_ones]
     return Aim(

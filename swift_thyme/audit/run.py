@@ -15,7 +15,6 @@ from ..evaluate.conditions import Condition
 from ..evaluate.report import write_report
 from ..evaluate.runner import EvalSettings, Policy, Progress
 from ..evaluate.session import Plan, evaluate, graded
-from ..evaluate.statistics import DEFAULT_LEVEL
 from ..evaluate.store import Store
 from ..evaluate.summary import summarize
 from ..trajectories import Record
@@ -48,10 +47,10 @@ def audit(
     swaps = Swaps(plan.items, settings.seed)
     evaluate(replace(plan, settings=settings), policy, folder, on_progress=on_progress, intervention=swaps)
     store = Store(folder)
-    return _write(store, folder, store.records(), plan.judge, plan.level)
+    return _write(store, folder, store.records(), plan.judge)
 
 
-def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: float = DEFAULT_LEVEL) -> Audit:
+def rescore(folder: Path, out: Path, judge: JudgeSettings | None) -> Audit:
     """Grades an audit's trajectories again and writes a second report; no model is asked.
 
     Raises:
@@ -59,16 +58,16 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
     """
     store = Store(folder)
     store.settings()
-    return _write(store, out, graded(store.records(), judge), judge, level)
+    return _write(store, out, graded(store.records(), judge), judge)
 
 
-def _write(store: Store, out: Path, records: Sequence[Record], judge: JudgeSettings | None, level: float) -> Audit:
+def _write(store: Store, out: Path, records: Sequence[Record], judge: JudgeSettings | None) -> Audit:
     shown = [record for record in records if record.condition == Condition.TOOLS.value]
     crops = [crops_of(record) for record in shown]
     found = Audit(
-        summary=summarize(store, records, judge=judge, level=level),
-        effects=tuple(effects(records, level)),
-        aim=aim(shown, crops, level),
+        summary=summarize(store, records, judge=judge),
+        effects=tuple(effects(records)),
+        aim=aim(shown, crops),
         chance=chance_of_change(records),
         records=records,
         crops={(r.item_id, r.repeat or 0): some for r, some in zip(shown, crops, strict=True)},

@@ -107,38 +107,28 @@ def tasks_of(records: Iterable[Record]) -> list[str]:
     return tasks if len(tasks) > 1 else []
 
 
-def lines(records: Sequence[Record], condition: Condition, level: float) -> list[Line]:
+def lines(records: Sequence[Record], condition: Condition) -> list[Line]:
     """Accuracy over all items, then by task."""
-    return [_line(records, condition, task, level) for task in [ALL_TASKS, *tasks_of(records)]]
+    return [_line(records, condition, task) for task in [ALL_TASKS, *tasks_of(records)]]
 
 
-def _line(records: Sequence[Record], condition: Condition, task: str, level: float) -> Line:
+def _line(records: Sequence[Record], condition: Condition, task: str) -> Line:
     chosen = [r for r in records if r.condition == condition.value and task in (ALL_TASKS, r.task)]
     marks = Counter(Mark(record.verdict) for record in chosen)
     right, wrong, undecided = marks[Mark.RIGHT], marks[Mark.WRONG], marks[Mark.UNDECIDED]
     at_most = (right + undecided) / max(1, right + wrong + undecided)
-    accuracy = share(outcomes(chosen), level)
+    accuracy = share(outcomes(chosen))
     return Line(condition, task, accuracy, right, wrong, undecided, marks[Mark.UNGRADED], at_most)
 
 
-def by_repeat(records: Iterable[Record], condition: Condition) -> list[float]:
-    """Accuracy of each repeat."""
-    found: dict[int, list[float]] = {}
-    for record in records:
-        score = Mark(record.verdict).score
-        if record.condition == condition.value and score is not None:
-            found.setdefault(record.repeat or 0, []).append(score)
-    return [fmean(found[repeat]) for repeat in sorted(found)]
-
-
-def by_letter(records: Iterable[Record], condition: Condition, level: float) -> dict[str, Estimate]:
+def by_letter(records: Iterable[Record], condition: Condition) -> dict[str, Estimate]:
     """Accuracy by the letter that was right: a policy that prefers a place shows here."""
     found: dict[str, Outcomes] = {}
     for record in records:
         score, letter = Mark(record.verdict).score, record.solution or ''
         if record.condition == condition.value and record.order and score is not None:
             found.setdefault(letter, {}).setdefault(record.item_id, []).append(score)
-    shares = {letter: share(found[letter], level) for letter in ascii_uppercase if letter in found}
+    shares = {letter: share(found[letter]) for letter in ascii_uppercase if letter in found}
     return {letter: estimate for letter, estimate in shares.items() if estimate is not None}
 
 
@@ -172,12 +162,12 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
     )
 
 
-def gaps(records: Sequence[Record], first: Condition, second: Condition, level: float) -> list[Gap]:
+def gaps(records: Sequence[Record], first: Condition, second: Condition) -> list[Gap]:
     """Accuracy under `first` minus `second`, over all items, then by task."""
     found = []
     for task in [ALL_TASKS, *tasks_of(records)]:
         here, there = outcomes(records, first, task), outcomes(records, second, task)
-        found.append(Gap(first, second, task, difference(here, there, level), _p_value(here, there)))
+        found.append(Gap(first, second, task, difference(here, there), _p_value(here, there)))
     return found
 
 

@@ -63,11 +63,6 @@ class Posed:
     order: tuple[int, ...] = ()
     """Place → index into `Item.options`; empty for free form."""
 
-    def option_of(self, letter: str) -> int | None:
-        """The index into `Item.options` of the option behind a letter; None where there is none."""
-        place = ascii_uppercase.find(letter.upper()) if len(letter) == 1 else -1
-        return self.order[place] if 0 <= place < len(self.order) else None
-
 
 def pose(item: Item, *, seed: int, repeat: int, shuffle: bool = True) -> Posed:
     """Puts an item's question.

@@ -22,7 +22,6 @@ from .grading import grade_all
 from .items import Item, can_shuffle
 from .report import write_report
 from .runner import EvalSettings, Intervention, Policy, Progress, Runner, no_intervention
-from .statistics import DEFAULT_LEVEL
 from .store import Store, with_grade
 from .summary import Summary, prompt, summarize, versions
 
@@ -40,7 +39,6 @@ class Plan:
     judge: JudgeSettings | None = None
     """Who grades what rules leave undecided; None for nobody."""
     concurrency: int = 1
-    level: float = DEFAULT_LEVEL
 
     def stated(self) -> dict[str, Any]:
         """The settings of `run.json`: all that decides an answer."""
@@ -86,19 +84,18 @@ def evaluate(
         store.regrade(grade_all(store.records(), plan.judge))
     finally:
         store.release()
-    summary = summarize(store, store.records(), judge=plan.judge, level=plan.level)
+    summary = summarize(store, store.records(), judge=plan.judge)
     write_report(summary, folder)
     return summary, store
 
 
-def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: float = DEFAULT_LEVEL) -> Summary:
+def rescore(folder: Path, out: Path, judge: JudgeSettings | None) -> Summary:
     """Grades a run's trajectories again and writes a second report; the run itself is not touched.
 
     Args:
         folder: of the run.
         out: where the second report and `verdicts.jsonl` go.
         judge: who grades what rules leave undecided; None for nobody.
-        level: of confidence.
 
     Raises:
         DataError: the folder holds no run.
@@ -106,7 +103,7 @@ def rescore(folder: Path, out: Path, judge: JudgeSettings | None, *, level: floa
     store = Store(folder)
     store.settings()
     records = graded(store.records(), judge)
-    summary = summarize(store, records, judge=judge, level=level)
+    summary = summarize(store, records, judge=judge)
     write_report(summary, out)
     names = ('item_id', 'condition', 'repeat', 'verdict', 'graded_by')
     lines = [

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-from ..errors import ConfigError
-
-DEFAULT_LEVEL = 0.95
+LEVEL = 0.95
+"""Of confidence, of every interval."""
+_Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 ENOUGH_ITEMS = 40
 """Items from which the design effect of repeats is taken from the data."""
 
@@ -40,12 +40,11 @@ class Estimate:
     n_answers: int
 
 
-def share(outcomes: Mapping[str, Sequence[float]], level: float = DEFAULT_LEVEL) -> Estimate | None:
+def share(outcomes: Mapping[str, Sequence[float]]) -> Estimate | None:
     """The mean of the items' means, with a Wilson interval for the effective number of answers.
 
     Args:
         outcomes: item → one value from 0 to 1 a repeat; items without a value are left out.
-        level: of confidence, between 0 and 1.
 
     Returns:
         The estimate; None when no item has a value.
@@ -56,7 +55,7 @@ def share(outcomes: Mapping[str, Sequence[float]], level: float = DEFAULT_LEVEL)
     n_items, n_answers = len(means), sum(len(values) for values in outcomes.values())
     p = fmean(means.values())
     variance = sum((mean - p) ** 2 for mean in means.values()) / n_items / max(n_items - 1, 1)
-    low, high = wilson(p, _effective(p, variance, n_items, n_answers), level)
+    low, high = wilson(p, _effective(p, variance, n_items, n_answers))
     return Estimate(p, low, high, n_items, n_answers)
 
 
@@ -67,29 +66,24 @@ def _effective(p: float, variance: float, n_items: int, n_answers: int) -> float
     return min(p * (1 - p) / variance, float(n_answers)) if variance > 0 else float(n_answers)
 
 
-def wilson(p: float, n: float, level: float = DEFAULT_LEVEL) -> tuple[float, float]:
+def wilson(p: float, n: float) -> tuple[float, float]:
     """Wilson's score interval of a share.
 
     Args:
         p: the share seen, 0 to 1.
         n: how many independent answers it comes from; need not be whole.
-        level: of confidence.
     """
-    z = _z(level)
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def difference(
-    first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]], level: float = DEFAULT_LEVEL
-) -> Estimate | None:
+def difference(first: Mapping[str, Sequence[float]], second: Mapping[str, Sequence[float]]) -> Estimate | None:
     """First minus second, over the items that both have, with Bonett and Price's interval for paired data.
 
     Args:
         first: item → one value from 0 to 1 a repeat.
         second: likewise, under the other condition.
-        level: of confidence.
 
     Returns:
         The estimate; None when no item has values in both.
@@ -101,7 +95,7 @@ def difference(
     n = len(gaps) + 2
     middle = sum(gaps) / n
     variance = (sum(gap * gap for gap in gaps) + 2) / n - middle**2
-    half = _z(level) * math.sqrt(variance / n)
+    half = _Z * math.sqrt(variance / n)
     n_answers = sum(len(first[item]) + len(second[item]) for item in pairs)
     return Estimate(fmean(gaps), max(-1.0, middle - half), min(1.0, middle + half), len(gaps), n_answers)
 
@@ -121,9 +115,3 @@ def mcnemar(only_first: int, only_second: int) -> float:
         return 1.0
     tail = sum(math.comb(n, i) for i in range(k + 1)) / (1 << n)
     return min(1.0, 2 * tail)
-
-
-def _z(level: float) -> float:
-    if not 0 < level < 1:
-        raise ConfigError(f'the level of confidence must be between 0 and 1, got {level}; 0.95 is usual')
-    return NormalDist().inv_cdf(0.5 + level / 2)

@@ -20,7 +20,7 @@ from ..trajectories import Record
 from . import figures
 from .conditions import Condition
 from .figures import Gap, Habits, Line
-from .statistics import DEFAULT_LEVEL, Estimate
+from .statistics import LEVEL, Estimate
 from .store import Failure, Store
 
 SUMMARY_SCHEMA = 1
@@ -45,14 +45,12 @@ class Summary:
     gaps: tuple[Gap, ...]
     letters: Mapping[str, Mapping[str, Estimate]]
     """Condition → letter that was right → accuracy."""
-    repeats: Mapping[str, Sequence[float]]
-    """Condition → accuracy of each repeat."""
     missing: int
     """Attempts that have no answer because the machinery failed, or because the run has not finished."""
     failures: Sequence[Failure]
     """Those of them that failed, with their causes."""
     failures_made_up: int
-    level: float = DEFAULT_LEVEL
+    level: float = LEVEL
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -71,21 +69,18 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """Plain values: what `report.json` holds."""
         found: dict[str, Any] = msgspec.to_builtins(self)
-        renamed = {'lines': 'accuracy', 'gaps': 'differences', 'letters': 'by_letter', 'repeats': 'by_repeat'}
+        renamed = {'lines': 'accuracy', 'gaps': 'differences', 'letters': 'by_letter'}
         about = {'schema': SUMMARY_SCHEMA, 'method': METHOD, 'prompt': prompt(), 'answer_rule': ANSWER_RULE}
         return {renamed.get(name, name): value for name, value in found.items()} | about
 
 
-def summarize(
-    store: Store, records: Sequence[Record], *, judge: JudgeSettings | None, level: float = DEFAULT_LEVEL
-) -> Summary:
+def summarize(store: Store, records: Sequence[Record], *, judge: JudgeSettings | None) -> Summary:
     """Counts a run's records.
 
     Args:
         store: the run's folder.
         records: its trajectories, with the verdicts to count.
         judge: who graded what rules left undecided.
-        level: of confidence.
     """
     run = store.settings()
     conditions = [Condition(name) for name in run['settings']['conditions']]
@@ -97,15 +92,13 @@ def summarize(
         settings=run['settings'],
         sessions=run['sessions'],
         judge=judge_name(judge),
-        lines=tuple(line for c in conditions for line in figures.lines(records, c, level)),
+        lines=tuple(line for c in conditions for line in figures.lines(records, c)),
         habits=tuple(habit for habit in found if habit is not None),
-        gaps=tuple(gap for c in baseline for gap in figures.gaps(records, Condition.TOOLS, c, level)),
-        letters={c.value: figures.by_letter(records, c, level) for c in conditions},
-        repeats={c.value: figures.by_repeat(records, c) for c in conditions},
+        gaps=tuple(gap for c in baseline for gap in figures.gaps(records, Condition.TOOLS, c)),
+        letters={c.value: figures.by_letter(records, c) for c in conditions},
         missing=expected - len(records),
         failures=failures,
         failures_made_up=store.n_failed() - len(failures),
-        level=level,
     )
 
 

@@ -17,7 +17,6 @@ def test_the_letter_that_is_right_follows_the_order() -> None:
         place = 'ABCD'.index(posed.solution)
         assert f'{posed.solution}. dog' in posed.text.splitlines()
         assert ITEM.options[posed.order[place]] == 'dog'
-        assert posed.option_of(posed.solution) == 1
 
 
 def test_equal_seeds_give_equal_questions_and_repeats_differ() -> None:
@@ -49,8 +48,3 @@ def test_without_shuffling_the_source_words_the_question() -> None:
 
 def test_free_form_is_put_as_it_is() -> None:
     assert pose(Item('1', 'How many?', '7'), seed=0, repeat=0).solution == '7'
-
-
-def test_a_letter_beyond_the_options_is_none() -> None:
-    posed = pose(ITEM, seed=0, repeat=0)
-    assert posed.option_of('F') is None and posed.option_of('AB') is None

@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from swift_thyme.errors import ConfigError
 from swift_thyme.evaluate.statistics import difference, mcnemar, share, wilson
 
 
@@ -82,11 +81,6 @@ def test_a_difference_takes_only_items_of_both_sides() -> None:
 def test_mcnemar_is_the_exact_binomial_test(b: int, c: int, p: float) -> None:
     assert mcnemar(b, c) == pytest.approx(p)
     assert mcnemar(c, b) == pytest.approx(p)
-
-
-def test_a_level_outside_zero_to_one_is_an_error() -> None:
-    with pytest.raises(ConfigError, match='level'):
-        share(once([1.0]), level=95)
 
 
 @pytest.mark.parametrize(('n_items', 'repeats', 'p'), [(30, 1, 0.2), (60, 4, 0.7), (40, 3, 0.95)])
