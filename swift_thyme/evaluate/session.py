@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from .items import Item, can_shuffle
 from .report import write_report
 from .runner import EvalSettings, Intervention, Policy, Progress, Runner, no_intervention
 from .store import Store, with_grade
-from .summary import Summary, prompt, summarize, versions
+from .summary import Summary, prompt, summarize
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,10 @@ def evaluate(
         ThymeError: the machinery failed many times in a row.
     """
     store = Store(folder)
-    store.begin(plan.stated(), {'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'versions': versions()})
     runner = Runner(plan.items, plan.settings, store, policy, plan.concurrency, intervention, on_progress)
-    try:
+    with store.opened(plan.stated()):
         asyncio.run(runner.run())
         store.regrade(grade_all(store.records(), plan.judge))
-    finally:
-        store.release()
     summary = summarize(store, store.records(), judge=plan.judge)
     write_report(summary, folder)
     return summary, store

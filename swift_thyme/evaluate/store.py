@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterable, Mapping
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -24,6 +28,7 @@ from ..trajectories import Record, as_line, read_records
 from .grading import Grade
 
 TRAJECTORIES, FAILURES, RUN = 'trajectories.jsonl', 'failures.jsonl', 'run.json'
+_PACKAGES = ('swift-thyme', 'ms-swift', 'torch', 'transformers', 'vllm', 'numpy', 'pillow', 'opencv-python-headless')
 Key = tuple[str, str, int]
 """Item id, condition, repeat."""
 
@@ -58,20 +63,30 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pictures = folder / 'pictures'
-        self._lock: IO[str] | None = None
 
-    def begin(self, settings: Mapping[str, Any], session: Mapping[str, Any]) -> None:
-        """Opens the folder for a run with these settings, new or begun before.
+    @contextmanager
+    def opened(self, settings: Mapping[str, Any]) -> Iterator[None]:
+        """Opens the folder for a session of a run with these settings, new or begun before; others are kept away.
 
         Args:
             settings: what must not change while a run goes on; plain JSON values.
-            session: of this start: time, versions.
 
         Raises:
             ConfigError: the folder holds a run with other settings, or something else, or is in use.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / '.lock').open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ConfigError(
+                    f'{self.folder} is in use by another process: expected it free; wait, or name another'
+                ) from error
+            self._begin(settings)
+            yield
+
+    def _begin(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / RUN
-        self._take(self.folder)
         if path.is_file():
             run = json.loads(path.read_text(encoding='utf-8'))
             self._require_same(run['settings'], json.loads(json.dumps(settings)))
@@ -79,27 +94,11 @@ class Store:
             raise ConfigError(f'{self.folder} holds trajectories of another kind: expected a new folder; name another')
         else:
             run = {'settings': settings, 'sessions': []}
-        run['sessions'].append(dict(session))
+        started = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+        run['sessions'].append({'started': started, 'versions': versions()})
         _write(path, json.dumps(run, indent=1, ensure_ascii=False))
         for name in (TRAJECTORIES, FAILURES):
             _cut_torn_line(self.folder / name)
-
-    def _take(self, folder: Path) -> None:
-        """Keeps other processes away from the folder for as long as this object lives."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / '.lock').open('w')
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise ConfigError(
-                f'{folder} is in use by another process: expected it free; wait, or name another'
-            ) from error
-
-    def release(self) -> None:
-        """Lets other processes have the folder."""
-        if self._lock is not None:
-            self._lock.close()
 
     def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
@@ -185,3 +184,14 @@ def _write(path: Path, text: str) -> None:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f'{text[:57]}…'
+
+
+def versions() -> dict[str, str]:
+    """Versions of what an answer depends on; packages that are not installed are left out."""
+    found = {'python': platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -5,10 +5,8 @@ Owns what is stated: policy, prompt, judge, seeds, versions, settings, failures.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 import msgspec
@@ -24,7 +22,6 @@ from .statistics import LEVEL, Estimate
 from .store import Failure, Store
 
 SUMMARY_SCHEMA = 1
-_PACKAGES = ('swift-thyme', 'ms-swift', 'torch', 'transformers', 'vllm', 'numpy', 'pillow', 'opencv-python-headless')
 METHOD = (
     "Intervals are Wilson's for shares and Bonett and Price's for paired differences, counted by item: answers of one "
     'item are not taken as independent (docs/evaluation.md).'
@@ -117,14 +114,3 @@ def prompt() -> dict[str, str]:
         'system_without_tools': protocol.SYSTEM_PROMPT_PLAIN,
         'user_without_tools': protocol.USER_PROMPT_PLAIN,
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of what an answer depends on; packages that are not installed are left out."""
-    found = {'python': platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

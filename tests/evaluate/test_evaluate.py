@@ -211,17 +211,15 @@ def test_a_judge_that_fails_leaves_the_answer_ungraded_until_the_next_time(tmp_p
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'trajectories.jsonl').write_text('{}\n')
-    with pytest.raises(ConfigError, match='another kind'):
-        Store(tmp_path).begin({}, {})
+    with pytest.raises(ConfigError, match='another kind'), Store(tmp_path).opened({}):
+        pass
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
-    first = Store(tmp_path)
-    first.begin({}, {})
-    with pytest.raises(ConfigError, match='in use'):
-        Store(tmp_path).begin({}, {})
-    first.release()
-    Store(tmp_path).begin({}, {})
+    with Store(tmp_path).opened({}), pytest.raises(ConfigError, match='in use'), Store(tmp_path).opened({}):
+        pass
+    with Store(tmp_path).opened({}):
+        pass
 
 
 def test_answers_after_retries_and_by_fallback_are_counted(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from ...env import child_env
 from ...errors import ConfigError, ThymeError
 from ...infer.describe import file_sha256
 from ...infer.options import add_model_arguments, add_sampling_arguments, defaults_of, flags_of
-from ..store import RUN, Store
-from ..summary import prompt, versions
+from ..store import RUN, Store, versions
+from ..summary import prompt
 
 PACKAGE_ROOT = Path(swift_thyme.__file__).parents[1]
 _LAST_LINES = 15
@@ -153,23 +153,17 @@ def begun(run: HarnessRun, policy: Mapping[str, Any], version: str) -> Iterator[
             f'{run.out} holds a run, and nothing tells whether the same weights answer now: the model is behind a '
             'server that does not say; name another --out'
         )
-    store = Store(run.out)
-    store.begin(
-        {
-            'suite': run.suite,
-            'version': version,
-            'data': {name: _data_sha256(name) for name in run.data},
-            'name': run.name,
-            'arguments': list(run.arguments),
-            'limit': run.limit,
-            'policy': dict(policy),
-        },
-        {'started': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'versions': versions()},
-    )
-    try:
+    settings = {
+        'suite': run.suite,
+        'version': version,
+        'data': {name: _data_sha256(name) for name in run.data},
+        'name': run.name,
+        'arguments': list(run.arguments),
+        'limit': run.limit,
+        'policy': dict(policy),
+    }
+    with Store(run.out).opened(settings):
         yield
-    finally:
-        store.release()
 
 
 def _data_sha256(name: str) -> str:
