@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ class TransformersBackend(HostBackend):
             return
         try:
             results = self._generate(jobs)
-        except _AllCancelled:
+        except CancelledError:  # nobody waits for the batch any more
             return
         except Exception as error:  # noqa: BLE001 -- trajectory boundary: any failure of the host fails its jobs only
             if len(jobs) == 1:
@@ -198,10 +198,6 @@ class TransformersBackend(HostBackend):
         return ContextFull(f'the conversation has {n} tokens, expected fewer than the {limit} of the model; shorten it')
 
 
-class _AllCancelled(Exception):
-    """Nobody waits for the batch any more."""
-
-
 class _Shown(BaseStreamer):  # type: ignore[misc,no-untyped-call]
     """Gives a batch's text out as it is sampled, and ends the batch when nobody waits for it."""
 
@@ -213,7 +209,7 @@ class _Shown(BaseStreamer):  # type: ignore[misc,no-untyped-call]
     def put(self, value: torch.Tensor) -> None:
         """Takes the prompt, shape (batch, length), then one new id a row, shape (batch,)."""
         if all(job.done.cancelled() for job in self._jobs):
-            raise _AllCancelled
+            raise CancelledError
         if not self._prompt_seen:
             self._prompt_seen = True
             return

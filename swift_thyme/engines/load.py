@@ -31,7 +31,7 @@ def load_engine(
     model: str | Path,
     *,
     adapters: str | Path = '',
-    backend: Backend = Backend.TRANSFORMERS,
+    backend: Backend | str = Backend.TRANSFORMERS,
     template: str | None = None,
     batch_size: int = 8,
     engine_kwargs: Mapping[str, Any] | None = None,
@@ -52,7 +52,7 @@ def load_engine(
         ConfigError: there is no such model, no O3 template is right for it, an argument does not exist, or `base_url`
             is missing.
     """
-    kwargs = dict(engine_kwargs or {})
+    kwargs, backend = dict(engine_kwargs or {}), Backend(backend)
     if backend is Backend.URL:
         if adapters:
             raise ConfigError(f'--adapters {adapters} and --url do not go together; the server has the model')

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import protocol
-from ..agent import Agent, AgentSettings, Step
-from ..engines import Backend, Conversation, Engine, FinishReason, Generation, Round, Sampling, Usage, load_engine
+from ..agent import Agent, AgentSettings, Step, assistant_text, given_answer
+from ..engines import Conversation, Engine, FinishReason, Generation, Round, Sampling, Usage, load_engine
 from ..errors import ContextFull, EngineError
 from ..sandbox import Sandbox, local_sandbox
 from ..types import SandboxResult, Segment, StopReason, Trajectory
@@ -76,6 +76,11 @@ class Reply(Trajectory):
     """What failed, when `stop_reason` is `ERROR` or `SANDBOX_FAILURE`: the machinery, not the policy."""
 
     @property
+    def given_answer(self) -> str:
+        """The answer as it is sent on and graded, by the rule of `agent.given_answer`; empty where there is none."""
+        return given_answer(assistant_text(self.turns), self.stop_reason)
+
+    @property
     def fell_back(self) -> bool:
         """Whether this is the answer of the prompt without tools after attempts with them."""
         return not self.tools and any(attempt.tools for attempt in self.earlier)
@@ -102,28 +107,22 @@ class Thinker:
         cls,
         model: str | Path = '',
         *,
-        adapters: str | Path = '',
-        backend: Backend | str = Backend.TRANSFORMERS,
-        template: str | None = None,
-        batch_size: int = 8,
-        engine_kwargs: dict[str, Any] | None = None,
         settings: InferSettings = InferSettings(),
         sandbox: Sandbox | None = None,
+        **options: Any,
     ) -> Thinker:
-        """Loads a model; see `engines.load_engine` for the arguments.
+        """Loads a model.
+
+        Args:
+            model: as `engines.load_engine` takes it.
+            settings: defaults of every call.
+            sandbox: where code runs; by default the one of this process.
+            options: of `engines.load_engine`: `adapters`, `backend`, `template`, `batch_size`, `engine_kwargs`.
 
         Raises:
             ConfigError: there is no such model, or no O3 template is right for it.
         """
-        engine = load_engine(
-            model,
-            adapters=adapters,
-            backend=Backend(backend),
-            template=template,
-            batch_size=batch_size,
-            engine_kwargs=engine_kwargs,
-        )
-        return cls(engine, settings=settings, sandbox=sandbox)
+        return cls(load_engine(model, **options), settings=settings, sandbox=sandbox)
 
     def ask(self, question: str | Question, images: Sequence[str | Path | bytes] = (), **options: Any) -> Reply:
         """As `answer`, from code that is not asynchronous. Takes the same options."""

@@ -228,11 +228,8 @@ async def _fetch(session: aiohttp.ClientSession, picture: Picture, rules: Pictur
                         raise rules.too_large(param)
     except asyncio.TimeoutError as error:
         raise bad(param, f'did not come within {rules.fetch_timeout_s:g} s') from error
-    except _Closed as error:
-        raise bad(param, f'is on {host}, whose address this server may not fetch from', 'not_allowed') from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        closed = isinstance(error.__cause__, _Closed) or isinstance(getattr(error, 'os_error', None), _Closed)
-        if closed:
+        if any(isinstance(one, _Closed) for one in (error, error.__cause__, getattr(error, 'os_error', None))):
             raise bad(param, f'is on {host}, whose address this server may not fetch from', 'not_allowed') from error
         raise bad(param, f'cannot be fetched: {type(error).__name__}') from error
 

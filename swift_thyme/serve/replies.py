@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..agent import assistant_text, given_answer
+from ..agent import assistant_text
 from ..engines import Usage
 from ..infer import Event, Reply, SandboxReplied, TextDelta
 from ..picture import data_url
@@ -17,18 +17,6 @@ from ..types import Outcome, StopReason, Trajectory
 
 _CUT_SHORT = (StopReason.LENGTH, StopReason.ROUND_LIMIT, StopReason.IMAGE_LIMIT, StopReason.REPETITION)
 DONE = b'data: [DONE]\n\n'
-
-
-def answer_text(trajectory: Trajectory, stop: tuple[str, ...] = ()) -> str:
-    """What a client takes for the answer, by the rule of `agent.given_answer`.
-
-    Args:
-        trajectory: a finished one.
-        stop: the client's stop strings; the text ends before the first of them.
-    """
-    text = given_answer(assistant_text(trajectory.turns), trajectory.stop_reason)
-    cuts = [at for at in (text.find(s) for s in stop) if at >= 0]
-    return text[: min(cuts)] if cuts else text
 
 
 def finish_reason(trajectory: Trajectory) -> str:
@@ -111,7 +99,9 @@ class Replier:
         }
 
     def _content(self, reply: Reply, stop: tuple[str, ...]) -> str:
-        text = answer_text(reply, stop)
+        """The answer, cut before the first of the client's stop strings."""
+        text = reply.given_answer
+        text = text[: min((at for at in map(text.find, stop) if at >= 0), default=None)]
         return letter_of(self.question, text) if self.question else text
 
     def _head(self, kind: str) -> dict[str, Any]:

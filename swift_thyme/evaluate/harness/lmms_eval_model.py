@@ -18,7 +18,6 @@ from lmms_eval.api.model import lmms
 from PIL import Image
 from tqdm import tqdm
 
-from ...agent import assistant_text, given_answer
 from ...errors import ConfigError, ThymeError
 from ...infer import Question, Reply, Thinker
 from ...infer.options import add_model_arguments, add_sampling_arguments, flags_of, thinker_from
@@ -65,7 +64,7 @@ class ThymeLmms(lmms):  # type: ignore[misc]
                 bar.update()
                 if reply.error:
                     raise ThymeError(f'no answer: got {reply.error}; expected one; mend the cause and run it again')
-                return letter_of(question.text, given_answer(assistant_text(reply.turns), reply.stop_reason))
+                return letter_of(question.text, reply.given_answer)
 
             return list(await asyncio.gather(*(one(request) for request in requests)))
 

@@ -24,7 +24,6 @@ from vlmeval.config import supported_VLM
 from vlmeval.smp import collect_run_benchmark_report, load
 from vlmeval.vlm.base import BaseModel
 
-from swift_thyme.agent import assistant_text, given_answer
 from swift_thyme.evaluate.harness.vlmevalkit import BENCHMARKS, NO_ANSWER
 from swift_thyme.rewards.rules.choice import letter_of
 
@@ -70,8 +69,7 @@ class ThymeVLM(BaseModel):  # type: ignore[misc]
         reply = self._thinker.ask(text, images)
         if reply.error:
             raise RuntimeError(reply.error)
-        answer = given_answer(assistant_text(reply.turns), reply.stop_reason)
-        return letter_of(text, answer) or NO_ANSWER
+        return letter_of(text, reply.given_answer) or NO_ANSWER
 
 
 def meet_without_gpus() -> None:
