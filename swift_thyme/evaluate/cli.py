@@ -28,24 +28,14 @@ class Suite(str, Enum):
     EVALSCOPE = 'evalscope'
 
 
-def _suite(text: str) -> Suite:
-    """Reads the name of a suite."""
-    try:
-        return Suite(text)
-    except ValueError as error:
-        names = ', '.join(one.value for one in Suite)
-        raise argparse.ArgumentTypeError(f'got {text!r}; expected one of {names}') from error
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
     parser.add_argument(
         '--suite',
-        type=_suite,
-        default=Suite.SYNTH,
-        metavar='NAME',
-        help='synth (offline, default), vlmevalkit or evalscope',
+        choices=[one.value for one in Suite],
+        default=Suite.SYNTH.value,
+        help='who asks and counts (default synth: this package, offline)',
     )
     parser.add_argument('--data', nargs='+', default=[], help='synth: folders of `thyme synth`, .tsv, .jsonl; '
                         'harnesses: names of their data sets')  # fmt: skip
@@ -75,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_without_effect(args)
     if args.rescore:
         return _rescore(args)
-    if args.suite is Suite.SYNTH:
+    if Suite(args.suite) is Suite.SYNTH:
         return _evaluate(args)
     return _harness(args)
 
@@ -90,29 +80,29 @@ def refuse_without_effect(args: argparse.Namespace) -> None:
     Raises:
         ConfigError: one was given another value than its default.
     """
-    defaults = defaults_of(add_arguments)
+    suite, defaults = Suite(args.suite), defaults_of(add_arguments)
     asking, made = defaults_of(add_model_arguments, add_sampling_arguments), defaults_of(add_set_arguments)
     harness = defaults_of(_add_harness_arguments)
     refused: dict[str, str] = {}
     if args.rescore:
         others = [name for name in defaults if name not in ('rescore', 'out', 'judge')]
         refused = dict.fromkeys(others, '--rescore, which grades what a run has; leave it out')
-    elif args.suite is Suite.SYNTH:
+    elif suite is Suite.SYNTH:
         refused = dict.fromkeys(harness, '--suite synth, which asks by itself; name a harness with --suite')
         if args.data:
             refused |= dict.fromkeys(made, '--data, whose set is asked; leave one out')
         if args.baseline:
             refused['no_tools'] = '--baseline, which asks both ways; leave one out'
     else:
-        reason = f'--suite {args.suite.value}, which asks and grades itself; see --harness-args'
+        reason = f'--suite {args.suite}, which asks and grades itself; see --harness-args'
         refused = dict.fromkeys((*_ASKED, *made, 'judge'), reason)
         if args.base_url:
             refused |= dict.fromkeys((*asking, 'nproc'), '--base-url, whose server decides; give it to that')
-        elif not (args.nproc and args.suite is Suite.VLMEVALKIT):
-            refused |= dict.fromkeys(_SAMPLED, f'--suite {args.suite.value}, which sends its own sampling')
+        elif not (args.nproc and suite is Suite.VLMEVALKIT):
+            refused |= dict.fromkeys(_SAMPLED, f'--suite {args.suite}, which sends its own sampling')
     if args.nproc:
         refused['concurrency'] = '--nproc, whose processes ask one question at a time; leave it out'
-    if args.suite is Suite.EVALSCOPE:
+    if suite is Suite.EVALSCOPE:
         refused['nproc'] = '--suite evalscope, which has one process; leave it out'
     for name, reason in refused.items():
         if getattr(args, name) != defaults[name]:
@@ -145,18 +135,16 @@ def _harness(args: argparse.Namespace) -> int:
     from .harness.server import newly_sampled, served, served_card
 
     if args.out is None or not args.data:
-        raise ConfigError(
-            f'--suite {args.suite.value} needs --data and --out, got {args.data} and {args.out}; give both'
-        )
-    suite, data, extra = args.suite.value, tuple(args.data), tuple(shlex.split(args.harness_args))
+        raise ConfigError(f'--suite {args.suite} needs --data and --out, got {args.data} and {args.out}; give both')
+    suite, data, extra = Suite(args.suite), tuple(args.data), tuple(shlex.split(args.harness_args))
     name = args.name or (served_card(args.base_url)['id'] if args.base_url else 'thyme')
-    run = HarnessRun(suite, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
-    harness = vlmevalkit if args.suite is Suite.VLMEVALKIT else evalscope
+    run = HarnessRun(suite.value, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
+    harness = vlmevalkit if suite is Suite.VLMEVALKIT else evalscope
     if not args.base_url and not args.url:
         resolve_model(args)
     version = require(run.python, harness.PACKAGE)
     with ExitStack() as stack:
-        if args.nproc and args.suite is Suite.VLMEVALKIT:
+        if args.nproc and suite is Suite.VLMEVALKIT:
             line = vlmevalkit.command_in_process(run, nproc=args.nproc, model=model_values(args))
             policy = described(args, settings_from(args))
             sampled = [policy['settings']['sampling']]
