@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import protocol
 from .errors import SandboxError
-from .sandbox.base import InputImage, Limits, Sandbox, Session
+from .sandbox.base import InputImage, Sandbox, Session
 from .types import Outcome, RepetitionRule, SandboxResult, StopReason, Trajectory, Turn
 
 _RELEASE_TAIL_CHARS, _RELEASE_SHARE = 1000, 0.3
@@ -58,7 +58,6 @@ class Agent:
     """Where code runs; None: it stays words, nothing is appended and the model goes on."""
     images: Sequence[InputImage] = ()
     settings: AgentSettings = AgentSettings()
-    limits: Limits | None = None
     output_dir: Path | None = None
     """Where returned pictures are kept beyond the session's life; None: they live as long as the session."""
     turns: list[Turn] = field(default_factory=list)
@@ -122,9 +121,8 @@ class Agent:
             return Step(Turn(text, code), None)
         try:
             if self.session is None:
-                limits = self.limits or self.sandbox.default_limits
-                # counted here, where one too many is seen
-                limits = replace(limits, images=self.settings.max_images + 1)
+                most = self.settings.max_images + 1  # counted here, where one too many is seen
+                limits = replace(self.sandbox.default_limits, images=most)
                 self.session = await self.sandbox.open(self.images, limits=limits, output_dir=self.output_dir)
                 if self.on_open is not None:
                     self.on_open(self.session)

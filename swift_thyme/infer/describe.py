@@ -32,19 +32,15 @@ def describe_policy(
             any on this machine nothing is said of weights.
         more: backend, template and the like; plain values.
     """
-    shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment_settings()}
-    names = zip(('weights_sha256', 'adapters_sha256'), folders or (model, str(more.get('adapters', ''))), strict=False)
-    return shown | {key: fingerprint(Path(name)) for key, name in names if str(name) and Path(name).is_dir()}
-
-
-def environment_settings() -> dict[str, Any]:
-    """What environment variables decide of an answer: picture size, sampling of code, sandbox limits and repairs."""
-    return {
+    environment = {  # what variables decide of an answer: picture size, sampling of code, sandbox limits and repairs
         'MIN_PIXELS': read_env('MIN_PIXELS', int, 0) or None,
         'MAX_PIXELS': read_env('MAX_PIXELS', int, 0) or None,
         'code_sampling': asdict(SamplingSettings.from_env()),
         'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
     }
+    shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment}
+    names = zip(('weights_sha256', 'adapters_sha256'), folders or (model, str(more.get('adapters', ''))), strict=False)
+    return shown | {key: fingerprint(Path(name)) for key, name in names if str(name) and Path(name).is_dir()}
 
 
 def fingerprint(folder: Path) -> str:

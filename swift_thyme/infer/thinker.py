@@ -137,7 +137,6 @@ class Thinker:
         output_dir: Path | None = None,
         tools: bool = True,
         sampling: Sampling | None = None,
-        temperature: float | None = None,
         seed: int | None = None,
         intervene: Intervene | None = None,
     ) -> Reply:
@@ -150,8 +149,7 @@ class Thinker:
             output_dir: where returned pictures are kept; by default they go when the trajectory ends.
             tools: False asks the same policy with the prompts without tools and runs no code.
             sampling: instead of the settings' own.
-            temperature: of text, instead of that of `sampling`.
-            seed: of sampling, likewise; each retry adds 1.
+            seed: instead of that of `sampling`; each retry adds 1.
             intervene: changes every sandbox result before it is recorded and shown to the model.
 
         Returns:
@@ -165,13 +163,8 @@ class Thinker:
         if isinstance(question, str):
             question = Question(question, tuple(i if isinstance(i, bytes) else Path(i) for i in images))
         sampling = sampling or self.settings.sampling
-        sampling = replace(
-            sampling,
-            temperature=sampling.temperature if temperature is None else temperature,
-            seed=sampling.seed if seed is None else seed,
-        )
-        show = on_event or _nothing
-        run = _Run(self, question, show, output_dir, intervene)
+        sampling = sampling if seed is None else replace(sampling, seed=seed)
+        run = _Run(self, question, on_event or _nothing, output_dir, intervene)
         return await run.attempts(tools, sampling)
 
     async def aclose(self) -> None:

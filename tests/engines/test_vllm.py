@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from swift_thyme.agent import assistant_text
+from swift_thyme.engines import Sampling
 from swift_thyme.engines.openai_url import PicturesIn
 from swift_thyme.errors import ContextFull
 from swift_thyme.infer import InferSettings, TextDelta, Thinker
@@ -82,7 +83,8 @@ def test_vllm_in_this_process(tiny: Path, tmp_path: Path) -> None:
     gained = [r.round_usage[1].image_tokens - r.round_usage[0].image_tokens for r in replies]
     assert gained == [12] * len(replies)
     seen: list[Any] = []
-    reply = thinker.ask('Which?', pictures(tmp_path, 1), on_event=seen.append, temperature=1.0, seed=3)
+    sampled = Sampling(temperature=1.0, seed=3)
+    reply = thinker.ask('Which?', pictures(tmp_path, 1), on_event=seen.append, sampling=sampled)
     words = ''.join(turn.text for turn in reply.turns)
     assert ''.join(e.text for e in seen if isinstance(e, TextDelta)) == words
     for words_in in (1900, 1791):  # too long as the host counts, and only with the picture's tokens
