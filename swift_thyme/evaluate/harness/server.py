@@ -19,18 +19,21 @@ from ...errors import ThymeError
 
 _READY = re.compile(r'serving on (http://\S+)/v1')
 _LOOK_EVERY_S = 0.2
+_START_S = 1800.0
+"""How long loading a model may take."""
+_FINGERPRINT_S, _READY_S = 600.0, 60.0
+"""How long replies may take; the first card of a model waits for the fingerprint of its weights."""
 _STOP_S = 150.0
 """Longer than the server's own grace for requests under way."""
 
 
 @contextmanager
-def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> Iterator[str]:
+def served(arguments: Sequence[str], log: Path) -> Iterator[str]:
     """Runs `thyme serve` on a free loopback port; yields its base URL, `/v1` included.
 
     Args:
         arguments: of `thyme serve`, without host and port.
         log: gets what it prints.
-        start_s: how long loading the model may take.
 
     Raises:
         ThymeError: it ended or did not get ready; the message names the log.
@@ -41,7 +44,7 @@ def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> I
         environment = child_env(PYTHONUNBUFFERED='1')
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
-            yield f'{_address(process, log, start_s)}/v1'
+            yield f'{_address(process, log)}/v1'
         finally:
             process.terminate()
             try:
@@ -51,9 +54,9 @@ def served(arguments: Sequence[str], log: Path, *, start_s: float = 1800.0) -> I
                 process.wait()
 
 
-def _address(process: subprocess.Popen[bytes], log: Path, start_s: float) -> str:
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     """The address that the server prints once it takes requests."""
-    end = time.monotonic() + start_s
+    end = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < end:
         said = _READY.search(log.read_text(encoding='utf-8', errors='replace'))
         if said and is_ready(said.group(1)):
@@ -64,22 +67,21 @@ def _address(process: subprocess.Popen[bytes], log: Path, start_s: float) -> str
     raise ThymeError(f'`thyme serve` did not get ready: got exit code {process.poll()}; expected a server; see {log}')
 
 
-def served_card(base_url: str, name: str | None = None, timeout_s: float = 600.0) -> dict[str, Any]:
+def served_card(base_url: str, name: str | None = None) -> dict[str, Any]:
     """What a server says of a model: its `id`, and of a `thyme serve` its policy under `thyme`.
 
     Args:
         base_url: `/v1` included.
         name: of the model; by default the first that the server lists.
-        timeout_s: for the reply; the first one makes the fingerprint of the weights.
 
     Raises:
         ThymeError: it lists none, or does not answer.
     """
     try:
         url = f'{base_url.rstrip("/")}/models'
-        found = httpx.get(f'{url}/{name}' if name else url, timeout=timeout_s)
+        found = httpx.get(f'{url}/{name}' if name else url, timeout=_FINGERPRINT_S)
         card: dict[str, Any] = found.raise_for_status().json()
-        return card if name else served_card(base_url, str(card['data'][0]['id']), timeout_s)
+        return card if name else served_card(base_url, str(card['data'][0]['id']))
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         raise ThymeError(
             f'{base_url} lists no model: got {type(error).__name__}: {error}; expected a running `thyme serve`; '
@@ -87,15 +89,14 @@ def served_card(base_url: str, name: str | None = None, timeout_s: float = 600.0
         ) from error
 
 
-def is_ready(address: str, timeout_s: float = 60.0) -> bool:
+def is_ready(address: str) -> bool:
     """Whether a server's `/ready` answers with success.
 
     Args:
         address: `http://host:port`, without a path.
-        timeout_s: for the reply.
     """
     try:
-        return httpx.get(f'{address}/ready', timeout=timeout_s).is_success
+        return httpx.get(f'{address}/ready', timeout=_READY_S).is_success
     except httpx.HTTPError:
         return False
 
