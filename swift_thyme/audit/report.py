@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from ..crops.regions import Region
 from ..evaluate.conditions import Condition
 from ..evaluate.grading import Mark
-from ..evaluate.plot import Series, dots
+from ..evaluate.plot import dots
 from ..evaluate.report import CONDITION_TEXT, environment
 from ..evaluate.summary import METHOD
 from ..picture import data_url
@@ -87,7 +87,7 @@ def write_audit(found: Audit, out: Path) -> None:
 def _plot(found: Audit) -> str:
     names = ('only_with', 'either_way', 'harmed', 'caused')
     labels = [effects.task or 'all' for effects in found.effects]
-    series = [Series(EFFECT_TEXT[name], [getattr(e, name) for e in found.effects]) for name in names]
+    series = {EFFECT_TEXT[name]: [getattr(e, name) for e in found.effects] for name in names}
     return dots(labels, series, axis=f'share of items, % ({100 * found.summary.level:g} % intervals)')
 
 

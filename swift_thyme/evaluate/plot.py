@@ -6,8 +6,7 @@ Owns drawing with matplotlib only; it is imported when a report is written.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .statistics import Estimate
@@ -16,21 +15,12 @@ COLORS = ('#2f6db3', '#c9652b', '#3d8b5f', '#8a5aa8')
 _ROW_IN, _MARGIN_IN, _WIDTH_IN = 0.34, 1.0, 7.6
 
 
-@dataclass(frozen=True)
-class Series:
-    """Estimates of one colour, one a row."""
-
-    name: str
-    estimates: Sequence[Estimate | None]
-    """In the order of the rows; None leaves a gap."""
-
-
-def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str) -> str:
+def dots(labels: Sequence[str], series: Mapping[str, Sequence[Estimate | None]], *, axis: str) -> str:
     """Dots with their intervals, rows downwards.
 
     Args:
         labels: of the rows.
-        series: what is drawn beside each label.
+        series: name → estimates of one colour, one a row; None leaves a gap.
         axis: what the horizontal axis shows; in per cent.
 
     Returns:
@@ -42,15 +32,15 @@ def dots(labels: Sequence[str], series: Sequence[Series], *, axis: str) -> str:
     figure = Figure(figsize=(_WIDTH_IN, height), layout='constrained')
     axes = figure.subplots()
     step = 0.7 / max(1, len(series))
-    for i, one in enumerate(series):
+    for i, (name, estimates) in enumerate(series.items()):
         shift = (i - (len(series) - 1) / 2) * step
-        shown = [(row + shift, e) for row, e in enumerate(one.estimates) if e is not None]
+        shown = [(row + shift, e) for row, e in enumerate(estimates) if e is not None]
         xs = [100 * e.value for _, e in shown]
         below = [100 * max(0.0, e.value - e.low) for _, e in shown]
         above = [100 * max(0.0, e.high - e.value) for _, e in shown]
         color = COLORS[i % len(COLORS)]
         ys = [y for y, _ in shown]
-        axes.errorbar(xs, ys, xerr=[below, above], fmt='o', color=color, capsize=3, ms=5, label=one.name)
+        axes.errorbar(xs, ys, xerr=[below, above], fmt='o', color=color, capsize=3, ms=5, label=name)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlim(-2, 102)

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from .conditions import Condition
 from .figures import ALL_TASKS
-from .plot import Series, dots
+from .plot import dots
 from .statistics import Estimate
 from .summary import METHOD, Summary, prompt
 
@@ -86,8 +86,8 @@ def write_report(summary: Summary, folder: Path) -> dict[str, Path]:
 
 def _plot(summary: Summary) -> str:
     tasks = list(dict.fromkeys(line.task for line in summary.lines))
-    series = []
+    series = {}
     for condition in summary.conditions:
         found = {line.task: line.accuracy for line in summary.lines if line.condition is condition}
-        series.append(Series(CONDITION_TEXT[condition], [found.get(task) for task in tasks]))
+        series[CONDITION_TEXT[condition]] = [found.get(task) for task in tasks]
     return dots([task or 'all' for task in tasks], series, axis=f'accuracy, % ({100 * summary.level:g} % intervals)')
