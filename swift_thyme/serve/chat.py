@@ -194,7 +194,7 @@ class _Call:
             await state.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
             for found in await fetch(read.pictures, rules)
         ]
-        return understand(read, tuple(pictures), state.thinker.settings.sampling, state.settings.tokens)
+        return understand(read, tuple(pictures), state.thinker.settings.sampling, state.settings.most_tokens)
 
     async def _body(self, folder: Path) -> bytes | Path:
         """The body, in a file where it is large.

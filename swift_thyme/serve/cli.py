@@ -85,7 +85,6 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
     """
     from .pictures import PictureRules
     from .settings import ServeSettings
-    from .wire import TokenBounds
 
     if args.save is not None:
         refuse_unwritable(args.save)  # now rather than with every request
@@ -104,7 +103,7 @@ def settings_from(args: argparse.Namespace) -> ServeSettings:
         letters=args.letters,
         save=args.save,
         origins=tuple(args.allow_origin),
-        tokens=TokenBounds(args.max_tokens, max(args.max_tokens, args.max_tokens_limit)),
+        most_tokens=args.max_tokens_limit,
         pictures=PictureRules(
             hosts=tuple(args.allow_image_host),
             networks=tuple(map(_network, args.allow_image_network)),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from .pictures import PictureRules
-from .wire import TokenBounds
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class ServeSettings:
     """Answers to multiple-choice questions are reduced to the letter they take, for benchmark harnesses."""
     save: Path | None = None
     """Folder for trajectories and their pictures, one folder a request; by default none is kept."""
-    tokens: TokenBounds = field(default_factory=TokenBounds)
+    most_tokens: int = 16384
+    """New tokens a round that a client may ask for; the fewest, and the default, are the model's own setting."""
     pictures: PictureRules = field(default_factory=PictureRules)
 
     def __post_init__(self) -> None:

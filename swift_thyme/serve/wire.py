@@ -113,15 +113,6 @@ class ChatRequest:
 
 
 @dataclass(frozen=True)
-class TokenBounds:
-    """What becomes of a client's `max_tokens`."""
-
-    floor: int = 2048
-    """New tokens a round that a client cannot go below; also the default."""
-    most: int = 16384
-
-
-@dataclass(frozen=True)
 class ReadRequest:
     """A body that was read: its fields without the pictures' bytes, which lie in files."""
 
@@ -197,20 +188,20 @@ def _merged(messages: list[Message]) -> list[Message]:
     return merged
 
 
-def understand(read: ReadRequest, pictures: tuple[Path, ...], defaults: Sampling, bounds: TokenBounds) -> ChatRequest:
+def understand(read: ReadRequest, pictures: tuple[Path, ...], defaults: Sampling, most_tokens: int) -> ChatRequest:
     """Puts the question together.
 
     Args:
         read: the request.
         pictures: where its pictures lie, in order.
-        defaults: sampling where the client says nothing.
-        bounds: of `max_tokens`.
+        defaults: sampling where the client says nothing; its `max_tokens` are also the fewest.
+        most_tokens: that a client may ask for.
     """
     body, messages = read.body, read.messages
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     return ChatRequest(
         Question(messages[-1].content, pictures, messages[:-1]),
-        _sampling(body, defaults, bounds),
+        _sampling(body, defaults, most_tokens),
         tuple(s for s in stop if s),
         bool(body.stream),
         body.stream_options is not None and body.stream_options.include_usage,
@@ -219,7 +210,7 @@ def understand(read: ReadRequest, pictures: tuple[Path, ...], defaults: Sampling
     )
 
 
-def _sampling(body: ChatBody, defaults: Sampling, bounds: TokenBounds) -> Sampling:
+def _sampling(body: ChatBody, defaults: Sampling, most_tokens: int) -> Sampling:
     asked = body.max_completion_tokens or body.max_tokens
     said = {
         name: value
@@ -228,7 +219,7 @@ def _sampling(body: ChatBody, defaults: Sampling, bounds: TokenBounds) -> Sampli
     }
     if 'top_k' in said:
         said['top_k'] = max(said['top_k'], 0)
-    tokens = defaults.max_tokens if asked is None else min(max(asked, bounds.floor), bounds.most)
+    tokens = max(defaults.max_tokens, min(asked or 0, most_tokens))
     return replace(defaults, max_tokens=tokens, **said)
 
 
