@@ -146,16 +146,7 @@ def size(picture: Any) -> tuple[int, int]:
     """
     if isinstance(picture, Image.Image):
         return int(picture.width), int(picture.height)
-    return _opened(picture, decode=False)[:2]
-
-
-def look(picture: Any) -> tuple[int, int, str]:
-    """As `size`, with the ending that files of its format have.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    return _opened(picture, decode=False)
+    return look(picture)[:2]
 
 
 def check(picture: Any) -> None:
@@ -165,10 +156,19 @@ def check(picture: Any) -> None:
         DataError: it cannot be read.
     """
     if not isinstance(picture, Image.Image):
-        _opened(picture, decode=True)
+        look(picture, decode=True)
 
 
-def _opened(picture: Any, *, decode: bool) -> tuple[int, int, str]:
+def look(picture: Any, *, decode: bool = False) -> tuple[int, int, str]:
+    """As `size`, with the ending that files of its format have.
+
+    Args:
+        picture: as `resolve` takes it.
+        decode: whether all of it is read, to see that it is whole.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     found = resolve(picture)
     try:
         with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
