@@ -247,11 +247,11 @@ def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[s
     out: list[dict[str, Any]] = []
     for message in conversation.messages:
         mine = list(islice(images, message.content.count(protocol.IMAGE_TAG)))
-        out.append({'role': message.role, 'content': parts(message.content, mine)})
+        out.append({'role': message.role, 'content': _joined(parts(message.content, mine))})
     turn: list[Any] = []
     for piece in conversation.rounds:
-        turn += parts(piece.generation.text, [], as_list=True)
-        output = parts(piece.step.output, [Path(image.path) for image in piece.images], as_list=True)
+        turn += parts(piece.generation.text, [])
+        output = parts(piece.step.output, [Path(image.path) for image in piece.images])
         if pictures_in is PicturesIn.USER and output:
             out += [{'role': 'assistant', 'content': _joined(turn)}, {'role': 'user', 'content': output}]
             turn = []
@@ -262,14 +262,10 @@ def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[s
     return out
 
 
-def parts(content: str, images: Sequence[Path | bytes], *, as_list: bool = False) -> Any:
-    """One message's content: a string without pictures, otherwise a list of text and image parts.
-
-    With no `images` every `<image>` in the text is plain text.
-    """
+def parts(content: str, images: Sequence[Path | bytes]) -> list[dict[str, Any]]:
+    """Words and pictures as text and image parts. With no `images` every `<image>` in the text is plain text."""
     if not images:
-        words = [{'type': 'text', 'text': content}] if content else []
-        return words if as_list else content
+        return [{'type': 'text', 'text': content}] if content else []
     out: list[dict[str, Any]] = []
     for i, text in enumerate(content.split(protocol.IMAGE_TAG)):
         if i:
@@ -281,10 +277,12 @@ def parts(content: str, images: Sequence[Path | bytes], *, as_list: bool = False
 
 def _joined(turn: list[dict[str, Any]]) -> Any:
     """Neighbouring texts as one part; a plain string when there is nothing else."""
+    if all(part['type'] == 'text' for part in turn):
+        return ''.join(part['text'] for part in turn)
     out: list[dict[str, Any]] = []
     for part in turn:
         if part['type'] == 'text' and out and out[-1]['type'] == 'text':
             out[-1] = {'type': 'text', 'text': out[-1]['text'] + part['text']}
         else:
             out.append(part)
-    return out[0]['text'] if len(out) == 1 and out[0]['type'] == 'text' else out
+    return out
