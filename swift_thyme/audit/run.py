@@ -6,14 +6,14 @@ Owns the order of these steps. `RUN/crops.jsonl` holds the places of returned pi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..config import JudgeSettings
 from ..evaluate.conditions import Condition
 from ..evaluate.report import write_report
-from ..evaluate.runner import EvalSettings, Policy, Progress
+from ..evaluate.runner import EvalSettings, OnProgress, Policy
 from ..evaluate.session import Plan, evaluate, graded
 from ..evaluate.store import Store
 from ..evaluate.summary import summarize
@@ -28,9 +28,7 @@ CONDITIONS = (Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WR
 CROPS = 'crops.jsonl'
 
 
-def audit(
-    plan: Plan, policy: Policy, folder: Path, *, on_progress: Callable[[Progress], None] = lambda progress: None
-) -> Audit:
+def audit(plan: Plan, policy: Policy, folder: Path, *, on_progress: OnProgress = lambda done, failed: None) -> Audit:
     """Asks every item under the four conditions, locates the crops, and writes `audit.json`, `audit.md`, `audit.html`.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ _JUDGE_S = 15.0
 if TYPE_CHECKING:
     from ..infer import InferSettings, Thinker
     from .items import Item
-    from .runner import EvalSettings, Progress
+    from .runner import EvalSettings, OnProgress
     from .session import Plan
 
 
@@ -160,22 +160,20 @@ async def _first_model(settings: JudgeSettings) -> str:
     )
 
 
-def progress_bar(total: int) -> Callable[[Progress], None]:
+def progress_bar(total: int) -> OnProgress:
     """A line on stderr with throughput and time left; on a terminal every second, in a log twice a minute."""
     from tqdm import tqdm
 
     bar: tqdm[None] | None = None
 
-    def show(progress: Progress) -> None:
+    def show(done: int, failed: int) -> None:
         nonlocal bar
         if bar is None:
             seconds = 1.0 if sys.stderr.isatty() else 30.0
-            bar = tqdm(
-                total=total, initial=max(0, progress.done - 1), unit='answer', mininterval=seconds, file=sys.stderr
-            )
-        bar.set_postfix_str(f'failed {progress.failed}' if progress.failed else '', refresh=False)
-        bar.update(progress.done - bar.n)
-        if progress.done == total:
+            bar = tqdm(total=total, initial=max(0, done - 1), unit='answer', mininterval=seconds, file=sys.stderr)
+        bar.set_postfix_str(f'failed {failed}' if failed else '', refresh=False)
+        bar.update(done - bar.n)
+        if done == total:
             bar.close()
 
     return show

@@ -62,17 +62,8 @@ class Attempt:
         return self.item.id, self.condition.value, self.repeat
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Where a run is."""
-
-    done: int
-    """Attempts finished, those of earlier sessions included."""
-    total: int
-    failed: int
-    """Failures of the machinery in this session."""
-
-
+OnProgress = Callable[[int, int], None]
+"""Called after every attempt: how many are finished, those of earlier sessions included, and failures of this one."""
 Intervention = Callable[[Attempt], Intervene | None]
 """What happens to an attempt's returned pictures before the model sees them; None: nothing."""
 
@@ -117,7 +108,7 @@ class Runner:
     concurrency: int = 1
     """Attempts under way at a time."""
     intervention: Intervention = no_intervention
-    on_progress: Callable[[Progress], None] = lambda progress: None
+    on_progress: OnProgress = lambda done, failed: None
     _failed: int = 0
     _failed_in_a_row: int = 0
     _finished: int = 0
@@ -128,14 +119,13 @@ class Runner:
         Raises:
             ThymeError: the machinery failed many times in a row; what finished is kept.
         """
-        attempts = self.attempts()
         done = self.store.done()
-        waiting = iter([attempt for attempt in attempts if attempt.key not in done])
+        waiting = iter([attempt for attempt in self.attempts() if attempt.key not in done])
 
         async def work() -> None:
             for attempt in waiting:
                 await self._make(attempt)
-                self.on_progress(Progress(len(done) + self._finished, len(attempts), self._failed))
+                self.on_progress(len(done) + self._finished, self._failed)
 
         workers = [asyncio.ensure_future(work()) for _ in range(max(1, self.concurrency))]
         try:

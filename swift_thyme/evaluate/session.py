@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..trajectories import Record
 from .grading import grade_all
 from .items import Item, can_shuffle
 from .report import write_report
-from .runner import EvalSettings, Intervention, Policy, Progress, Runner, no_intervention
+from .runner import EvalSettings, Intervention, OnProgress, Policy, Runner, no_intervention
 from .store import Store, with_grade
 from .summary import Summary, prompt, summarize
 
@@ -59,7 +59,7 @@ def evaluate(
     policy: Policy,
     folder: Path,
     *,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: OnProgress = lambda done, failed: None,
     intervention: Intervention = no_intervention,
 ) -> tuple[Summary, Store]:
     """Makes every attempt that the folder does not hold yet, grades, counts and writes the report.
