@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from ..engines import Sampling
 from ..errors import ConfigError, ThymeError
 from ..infer import InferSettings, Question, Reply
-from ..infer.report import reply_record
 from ..infer.thinker import NOT_THE_POLICY, Intervene
 from ..trajectories import Record
 from .conditions import Condition
@@ -200,7 +199,7 @@ class Runner:
 
     def _record(self, attempt: Attempt, reply: Reply, elapsed_s: float) -> Record:
         item, posed = attempt.item, self._posed(attempt)
-        record = replace(reply_record(reply, self._question(attempt)), solution=posed.solution)
+        record = replace(reply.record(self._question(attempt)), solution=posed.solution)
         grade = grade_by_rules(record)
         relative = self.store.relative
         return replace(

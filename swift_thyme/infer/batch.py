@@ -20,7 +20,6 @@ from ..errors import ConfigError, ContextFull, DataError
 from ..trajectories import Record, as_json
 from ..types import StopReason
 from .question import Question
-from .report import reply_record
 from .thinker import NOT_THE_POLICY, Thinker
 
 
@@ -179,7 +178,7 @@ async def run_batch(
         thinker: answers.
         rows: the questions.
         output: file of records, one JSON object a line: the row's columns under `row`, its `id` and `index`, and the
-            record of `reply_record`.
+            record of `Reply.record`.
         concurrency: questions under way at a time.
         save: folder for returned pictures, a folder a row; by default they are not kept.
         tools: False asks without tools.
@@ -217,5 +216,5 @@ async def _ask(thinker: Thinker, row: Row, save: Path | None, tools: bool) -> di
         words = f'{type(error).__name__}: {error}'
         record = Record(question=row.question.text, stop_reason=StopReason.ERROR, error=words)
     else:
-        record = reply_record(reply, row.question, model=thinker.engine.name)
+        record = reply.record(row.question, model=thinker.engine.name)
     return {**common, **as_json(record)}

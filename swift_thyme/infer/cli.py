@@ -68,7 +68,6 @@ def run(args: argparse.Namespace) -> int:
 def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     from ..trajectories import as_document, as_json
     from .question import Question
-    from .report import reply_record
     from .terminal import Painter, harmless
 
     question = Question(text, tuple(map(Path, images)))
@@ -77,7 +76,7 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     show = None if args.json else Painter(sys.stdout)
     folder = args.save / 'images' if args.save else None
     reply = asyncio.run(_ask_and_close(thinker, question, on_event=show, output_dir=folder, tools=not args.no_tools))
-    record = reply_record(reply, question, model=thinker.engine.name)
+    record = reply.record(question, model=thinker.engine.name)
     if args.save:
         (args.save / 'trajectory.json').write_bytes(as_document(record))
     if args.json:

@@ -15,15 +15,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from .. import protocol
 from ..agent import Agent, AgentSettings, Step, assistant_text, given_answer
 from ..engines import Conversation, Engine, FinishReason, Generation, Round, Sampling, Usage, load_engine
 from ..errors import ContextFull, EngineError
 from ..sandbox import Sandbox, local_sandbox
+from ..trajectories import Record
+from ..trajectories.record import record_of
 from ..types import SandboxResult, Segment, StopReason, Trajectory
 from .events import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta, TextSplitter
 from .question import Question
@@ -84,6 +88,27 @@ class Reply(Trajectory):
     def fell_back(self) -> bool:
         """Whether this is the answer of the prompt without tools after attempts with them."""
         return not self.tools and any(attempt.tools for attempt in self.earlier)
+
+    def record(self, question: Question, *, model: str = '') -> Record:
+        """The reply as a record: what was done, with what it took and how it was asked.
+
+        Args:
+            question: what was asked.
+            model: name of the model.
+        """
+        return msgspec.structs.replace(
+            record_of(self.turns, self.stop_reason, error=self.error),
+            question=question.text,
+            images=tuple(f'{len(i)} bytes' if isinstance(i, bytes) else str(i) for i in question.images),
+            model=model,
+            usage=self.usage,
+            round_usage=self.round_usage,
+            sampling=asdict(self.sampling),
+            tools=self.tools,
+            attempts=len(self.earlier) + 1,
+            earlier=tuple({**asdict(one), 'stop_reason': one.stop_reason.value} for one in self.earlier),
+            fell_back=self.fell_back,
+        )
 
 
 class Thinker:

@@ -25,7 +25,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ContextFull, DataError
 from ..infer import Event, Reply
-from ..infer.report import reply_record
 from ..trajectories import as_document
 from ..types import StopReason
 from .errors import ApiError
@@ -283,7 +282,7 @@ class _Call:
         self.note = f', {reply.stop_reason.value} after {len(reply.turns)} rounds'
         if folder is not None:
             record = replace(
-                reply_record(reply, chat.question, model=self.state.names[0]),
+                reply.record(chat.question, model=self.state.names[0]),
                 request_id=self.request_id,
                 extra={'trajectory_id': self.trajectory_id},
             )
