@@ -128,11 +128,10 @@ def _letters(columns: Iterable[str], path: Path) -> list[str]:
 def _tsv_images(
     row: Mapping[str, Any], where: str, carried: Mapping[str, list[Any]], pictures: Path, folder: Path
 ) -> list[Any]:
-    if 'image' in row:
-        if len(row['image']) <= _REFERENCE_CHARS and row['image'] in carried:
-            return carried[row['image']]
-        return [_image(cell, where, folder, pictures) for cell in _listed(row['image'])]
-    return [_image(cell, where, folder, pictures) for cell in _listed(row.get('image_path', ''))]
+    cell = row.get('image', '')
+    if len(cell) <= _REFERENCE_CHARS and cell in carried:
+        return carried[cell]
+    return [_image(one, where, folder, pictures) for one in _listed(cell or row.get('image_path', ''))]
 
 
 def _listed(cell: str) -> list[str]:
