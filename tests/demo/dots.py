@@ -5,7 +5,7 @@ and the other one equally often, and sometimes to guess. So a policy that only i
 which is paid for the answer alone, has to find the right crop. The model has the package's architecture, tokenizer
 code and template with `SMALL_VOCAB` byte pairs.
 
-Owns the rows, the flags of both stages and what counts as right. `demo/quickstart` and the learning test run them.
+Owns the rows, the flags of both stages and what counts as right.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 
 from PIL import Image
 
-from ..engines import Message, Sampling
-from ..infer import Question, Thinker
+from swift_thyme.engines import Message, Sampling
+from swift_thyme.infer import Question, Thinker
 
 MAX_PIXELS = 6_272
 """Eight visual tokens a picture."""
@@ -33,7 +33,7 @@ SYSTEM = 'You may write Python in <code></code>.'
 SFT_STEPS, RL_STEPS = 180, 30
 _COLOURS = {'red': (220, 20, 30), 'green': (20, 170, 40), 'blue': (30, 40, 220), 'yellow': (240, 220, 30)}
 _SIZE = (1120, 560)
-_DOT_PX = 64
+_DOT_PX, _CROP_PX = 68, 64
 _CENTRES = {'left': (280, 280), 'right': (840, 280)}
 _RL_QUESTIONS = 8
 _MAX_TOKENS = 160
@@ -64,7 +64,7 @@ def write_lesson(out: Path) -> Lesson:
     pictures, rng = out / 'images', random.Random(0)
     pictures.mkdir(parents=True, exist_ok=True)
     for colour, rgb in _COLOURS.items():
-        Image.new('RGB', (_DOT_PX, _DOT_PX), rgb).save(pictures / f'{colour}.png')
+        Image.new('RGB', (_CROP_PX, _CROP_PX), rgb).save(pictures / f'{colour}.png')
     taught, asked = [], []
     for pair in permutations(_COLOURS, 2):
         colours = dict(zip(_CENTRES, pair, strict=True))
@@ -214,13 +214,13 @@ def _common() -> dict[str, object]:
 def _draw(colours: Mapping[str, str], path: Path) -> Path:
     image = Image.new('RGB', _SIZE, 'white')
     for side, colour in colours.items():
-        image.paste(_COLOURS[colour], _box(side))
+        image.paste(_COLOURS[colour], _box(side, _DOT_PX))
     image.save(path)
     return path
 
 
-def _box(side: str) -> tuple[int, int, int, int]:
-    (x, y), half = _CENTRES[side], _DOT_PX // 2
+def _box(side: str, width_px: int) -> tuple[int, int, int, int]:
+    (x, y), half = _CENTRES[side], width_px // 2
     return x - half, y - half, x + half, y + half
 
 
@@ -240,7 +240,7 @@ def _says(side: str) -> str:
 
 def _crop(side: str, colour: str) -> str:
     return (
-        f'<think>{_says(side)}<code>\nfrom PIL import Image\nim = Image.open("a.png").crop({_box(side)})\n'
+        f'<think>{_says(side)}<code>\nfrom PIL import Image\nim = Image.open("a.png").crop({_box(side, _CROP_PX)})\n'
         f'im.save("c.png")\nprint("c.png")\n</code><sandbox_output><image></sandbox_output>It is {colour}.</think>\n'
         f'<answer>{colour}</answer>'
     )
