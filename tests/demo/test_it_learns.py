@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from swift_thyme.demo import dots
-from swift_thyme.demo.dots import Found
 from swift_thyme.demo.host_command import HostCommand, run
 from swift_thyme.demo.quickstart import judge
 from swift_thyme.demo.tiny import SMALL_VOCAB, build_tiny
 from swift_thyme.launch.legacy import packaged_plugin
+
+from . import two_dots as dots
+from .two_dots import Found
 
 pytestmark = [pytest.mark.host, pytest.mark.timeout(1800)]
 COUNTER_PLUGIN = Path(__file__).parents[1] / 'plugins' / 'wrong_answer_plugin.py'

@@ -5,7 +5,7 @@ and the other one equally often, and sometimes to guess. So a policy that only i
 which is paid for the answer alone, has to find the right crop. The model has the package's architecture, tokenizer
 code and template with `SMALL_VOCAB` byte pairs.
 
-Owns the rows, the flags of both stages and what counts as right. `demo/quickstart` and the learning test run them.
+Owns the rows, the flags of both stages and what counts as right.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 
 from PIL import Image
 
-from ..engines import Message, Sampling
-from ..infer import Question, Thinker
+from swift_thyme.engines import Message, Sampling
+from swift_thyme.infer import Question, Thinker
 
 MAX_PIXELS = 6_272
 """Eight visual tokens a picture."""
