@@ -6,7 +6,7 @@ Owns the definitions. An item counts once, whatever its number of repeats; see `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -22,8 +22,14 @@ Cell = Mapping[Condition, float]
 ON, OFF, BLANK, WRONG = Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WRONG
 
 
+class _Shares:
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {name: v.as_json() if isinstance(v, Estimate) else v for name, v in vars(self).items()}
+
+
 @dataclass(frozen=True)
-class Effects:
+class Effects(_Shares):
     """Shares of items, of one task or of all."""
 
     task: str
@@ -43,14 +49,9 @@ class Effects:
     caused: Estimate | None
     """Solved with tools, and under none of the three other conditions: what the pictures showed caused the answer."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value.as_json() if isinstance(value, Estimate) else value for name, value in found.items()}
-
 
 @dataclass(frozen=True)
-class Aim:
+class Aim(_Shares):
     """Whether the crops showed the target, over items whose target's box is known."""
 
     pictures: int
@@ -69,11 +70,6 @@ class Aim:
     """Accuracy where the whole target was shown."""
     right_when_missed: Estimate | None
     """Accuracy where it was not."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value.as_json() if isinstance(value, Estimate) else value for name, value in found.items()}
 
 
 def effects(records: Sequence[Record], level: float) -> list[Effects]:
