@@ -86,7 +86,7 @@ class Agent:
         step = self._stop_without_code(text, cut_by_length)
         if step is None:
             code = protocol.code_at_end(text)
-            step = await self._run_code(text, code) if code is not None else self._end(Turn(text), _no_code(text))
+            step = await self._run_code(text, code) if code is not None else Step(Turn(text), _no_code(text))
         self.turns.append(step.turn)
         if step.stop is not None:
             self.stop_reason = step.stop
@@ -108,13 +108,13 @@ class Agent:
 
     def _stop_without_code(self, text: str, cut_by_length: bool) -> Step | None:
         if is_repetitive(text, self.settings):
-            return self._end(Turn(text), StopReason.REPETITION)
+            return Step(Turn(text), StopReason.REPETITION)
         if protocol.answer_of(text) is not None:
-            return self._end(Turn(text), StopReason.ANSWER)
+            return Step(Turn(text), StopReason.ANSWER)
         if cut_by_length:
-            return self._end(Turn(text), StopReason.LENGTH)
+            return Step(Turn(text), StopReason.LENGTH)
         if protocol.code_at_end(text) is not None and len(self.turns) + 1 >= self.settings.max_rounds:
-            return self._end(Turn(text, protocol.code_at_end(text)), StopReason.ROUND_LIMIT)
+            return Step(Turn(text, protocol.code_at_end(text)), StopReason.ROUND_LIMIT)
         return None
 
     async def _run_code(self, text: str, code: str) -> Step:
@@ -122,10 +122,8 @@ class Agent:
             return Step(Turn(text, code), None)
         try:
             if self.session is None:
-                limits = self.limits or self.sandbox.default_limits
-                limits = replace(
-                    limits, images=self.settings.max_images + 1
-                )  # counted here, where one too many is seen
+                most = self.settings.max_images + 1  # counted here, where one too many is seen
+                limits = replace(self.limits or self.sandbox.default_limits, images=most)
                 self.session = await self.sandbox.open(self.images, limits=limits, output_dir=self.output_dir)
                 if self.on_open is not None:
                     self.on_open(self.session)
@@ -137,7 +135,7 @@ class Agent:
             result = self.intervene(result)
         turn = Turn(text, code, result)
         if self.n_images + len(result.images) > self.settings.max_images:
-            return self._end(turn, StopReason.IMAGE_LIMIT)
+            return Step(turn, StopReason.IMAGE_LIMIT)
         return Step(turn, None, protocol.render_sandbox_output(result))
 
     def _without_refused(self, result: SandboxResult) -> SandboxResult:
@@ -150,10 +148,6 @@ class Agent:
             return replace(result, images=kept)
         lines = (f'{i.source or "picture"}: {p}' for i, p in zip(result.images, problems, strict=True))
         return replace(result, images=(), outcome=Outcome.BAD_IMAGE, text='ImageError: ' + '\n'.join(lines))
-
-    @staticmethod
-    def _end(turn: Turn, reason: StopReason) -> Step:
-        return Step(turn, reason)
 
     @property
     def results(self) -> list[SandboxResult]:
