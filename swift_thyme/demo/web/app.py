@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from ... import protocol
-from ...crops.locate import FoundBy, Locator, pixels
+from ...crops.locate import FoundBy, Locator, read_pixels
 from ...errors import ConfigError, pip_line
 from ...types import SandboxResult
 from .desk import Desk
@@ -58,12 +57,8 @@ class Looked:
 
     def _add(self, number: int, code: str, result: SandboxResult) -> None:
         if self._locator is None:
-            with Image.open(self.picture) as image:
-                self._locator = Locator(pixels(image.convert('RGB')))
-        returned = []
-        for image in result.images:
-            with Image.open(image.path) as crop:
-                returned.append(pixels(crop.convert('RGB')))
+            self._locator = Locator(read_pixels(self.picture))
+        returned = [read_pixels(Path(image.path)) for image in result.images]
         for place in self._locator.locate(code, returned):
             if place is not None and place.by is not FoundBy.WHOLE:
                 self.boxes.append((place.box, f'code {number}'))
