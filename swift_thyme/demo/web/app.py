@@ -100,7 +100,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
             trigger_mode='once',
         )
         stop.click(handler.stop, None, None, queue=False, show_progress='hidden')
-        app.unload(handler.leave)
+        app.unload(handler.stop)
     return app
 
 
@@ -157,9 +157,6 @@ class _Handler:
         yield _drawn(transcript, boxes, running=False)
 
     async def stop(self, request: gr.Request) -> None:
-        self.desk.stop(str(request.session_hash))
-
-    async def leave(self, request: gr.Request) -> None:
         self.desk.stop(str(request.session_hash))
 
 
