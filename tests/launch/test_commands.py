@@ -61,4 +61,4 @@ def test_infer_is_a_question_unless_the_words_are_the_hosts(words: list[str], ho
 def test_a_question_reaches_the_question_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(['infer', '--model', 'm', '--question'])
-    assert 'thyme infer: error: argument --question' in capsys.readouterr().err
+    assert 'thyme infer: argument --question' in capsys.readouterr().err
