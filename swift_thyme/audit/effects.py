@@ -23,6 +23,8 @@ ON, OFF, BLANK, WRONG = Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Co
 
 
 class _Shares:
+    """Figures of an audit, most of them estimates."""
+
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {name: v.as_json() if isinstance(v, Estimate) else v for name, v in vars(self).items()}

@@ -1,7 +1,7 @@
 """An audit as files: `audit.json` for programs, `audit.md` for a pull request, `audit.html` for a person.
 
 The page is one file without scripts or outside resources, with pictures of a few items under all four conditions.
-Owns wording and layout only.
+Owns what an audit is as one value, wording and layout.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page. Owns the layout and what differs between Gradio 5 and 6; everything else is plain Python beside it."""
+"""The page. Owns layout, boxes and what differs between Gradio 5 and 6; everything else is plain Python beside it."""
 
 from __future__ import annotations
 
