@@ -226,7 +226,8 @@ def _tokenizer(byte_pairs: int) -> dict[str, Any]:
     from tokenizers import normalizers
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
-    converter: Any = TikTokenConverter(pattern=_PRETOKEN)
+    factory: Any = TikTokenConverter
+    converter = factory(pattern=_PRETOKEN)
     converter.load_tiktoken_bpe = lambda _: _ranks(byte_pairs)
     tokenizer = converter.converted()
     tokenizer.normalizer = normalizers.NFC()
