@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'rlhf': ('swift_thyme.launch.cli', "the host's GRPO with plug-in, template and scheduler filled in"),
     'rollout': ('swift_thyme.launch.cli', "the host's rollout server, likewise"),
     'deploy': ('swift_thyme.launch.cli', "the host's OpenAI-compatible server, likewise"),
-    'infer': ('swift_thyme.launch.infer_cli', "ask a model one question about a picture, or the host's infer"),
+    'infer': ('swift_thyme.launch.cli', "ask a model one question about a picture, or the host's infer"),
     'serve': ('swift_thyme.serve.cli', 'serve a model with its sandbox behind the OpenAI API'),
     'eval': ('swift_thyme.evaluate.cli', 'score a model: synthetic sets, local files, VLMEvalKit, evalscope'),
     'audit': ('swift_thyme.audit.cli', 'did the tool cause the answer? the same items under four conditions'),

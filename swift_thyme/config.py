@@ -274,25 +274,3 @@ class SandboxSettings(FromEnv):
     """Repair → mode; the others keep their default. `THYME_REPAIRS`, as `clamp=off,min_crop=report`, or `paper`."""
     notes: bool = setting(True, 'THYME_SANDBOX_NOTES', parse_bool)
     """Error and text results say in a line what was repaired or undone."""
-
-
-@dataclass(frozen=True)
-class UrlSettings(FromEnv):
-    """A server that is asked to generate."""
-
-    api_key: str = setting('', 'THYME_URL_API_KEY', str)
-    """Sent as a bearer token; never logged."""
-
-    def __repr__(self) -> str:
-        return f'UrlSettings(api_key={"***" if self.api_key else ""!r})'
-
-
-@dataclass(frozen=True)
-class ServeKeySettings(FromEnv):
-    """The key that clients of `thyme serve` must send."""
-
-    api_key: str = setting('', 'THYME_API_KEY', str)
-    """`THYME_API_KEY`; empty asks for none. Never logged."""
-
-    def __repr__(self) -> str:
-        return f'ServeKeySettings(api_key={"***" if self.api_key else ""!r})'

@@ -33,12 +33,13 @@ _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
 _SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
 
-def resolve(picture: Any) -> Path | bytes:
+def resolve(picture: Any, folder: Path | None = None) -> Path | bytes:
     """Where the encoded bytes of a picture are, without decoding it.
 
     Args:
         picture: a path (also one below the host's `ROOT_IMAGE_DIR`), base64 text, a `data:` URL, encoded bytes, or
             `{'path': …, 'bytes': …}`.
+        folder: where a path is looked for first.
 
     Returns:
         The path of an existing file, or the encoded bytes.
@@ -51,10 +52,11 @@ def resolve(picture: Any) -> Path | bytes:
     if isinstance(picture, bytes):
         return picture
     if isinstance(picture, (str, Path)):
-        root = os.environ.get('ROOT_IMAGE_DIR', '')
-        places = [picture, os.path.join(root, picture)] if len(str(picture)) < _MAX_PATH_CHARS else []
+        root = Path(os.environ.get('ROOT_IMAGE_DIR', ''))
+        named = len(str(picture)) < _MAX_PATH_CHARS
+        places = [below / picture for below in (folder, Path(), root) if named and below is not None]
         for place in filter(is_file, places):
-            return Path(place)
+            return place
     shown = f'{str(picture)[:200]!r}'
     if isinstance(picture, str) and not picture.startswith(('http://', 'https://')):
         try:

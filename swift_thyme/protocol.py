@@ -301,20 +301,10 @@ def without_tools(text: str) -> str:
 
 def answer_of(text: str) -> str | None:
     """The last closed `<answer>…</answer>` outside code and sandbox output, stripped; None where there is none."""
-    return _last_span(without_tools(text), ANSWER_OPEN, ANSWER_CLOSE)
-
-
-def thinking_of(text: str) -> str | None:
-    """The words between the first `<think>` and the last `</think>`, code and sandbox output left out; or None."""
     words = without_tools(text)
-    start, end = words.find(THINK_OPEN), words.rfind(THINK_CLOSE)
-    return words[start + len(THINK_OPEN) : end].strip() if 0 <= start < end else None
-
-
-def _last_span(text: str, opening: str, closing: str) -> str | None:
-    end = text.rfind(closing)
-    start = text.rfind(opening, 0, max(end, 0))
-    return text[start + len(opening) : end].strip() if 0 <= start < end else None
+    end = words.rfind(ANSWER_CLOSE)
+    start = words.rfind(ANSWER_OPEN, 0, max(end, 0))
+    return words[start + len(ANSWER_OPEN) : end].strip() if 0 <= start < end else None
 
 
 def render_sandbox_output(result: SandboxResult) -> str:

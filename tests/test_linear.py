@@ -80,7 +80,6 @@ MODEL_READERS: dict[str, Reader] = {
     'opens_code': protocol.opens_code,
     'has_made_up_output': protocol.has_made_up_output,
     'answer_of': protocol.answer_of,
-    'thinking_of': protocol.thinking_of,
     'neutralize': lambda text: protocol.neutralize(text, ('[SEP]', '<|im_end|>')),
     'strip_fence': protocol.strip_fence,
     'well formed': is_well_formed,

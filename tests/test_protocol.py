@@ -55,10 +55,6 @@ def test_an_unclosed_answer_is_none() -> None:
     assert protocol.answer_of('<answer>A') is None
 
 
-def test_thinking_leaves_out_code_and_sandbox() -> None:
-    assert protocol.thinking_of('<think>a<code>b</code><sandbox_output>c</sandbox_output>d</think>') == 'ad'
-
-
 def test_user_prompt_names_path_and_size_of_each_picture() -> None:
     text = protocol.render_user_prompt('What?', [PromptImage('a.jpg', 20, 10), PromptImage('b.jpg', 5, 6)])
     assert text.count('<image>') == 2

@@ -11,7 +11,7 @@ from ..evaluate.options import add_asking_arguments, add_set_arguments, prepare,
 from ..infer.options import add_model_arguments, add_sampling_arguments
 
 if TYPE_CHECKING:
-    from .findings import Audit
+    from .report import Audit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,17 +1,18 @@
 """An audit as files: `audit.json` for programs, `audit.md` for a pull request, `audit.html` for a person.
 
 The page is one file without scripts or outside resources, with pictures of a few items under all four conditions.
-Owns wording and layout only.
+Owns what an audit is as one value, wording and layout.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from ..crops.regions import Region
@@ -19,12 +20,11 @@ from ..evaluate.conditions import Condition
 from ..evaluate.grading import Mark
 from ..evaluate.plot import dots
 from ..evaluate.report import CONDITION_TEXT, environment
-from ..evaluate.summary import METHOD
+from ..evaluate.summary import METHOD, Summary
 from ..picture import data_url
 from ..trajectories import Record
-
-if TYPE_CHECKING:
-    from .findings import Audit
+from .crops import Crop
+from .effects import Aim, Effects
 
 EFFECT_TEXT = {
     'only_with': 'solved only with the tool',
@@ -36,6 +36,7 @@ EFFECT_TEXT = {
     'misled': 'solved, but not with a wrong picture',
     'caused': 'caused by what the picture showed',
 }
+AUDIT_SCHEMA = 1
 _EXAMPLES = 12
 _PER_KIND = 3
 _THUMBNAIL_PX = 420
@@ -44,25 +45,29 @@ _TARGET, _CROP = (38, 160, 96), (214, 88, 28)
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture of an example."""
+class Audit:
+    """What an audit found."""
 
-    data: str
-    """As a data URL; empty where the file is gone."""
-    caption: str
+    summary: Summary
+    """Accuracy by condition and what the policy did: as of an evaluation."""
+    effects: tuple[Effects, ...]
+    """Over all items, then by task."""
+    aim: Aim
+    chance: float | None
+    """How often "only with" would be seen by chance; None with one repeat."""
+    records: Sequence[Record]
+    crops: Mapping[tuple[str, int], Sequence[Crop]]
+    """Item and repeat → the returned pictures with tools on."""
 
-
-@dataclass(frozen=True)
-class Example:
-    """One item under all conditions."""
-
-    item_id: str
-    kind: str
-    question: str
-    solution: str
-    answers: Mapping[str, str]
-    """Condition in words → answer and verdict."""
-    figures: tuple[Figure, ...]
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: what `audit.json` holds."""
+        return {
+            'schema': AUDIT_SCHEMA,
+            'effects': msgspec.to_builtins(self.effects),
+            'aim': msgspec.to_builtins(self.aim),
+            'chance_of_change': self.chance,
+            'evaluation': self.summary.as_json(),
+        }
 
 
 def write_audit(found: Audit, out: Path) -> None:
@@ -91,7 +96,8 @@ def _plot(found: Audit) -> str:
     return dots(labels, series, axis=f'share of items, % ({100 * found.summary.level:g} % intervals)')
 
 
-def _examples(found: Audit) -> Iterator[Example]:
+def _examples(found: Audit) -> Iterator[dict[str, Any]]:
+    """A few items of each kind under all conditions, as `audit.html` takes them."""
     by_item: dict[tuple[str, int], dict[str, Record]] = {}
     for record in found.records:
         by_item.setdefault((record.item_id, record.repeat or 0), {})[record.condition] = record
@@ -114,18 +120,20 @@ def _kind(conditions: Mapping[str, Record]) -> str | None:
     return EFFECT_TEXT[name[on, off]]
 
 
-def _example(key: tuple[str, int], kind: str, conditions: Mapping[str, Record], found: Audit) -> Example:
+def _example(key: tuple[str, int], kind: str, conditions: Mapping[str, Record], found: Audit) -> dict[str, Any]:
     record = conditions[Condition.TOOLS.value]
     regions = [crop.region for crop in found.crops.get(key, ()) if crop.region is not None]
     figures = []
     if record.images:
-        figures.append(Figure(_drawn(record.folder / record.images[0], record.box, regions), 'the picture'))
+        boxes = [*((region, _CROP) for region in regions), *([(record.box, _TARGET)] if record.box else [])]
+        figures.append({'data': _thumbnail(record.folder / record.images[0], boxes), 'caption': 'the picture'})
     for condition in (Condition.TOOLS, Condition.BLANK, Condition.WRONG):
         shown = conditions.get(condition.value, Record())
         pictures = [shown.folder / picture for turn in shown.turns for picture in turn.images]
-        figures += [Figure(_thumbnail(picture), CONDITION_TEXT[condition]) for picture in pictures[:1]]
+        figures += [{'data': _thumbnail(p), 'caption': CONDITION_TEXT[condition]} for p in pictures[:1]]
     answers = {CONDITION_TEXT[c]: _answered(conditions[c.value]) for c in Condition if c.value in conditions}
-    return Example(key[0], kind, record.question, record.solution or '', answers, tuple(figures))
+    facts = {'item_id': key[0], 'kind': kind, 'question': record.question, 'solution': record.solution or ''}
+    return {**facts, 'answers': answers, 'figures': figures}
 
 
 def _answered(record: Record) -> str:
@@ -133,26 +141,17 @@ def _answered(record: Record) -> str:
     return f'{answer[:_ANSWER_CHARS]}{"…" * (len(answer) > _ANSWER_CHARS)} ({record.verdict})'
 
 
-def _drawn(path: Path, box: Any, regions: list[Region]) -> str:
-    """A thumbnail with the target and the crops drawn on it."""
+def _thumbnail(path: Path, boxes: Sequence[tuple[Region, tuple[int, int, int]]] = ()) -> str:
+    """A small copy as a data URL, larger where boxes (each with its colour) are drawn on it; empty without the file."""
     try:
         with Image.open(path) as opened:
             image = opened.convert('RGB')
     except OSError:
         return ''
-    scale = min(1.0, 1.6 * _THUMBNAIL_PX / max(image.size))
-    image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+    width_px = image.width
+    side_px = round(_THUMBNAIL_PX * (1.6 if boxes else 1))
+    image.thumbnail((side_px, side_px))
     draw = ImageDraw.Draw(image)
-    for region, color in [*((region, _CROP) for region in regions), *([(box, _TARGET)] if box else [])]:
-        draw.rectangle([side * scale for side in region], outline=color, width=3)
-    return data_url(image)
-
-
-def _thumbnail(path: Path) -> str:
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert('RGB')
-    except OSError:
-        return ''
-    image.thumbnail((_THUMBNAIL_PX, _THUMBNAIL_PX))
+    for region, color in boxes:
+        draw.rectangle([side * image.width / width_px for side in region], outline=color, width=3)
     return data_url(image)

@@ -20,8 +20,7 @@ from ..evaluate.summary import summarize
 from ..trajectories import Record
 from .crops import crops_of
 from .effects import aim, chance_of_change, effects
-from .findings import Audit
-from .report import write_audit
+from .report import Audit, write_audit
 from .swap import Swaps
 
 CONDITIONS = (Condition.TOOLS, Condition.NO_TOOLS, Condition.BLANK, Condition.WRONG)

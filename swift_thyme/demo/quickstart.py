@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.synth import Kind, SetSpec, generate
+from ..engines.checkpoint import latest_checkpoint
 from ..errors import ConfigError, ThymeError
 from ..launch.legacy import packaged_plugin
 from .host_command import HostCommand, run
@@ -222,10 +223,10 @@ class Quickstart:
         Raises:
             ThymeError: the stage wrote none.
         """
-        found = sorted((self._folders.models / name).glob('checkpoint-*'), key=lambda p: int(p.name.split('-')[1]))
-        if not found:
+        found = latest_checkpoint(self._folders.models / name)
+        if found is None:
             raise ThymeError(f'stage {name} wrote no checkpoint; see {self._folders.logs / name}.log')
-        return found[-1]
+        return found
 
     def _answer(self) -> None:
         """One question of stage 1 through `thyme infer`."""

@@ -61,7 +61,7 @@ def check_batches(folder: Path, tokenizer: Any, sampled: list[list[int]] | None)
     Returns:
         Counts: rows looked at, rows in which all holds, trained tokens, sandbox tokens left out.
     """
-    rules = TokenRules.of(tokenizer, tokenizer.convert_tokens_to_ids('<|image_pad|>'))
+    rules = TokenRules(tokenizer.convert_tokens_to_ids('<|image_pad|>'))
     rows = sound = trained = 0
     for batch in read_batches(folder):
         runs = [n for row in batch for n in rules.pad_runs(row.input_ids)]

@@ -15,7 +15,6 @@ import importlib.util
 import json
 from enum import Enum
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -224,24 +223,14 @@ def _plain_token() -> dict[str, bool]:
 @cache
 def _tokenizer(byte_pairs: int) -> dict[str, Any]:
     """The `tokenizers` file: byte-level pairs with the merges recovered from their ranks. The same for every family."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import normalizers
+    from transformers.convert_slow_tokenizer import TikTokenConverter
 
-    ranks, spell = _ranks(byte_pairs), _byte_spelling()
-    vocab = {''.join(spell[b] for b in token): rank for token, rank in ranks.items()}
-    merges = []
-    for token, rank in ranks.items():
-        if len(token) > 1:
-            left, right = _split(ranks, token, rank)
-            merges.append((''.join(spell[b] for b in left), ''.join(spell[b] for b in right)))
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
+    factory: Any = TikTokenConverter
+    converter = factory(pattern=_PRETOKEN)
+    converter.load_tiktoken_bpe = lambda _: _ranks(byte_pairs)
+    tokenizer = converter.converted()
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_PRETOKEN), behavior='isolated'),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
     spec: dict[str, Any] = json.loads(tokenizer.to_str())
     ids = special_ids(byte_pairs)
     spec['added_tokens'] = [
@@ -263,27 +252,3 @@ def _ranks(byte_pairs: int) -> dict[bytes, int]:
     if len(ranks) < BASE_VOCAB:
         raise ConfigError(f'{path} has {len(ranks)} entries, expected {BASE_VOCAB}; install another dashscope')
     return {token: rank for token, rank in ranks.items() if rank < byte_pairs}
-
-
-def _split(ranks: dict[bytes, int], token: bytes, rank: int) -> tuple[bytes, bytes]:
-    """The two parts whose merge gives `token`: what byte-pair encoding leaves when only lower ranks are known."""
-    parts = [bytes([b]) for b in token]
-    while len(parts) > 2:
-        pairs = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
-        at = min(range(len(pairs)), key=pairs.__getitem__)
-        if pairs[at] >= rank:
-            break
-        parts[at : at + 2] = [parts[at] + parts[at + 1]]
-    if len(parts) != 2:
-        raise ConfigError(f'vocabulary entry {token!r} is not the merge of two others; install another dashscope')
-    return parts[0], parts[1]
-
-
-def _byte_spelling() -> dict[int, str]:
-    """How the byte-level alphabet writes each byte: itself where printable, otherwise a character from U+0100 on."""
-    printable = [*range(ord('!'), ord('~') + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    spelling = {b: chr(b) for b in printable}
-    for b in range(256):
-        if b not in spelling:
-            spelling[b] = chr(0x100 + len(spelling) - len(printable))
-    return spelling

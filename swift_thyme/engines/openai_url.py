@@ -151,7 +151,7 @@ class UrlEngine(Engine):
         async with client.stream('POST', f'{self._url}/chat/completions', json=body) as response:
             if response.status_code != 200:
                 raise self._refusal(response.status_code, await response.aread(), body)
-            async for event in _events(response):
+            async for event in events(response):
                 if 'error' in event:
                     raise EngineError(f'{self._url} failed: {json.dumps(event["error"])[:500]}')
                 reply.take(event)
@@ -226,7 +226,12 @@ def _missing_close(text: str) -> str | None:
     return protocol.ANSWER_CLOSE if opened else None
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The objects of an event stream, in order.
+
+    Raises:
+        EngineError: one is no JSON.
+    """
     async for line in response.aiter_lines():
         if line.startswith('data:') and (data := line[5:].strip()) != '[DONE]':
             try:

@@ -175,7 +175,8 @@ class O3Mixin(ShowsPictures):
             inputs.extra_kwargs.setdefault('add_eos', True)
         encoded: dict[str, Any] = super()._encode(inputs)
         if self.is_training and encoded.get('labels') is not None:
-            self._rules.check_row(encoded['input_ids'], encoded['labels'], self._image_tokens(encoded))
+            rules = TokenRules(self.image_token_id)
+            rules.check_row(encoded['input_ids'], encoded['labels'], self._image_tokens(encoded))
         return encoded
 
     def data_collator(self, batch: list[dict[str, Any]], **kwargs: Any) -> dict[str, Any]:
@@ -184,10 +185,6 @@ class O3Mixin(ShowsPictures):
         if self.is_training:
             self._trace.write(collated, merge_size=self._merge_size)
         return collated
-
-    @cached_property
-    def _rules(self) -> TokenRules:
-        return TokenRules.of(self.tokenizer, self.image_token_id)
 
     @cached_property
     def _trace(self) -> BatchTrace:

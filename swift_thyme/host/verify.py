@@ -24,7 +24,6 @@ IMAGE_IDS_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
 """How the Qwen-VL families write one picture before its pad is repeated for every visual token."""
 _MOST_LOGPROB = 1e-3
 """Log-probs are at most 0, give or take rounding."""
-
 _TURN_START = '<|im_start|>'
 
 
@@ -33,12 +32,6 @@ class TokenRules:
     """The ids that carry meaning in a row, for one tokenizer."""
 
     image_pad_id: int
-    turn_start_id: int
-
-    @classmethod
-    def of(cls, tokenizer: Any, image_pad_id: int) -> TokenRules:
-        """The rules for a tokenizer of the Qwen family."""
-        return cls(image_pad_id, tokenizer.convert_tokens_to_ids(_TURN_START))
 
     def check_row(self, input_ids: Sequence[int], labels: Sequence[int], image_tokens: Sequence[int]) -> None:
         """Checks one encoded row.

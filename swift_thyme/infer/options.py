@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..agent import AgentSettings
-from ..config import RolloutSettings, UrlSettings
+from ..config import RolloutSettings
 from ..engines import Backend, Sampling
 from ..engines.checkpoint import locate
+from ..env import read_env
 from ..errors import ConfigError, ThymeError
 from .thinker import InferSettings, Thinker
 
@@ -181,7 +182,7 @@ def _engine_kwargs(args: argparse.Namespace, backend: Backend) -> dict[str, Any]
         from ..engines.openai_url import PicturesIn
 
         kwargs |= {'base_url': args.url, 'pictures_in': PicturesIn(args.pictures_in)}
-        kwargs.setdefault('api_key', UrlSettings.from_env().api_key)
+        kwargs.setdefault('api_key', read_env('THYME_URL_API_KEY', str, ''))
     elif isinstance(kwargs.get('torch_dtype'), str):
         import torch
 

@@ -100,8 +100,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     job = Job(method, flags, file_env, settings, options)
     tested = options.recipe is not None and options.dry_run is not None and not asked
     if not tested:
-        translation = translate(method, flags, o3=options.o3)
-        job.flags, job.notes = translation.flags, list(translation.warnings)
+        job.flags, job.notes = translate(method, flags, o3=options.o3)
     _require(job)
     _weights(job)
     if method.trains:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from .. import protocol
@@ -56,22 +55,16 @@ RELEASE_PLUGIN = 'agent_rm.py'
 """The release's reward file, whatever folder it is named in."""
 
 
-@dataclass(frozen=True)
-class Translation:
-    """Flags in today's words."""
-
-    flags: Flags
-    warnings: tuple[str, ...]
-    """One line for each flag that was changed."""
-
-
-def translate(method: Method, flags: Flags, *, o3: bool) -> Translation:
+def translate(method: Method, flags: Flags, *, o3: bool) -> tuple[Flags, list[str]]:
     """Puts old flags into today's words.
 
     Args:
         method: the host's command.
         flags: as given.
         o3: whether the O3 template is used, which brings the protocol's stop words and system prompt.
+
+    Returns:
+        The flags, and one line for each that was changed.
     """
     known = known_flags(method)
     out: Flags = {}
@@ -87,7 +80,7 @@ def translate(method: Method, flags: Flags, *, o3: bool) -> Translation:
     rules: list[Callable[[Flags], str | None]] = [_reward_scale, _release_plugin, _system_file]
     rules.append(_stop_words if o3 else _plain_stop_words)
     warnings += [text for rule in rules if (text := rule(out)) is not None]
-    return Translation(out, tuple(warnings))
+    return out, warnings
 
 
 def _unescaped(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,9 +6,8 @@ import argparse
 
 from ..errors import ConfigError
 from .architecture import architecture
-from .machine import GPUS
-from .plan import TEXT_TOKENS, Job, Plan, plan_rl, plan_sft
-from .scale import beside
+from .plan import TEXT_TOKENS, Job, Plan, beside, plan_rl, plan_sft
+from .time import GPUS
 
 SCALES = (8, 16, 32, 64, 128, 256)
 BATCHES = {'sft': 128, 'rl': 256}

@@ -1,4 +1,7 @@
-"""Puts memory and time together: the first setting that fits, in the order in which one would try them."""
+"""Puts memory and time together: the first setting that fits, in the order in which one would try them.
+
+And what stands beside the GPUs then: CPU cores for the sandbox, judges, disk. Calculated, not measured.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,8 @@ from dataclasses import dataclass, field
 
 from . import memory, time
 from .architecture import Architecture
-from .machine import Gpu
 from .memory import Engine, Memory, Sizes
-from .time import Rollouts, Step
+from .time import Gpu, Rollouts, Step
 
 RESERVE = 0.92
 """Share of a GPU's memory that a plan fills."""
@@ -20,6 +22,21 @@ LORA_SHARE = 0.005
 """Parameters of LoRA of rank 16 beside all linear layers, as a share of the language model's."""
 ENOUGH_SEQUENCES = 4
 """Trajectories for each GPU that an engine must hold at a time to be worth its weights."""
+
+SNIPPET_CPU_S = 0.065
+"""Processor time of one snippet that crops, enlarges and saves: 18 of `benchmarks/sandbox.py` on a loaded machine."""
+CODE_SHARE = 0.5
+"""Share of a step's generation in which snippets arrive; the rest is the tail of the longest trajectories."""
+JUDGED_PER_TRAJECTORY = 1.4
+"""Judge requests of one trajectory: correctness where rules do not decide, consistency of right answers."""
+JUDGE_REQUESTS_PER_S = 8.0
+"""Of one judge on two 80 GB GPUs, 1,000 tokens in and 30 out. An assumption: measure yours with `thyme judge check`."""
+TEXT_BYTES = 24_000
+"""Of one trajectory's JSON: text, sampled ids, outcomes."""
+PICTURE_BYTES = 250_000
+"""Of one returned picture."""
+QUESTIONS = 55_173
+"""Rows of the public RL set."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,21 @@ class Plan:
     accumulation: int
     engine: Engine | None = None
     offload: bool = False
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a job needs beside its GPUs."""
+
+    sandbox_cores: float
+    """Cores that snippets keep busy while trajectories are generated, all nodes together."""
+    judge_requests: int
+    """Of one step."""
+    judges: float
+    """Judge servers that answer them in a tenth of the step."""
+    epoch_hours: float
+    trajectories_gb: float
+    """Of one epoch, were all kept; `THYME_TRAJECTORY_MB` bounds what is."""
 
 
 def plan_sft(job: Job) -> Plan | None:
@@ -146,3 +178,18 @@ SANDBOX_S = 1.0
 """A round's code is awaited together: the slowest snippet of a batch. An assumption; the limit is 10 s."""
 JUDGE_S = 4.0
 """The judges' answers of a step are awaited together. An assumption."""
+
+
+def beside(step: Step, rollouts: Rollouts, *, trajectories: int, group: int) -> Beside:
+    """What one step of `trajectories`, in groups of `group`, needs beside the GPUs."""
+    window_s = max(step.generate * CODE_SHARE, 1e-9)
+    requests = round(trajectories * JUDGED_PER_TRAJECTORY)
+    steps = QUESTIONS * group / trajectories
+    returned = max(rollouts.images - 1, 0)
+    return Beside(
+        sandbox_cores=trajectories * rollouts.code_blocks * SNIPPET_CPU_S / window_s,
+        judge_requests=requests,
+        judges=requests / JUDGE_REQUESTS_PER_S / (0.1 * step.total),
+        epoch_hours=steps * step.total / 3600,
+        trajectories_gb=steps * trajectories * (TEXT_BYTES + returned * PICTURE_BYTES) / 1e9,
+    )

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
 
 from ..trajectories import Problem, read_records
 from .draw import COLORS
-from .plots import LEADING, Plot, main_plots, other_plots
+from .plots import LEADING, main_plots, other_plots
 from .runs import Run, find_runs, read_log
 from .samples import choose
 from .tally import Tally
@@ -57,16 +56,12 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
         'last': log.last,
         'steps': max((step for curve in log.curves.values() for step, _ in curve), default=0),
         'cards': _cards(tally),
-        'plots': [_drawn(plot) for plot in main_plots(log, tally)],
-        'others': [_drawn(plot) for plot in other_plots(log, taken)],
+        'plots': main_plots(log, tally),
+        'others': other_plots(log, taken),
         'samples': choose(saved, tally) if saved is not None and tally.n else [],
         'trajectories': saved,
         'problems': problems,
     }
-
-
-def _drawn(plot: Plot) -> dict[str, Any]:
-    return {'title': plot.title, 'svg': Markup(plot.svg), 'names': plot.names, 'note': plot.note}
 
 
 def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
@@ -83,9 +78,8 @@ def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
     if told:
         cards.append((_share(tally.total('ran_as_written'), told), 'ran as written'))
     cards.append((f'{tally.total("rounds") / tally.n:.2f}', 'rounds on average'))
-    cards.append(
-        (f'{sum(sum(t.sandbox_s) for t in tally.steps.values()) / tally.n:.2f} s', 'in the sandbox on average')
-    )
+    sandbox_s = sum(sum(t.sandbox_s) for t in tally.steps.values())
+    cards.append((f'{sandbox_s / tally.n:.2f} s', 'in the sandbox on average'))
     cards.append((f'{tally.total("quarantined"):,.0f}', 'set aside'))
     return cards
 

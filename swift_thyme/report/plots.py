@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
 
 from .draw import COLORS, lines, stacked
 from .runs import Curve, Log
@@ -12,26 +14,19 @@ from .tally import Tally
 _MOST_OTHERS = 60
 
 
-@dataclass(frozen=True)
-class Plot:
-    """One figure of the page."""
-
-    title: str
-    svg: str
-    names: tuple[str, ...]
-    """Legend: the name of colour i; empty for a single unnamed line."""
-    note: str = ''
+Plot = dict[str, Any]
+"""One figure as `report.html` takes it: `title`, `svg`, `note`, and `names`, the legend (the name of colour i)."""
 
 
 def main_plots(log: Log, tally: Tally) -> list[Plot]:
     """The figures that every report leads with, as far as there is data for them."""
-    return [plot for plot in (*_from_log(log), *_from_trajectories(tally)) if plot.svg]
+    return [plot for plot in (*_from_log(log), *_from_trajectories(tally)) if plot['svg']]
 
 
 def other_plots(log: Log, shown: set[str]) -> list[Plot]:
     """Every further metric of the host's log, one figure each."""
     names = [name for name in log.curves if name not in shown][:_MOST_OTHERS]
-    return [Plot(name, lines({name: log.curves[name]}), ()) for name in names]
+    return [_lines(name, {name: log.curves[name]}, '') for name in names]
 
 
 LEADING = {
@@ -105,7 +100,8 @@ def _from_trajectories(tally: Tally) -> Iterator[Plot]:
 
 def _lines(title: str, series: Mapping[str, Curve], note: str, *, share: bool = False, named: bool = False) -> Plot:
     names = tuple(name for name, curve in series.items() if curve)
-    return Plot(title, lines(series, share=share), names if named or len(names) > 1 else (), note)
+    legend = names if named or len(names) > 1 else ()
+    return {'title': title, 'svg': Markup(lines(series, share=share)), 'names': legend, 'note': note}
 
 
 def _stacked(title: str, series: Mapping[str, Curve], note: str) -> Plot:
@@ -117,4 +113,4 @@ def _stacked(title: str, series: Mapping[str, Curve], note: str) -> Plot:
                 for step, value in curve:
                     rest[step] = rest.get(step, 0.0) + value
         series = {**kept, 'others': sorted(rest.items())}
-    return Plot(title, stacked(series), tuple(series), note)
+    return {'title': title, 'svg': Markup(stacked(series)), 'names': tuple(series), 'note': note}

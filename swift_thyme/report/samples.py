@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,15 @@ PICTURE_BYTES = 4_000_000
 _EXPECTED = 24
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One trajectory as the page shows it."""
-
-    when: str
-    """`begin`, `middle` or `end`."""
-    step: int
-    value: dict[str, Any]
-    """See `view.blocks.shown`; pictures as data URLs."""
-
-
-def choose(path: Path, tally: Tally) -> list[Sample]:
+def choose(path: Path, tally: Tally) -> list[dict[str, Any]]:
     """The best and the worst trajectory of the first, the middle and the last step.
 
     Args:
         path: the run's trajectories.
         tally: of the same.
+
+    Returns:
+        Of each `when` (`begin`, `middle` or `end`), `step`, and `value`: `view.blocks.shown`, pictures as data URLs.
     """
     steps = list(tally.steps)
     wanted: dict[int, str] = {}
@@ -51,7 +42,9 @@ def choose(path: Path, tally: Tally) -> list[Sample]:
     store = PictureStore(PICTURE_PX, PICTURE_BYTES, _EXPECTED)
     try:
         return [
-            Sample(wanted[step], step, _static(record, store)) for step in sorted(extremes) for record in extremes[step]
+            {'when': wanted[step], 'step': step, 'value': _static(record, store)}
+            for step in sorted(extremes)
+            for record in extremes[step]
         ]
     finally:
         store.close()
@@ -85,13 +78,8 @@ def _pictures(references: tuple[str, ...], folder: Path, store: PictureStore) ->
 
 
 def _block(block: list[Any]) -> dict[str, Any]:
-    if block[0] == 'c':
-        runs = block[2]
-        return {
-            'kind': 'code',
-            'before': block[1],
-            'after': block[3],
-            'runs': list(zip(runs[::2], runs[1::2], strict=True)),
-        }
-    kinds = {'w': 'words', 'g': 'tag', 'a': 'answer', 'm': 'forged'}
-    return {'kind': kinds[block[0]], 'text': block[1]}
+    kind = {'w': 'words', 'g': 'tag', 'a': 'answer', 'm': 'forged', 'c': 'code'}[block[0]]
+    if kind != 'code':
+        return {'kind': kind, 'text': block[1]}
+    _, before, runs, after = block
+    return {'kind': kind, 'before': before, 'after': after, 'runs': list(zip(runs[::2], runs[1::2], strict=True))}

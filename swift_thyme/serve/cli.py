@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import ServeKeySettings
-from ..env import port
+from ..env import port, read_env
 from ..errors import ConfigError
 from ..infer.options import add_model_arguments, add_sampling_arguments, refuse_unwritable, thinker_from
 
@@ -124,7 +123,7 @@ def _network(text: str) -> Network:
 
 def _api_key(path: Path | None) -> str:
     if path is None:
-        return ServeKeySettings.from_env().api_key
+        return read_env('THYME_API_KEY', str, '')
     try:
         key = path.read_text(encoding='utf-8').strip()
     except OSError as error:

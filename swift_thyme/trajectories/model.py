@@ -22,7 +22,6 @@ SCHEMA = 1
 ACCURACY_REWARDS = ('vqa_orm', 'accuracy', 'vqa', 'correct')
 """Rewards that are above 0 exactly for a right answer, the first one present counts; in any case of letters."""
 _NOT_SCORED = {StopReason.SANDBOX_FAILURE: SetAside.SANDBOX_FAILURE, StopReason.ERROR: SetAside.ERROR}
-_MAX_PATH_CHARS = 4096
 
 
 class Source(str, Enum):
@@ -274,11 +273,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
         Raises:
             DataError: there is no such picture.
         """
-        if isinstance(reference, str) and len(reference) < _MAX_PATH_CHARS and '\0' not in reference:
-            path = self.folder / reference
-            if picture.is_file(path):
-                return path
-        return picture.resolve(reference)
+        return picture.resolve(reference, self.folder)
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that name this trajectory by its content, for links that outlive a page."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,8 @@ class Recorder:
         for folder in sorted(self._root.glob('step-*')):
             path = folder / self._name
             if path.is_file():
-                lives += [record.life or 0 for record in _first(path)]
+                first = next(read_records(path, on_problem=lambda problem: None), None)
+                lives += [] if first is None else [first.life or 0]
                 if int(folder.name.removeprefix('step-')) >= step:
                     path.unlink()
         return max(lives) + 1
@@ -117,13 +118,6 @@ class Recorder:
         sizes = {step: _bytes_in(step) for step in steps}
         while len(steps) > 1 and sum(sizes[step] for step in steps) > self._max_bytes:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
-
-
-def _first(path: Path) -> Iterator[Record]:
-    """The first record of a file, if it has one that can be read."""
-    for record in read_records(path, on_problem=lambda problem: None):
-        yield record
-        return
 
 
 def _kept(record: Record, folder: Path) -> Record:

@@ -143,7 +143,11 @@ def _losses(
     if kind != 'grpo' or settings.get('importance_sampling_level', 'token') != 'token':
         loss.skipped = kl.skipped = f'loss_type {kind}: only grpo at the level of tokens'
         return [loss, kl]
-    batch = _Batch(rows, builder, LogProbs(builder.model, temperature=float(settings.get('temperature') or 1.0)))
+    source = LogProbs(builder.model, temperature=float(settings.get('temperature') or 1.0))
+
+    def log_probs(row: Row | None, weights: Mapping[str, Path]) -> dict[str, Any]:  # a quarantined row has none
+        return {name: source.of(row, path, builder.pad_id) if row else () for name, path in weights.items()}
+
     logged = dict(_logged(run))
     for sampled, members in groupby(range(len(records)), key=lambda i: records[i].step or 0):
         of_step = list(members)
@@ -151,7 +155,7 @@ def _losses(
             if step not in weights or sampled not in weights or step + 1 not in logged:
                 continue
             compared = {'now': weights[step], 'old': weights[sampled], 'reference': weights[0]}
-            parts = [(records[i], records[i].advantage or 0.0, batch.log_probs(i, compared)) for i in of_step]
+            parts = [(records[i], records[i].advantage or 0.0, log_probs(rows.get(i), compared)) for i in of_step]
             mine = dict(zip(('loss', 'kl'), loss_and_kl(parts, settings), strict=True))
             for finding, name, most in ((loss, 'loss', MOST_LOSS), (kl, 'kl', MOST_KL)):
                 if name in logged[step + 1]:
@@ -162,18 +166,6 @@ def _losses(
     if not loss.checked:
         loss.skipped = kl.skipped = 'no step whose checkpoint is kept; train with --save_strategy steps --save_steps 1'
     return [loss, kl]
-
-
-@dataclass(frozen=True)
-class _Batch:
-    rows: Mapping[int, Row]
-    builder: RowBuilder
-    source: LogProbs
-
-    def log_probs(self, i: int, weights: Mapping[str, Path]) -> dict[str, Any]:
-        """Under each checkpoint; a quarantined row has none."""
-        row = self.rows.get(i)
-        return {name: self.source.of(row, path, self.builder.pad_id) if row else () for name, path in weights.items()}
 
 
 def _logged(run: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from .. import protocol
 from ..trajectories import Record
-from ..types import SegmentKind, StopReason
+from ..types import SegmentKind
 
 IMAGE_TEXT = '<|vision_start|><|image_pad|><|vision_end|>'
 
@@ -135,11 +135,6 @@ def _image_processor(model: Path) -> dict[str, Any]:
             return inside
     processor: dict[str, Any] = json.loads((model / 'preprocessor_config.json').read_text(encoding='utf-8'))
     return processor
-
-
-def is_truncated(record: Record) -> bool:
-    """Whether it ended for length, which `--overlong_filter true` keeps out of the loss."""
-    return record.stop_reason is StopReason.LENGTH
 
 
 def read_settings(run: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..trajectories import Record
-from .rows import Row, is_truncated
+from ..types import StopReason
+from .rows import Row
 
 _STD_FLOOR = 1e-4
 """The host adds it to a standard deviation before it divides."""
@@ -97,7 +98,8 @@ def loss_and_kl(
         divergence, tokens = 0.0, 0
         for record, advantage, log_probs in rows[start : start + micro]:
             now, old = log_probs['now'], log_probs['old']
-            if not len(now) or (settings.get('overlong_filter') and is_truncated(record)):
+            too_long = record.stop_reason is StopReason.LENGTH  # `--overlong_filter true` keeps it out of the loss
+            if not len(now) or (settings.get('overlong_filter') and too_long):
                 continue
             ratio = (now - old).exp()
             per_token = -(ratio * advantage).minimum(ratio.clamp(1 - low, 1 + high) * advantage)

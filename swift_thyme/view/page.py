@@ -5,7 +5,7 @@ browsers do not run, and the script puts it on the page as text only. A content 
 script and style by their hashes, pictures from data URLs, and nothing else: no network, no other script.
 
 Order in the file: style, shell, index, script, then for each chunk its records and the pictures it is the first to
-show. The index is known last, so data goes to a file beside the page first.
+show. The index is known last, so data goes to a nameless file first.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from ..errors import ConfigError
 
@@ -52,28 +53,23 @@ class PageWriter:
 
     def __init__(self, path: Path, *, title: str) -> None:
         self._path, self._title = path, title
-        self._data_path = path.with_name(f'{path.name}.data.part')
         self._part_path = path.with_name(f'{path.name}.part')
-        self._data: IO[bytes] | None = None
+        self._data = TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
         self._chunks = 0
         self.pictures = 0
         """Pictures written."""
 
     def __enter__(self) -> PageWriter:
-        self._data = self._data_path.open('wb')
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._data is not None:
-            self._data.close()
-        self._data_path.unlink(missing_ok=True)
+        self._data.close()
         self._part_path.unlink(missing_ok=True)
 
     def chunk(self, values: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]) -> None:
         """Adds the next records and the JPEG files of their pictures, by key."""
-        assert self._data is not None
         self._data.write(_block(f'c{self._chunks}', packed(list(values))))
         for key, jpeg in pictures.items():
             self._data.write(_block(f'p{key}', base64.b64encode(jpeg)))
@@ -82,14 +78,12 @@ class PageWriter:
 
     def finish(self, index: Mapping[str, Any], problems: Sequence[Sequence[str]]) -> None:
         """Puts the page together."""
-        assert self._data is not None
-        self._data.close()
         with self._part_path.open('wb') as out:
             out.write(shell(self._title))
             out.write(_block('index', packed({**index, 'problems': problems, 'title': self._title})))
             out.write(b'<script>' + script().encode('utf-8') + b'</script>\n')
-            with self._data_path.open('rb') as data:
-                shutil.copyfileobj(data, out, _COPY_BYTES)
+            self._data.seek(0)
+            shutil.copyfileobj(self._data, out, _COPY_BYTES)
             out.write(b'<i id="end"></i></body></html>\n')
         self._part_path.replace(self._path)
 

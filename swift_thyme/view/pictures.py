@@ -67,7 +67,8 @@ class PictureStore:
     workers: int = 2
     left_out: int = 0
     """Pictures over budget so far."""
-    _pool: ThreadPoolExecutor = field(init=False)
+    pool: ThreadPoolExecutor = field(init=False)
+    """The threads; also for other work that belongs to pictures."""
     _by_reference: dict[str, Future[Shown]] = field(default_factory=dict)
     _by_content: dict[str, Future[Shown]] = field(default_factory=dict)
     _grays: OrderedDict[str, Pixels] = field(default_factory=OrderedDict)
@@ -77,16 +78,11 @@ class PictureStore:
     _ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.workers, 'thyme-pictures')
+        self.pool = ThreadPoolExecutor(self.workers, 'thyme-pictures')
 
     def close(self) -> None:
         """Ends the threads."""
-        self._pool.shutdown()
-
-    @property
-    def pool(self) -> ThreadPoolExecutor:
-        """The threads, for work that belongs to pictures."""
-        return self._pool
+        self.pool.shutdown()
 
     def ask(self, reference: str, folder: Path) -> Future[Shown]:
         """Starts on a picture; one that was asked for before is not read again.
@@ -99,7 +95,7 @@ class PictureStore:
         with self._lock:
             future = self._by_reference.get(name)
             if future is None:
-                future = self._pool.submit(self._read, reference, folder)
+                future = self.pool.submit(self._read, reference, folder)
                 self._by_reference[name] = future
             return future
 
@@ -209,8 +205,7 @@ def read_content(reference: str, folder: Path) -> bytes:
         DataError: there is no such file and the text is no base64, or it is too large.
         OSError: the file cannot be read.
     """
-    path = folder / reference if len(reference) < 4096 and '\0' not in reference else None
-    found = path if path is not None and picture.is_file(path) else picture.resolve(reference)
+    found = picture.resolve(reference, folder)
     if isinstance(found, bytes):
         return found
     size = found.stat().st_size

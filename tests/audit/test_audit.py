@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from swift_thyme.audit.effects import chance_of_change
-from swift_thyme.audit.findings import Audit
+from swift_thyme.audit.report import Audit
 from swift_thyme.audit.run import CONDITIONS, audit, rescore
 from swift_thyme.crops.locate import Locator, read_pixels
 from swift_thyme.evaluate import Condition, EvalSettings, Item

@@ -22,7 +22,7 @@ from swift_thyme.data.synth.trajectory.script import script_for
 from swift_thyme.data.synth.trajectory.verify import verify
 from swift_thyme.data.synth.types import Box, Step
 from swift_thyme.errors import TrajectoryError
-from swift_thyme.protocol import SYSTEM_PROMPT, answer_of, code_blocks, segments, thinking_of
+from swift_thyme.protocol import SYSTEM_PROMPT, answer_of, code_blocks, segments
 from swift_thyme.types import Outcome, SandboxImage, SandboxResult, SegmentKind
 
 from .helpers import SEEDS, drafted
@@ -62,7 +62,7 @@ def test_rows_follow_the_protocol(made: Path) -> None:
         system, user, assistant = row['messages']  # type: ignore[misc]
         text = assistant['content']
         assert system['content'] == SYSTEM_PROMPT
-        assert answer_of(text) == row['solution'] and thinking_of(text)
+        assert answer_of(text) == row['solution'] and text.startswith('<think>')
         assert len(code_blocks(text)) == row['rounds']
         assert (user['content'] + text).count('<image>') == len(row['images'])  # type: ignore[arg-type]
         kinds = [s.kind for s in segments(text)]

@@ -11,8 +11,8 @@ import pytest
 from swift_thyme import cli
 from swift_thyme.doctor import cli as doctor_cli
 from swift_thyme.doctor import machine
+from swift_thyme.doctor.checks import check_judge
 from swift_thyme.doctor.finding import Finding, State
-from swift_thyme.doctor.judge import check_judge
 from swift_thyme.doctor.versions import MATRIX, check_versions
 
 

@@ -109,7 +109,7 @@ def test_image_pads_are_untrained_and_as_many_as_pictures(
     grpo_run: GrpoRun, rows: list[TracedRow], tokenizer: Any
 ) -> None:
     pad = tokenizer.convert_tokens_to_ids('<|image_pad|>')
-    rules = TokenRules.of(tokenizer, pad)
+    rules = TokenRules(pad)
     for row in rows:
         trajectory = trajectory_of(row, grpo_run)
         pictures = len(trajectory.images) + sum(len(turn.images) for turn in trajectory.turns)
@@ -163,7 +163,7 @@ def test_the_verifier_finds_every_trajectory_and_every_row_sound(
     grpo_run: GrpoRun, rows: list[TracedRow], tokenizer: Any
 ) -> None:
     assert [t.quarantine_reason for t in grpo_run.trajectories if t.quarantined] == []
-    rules = TokenRules.of(tokenizer, tokenizer.convert_tokens_to_ids('<|image_pad|>'))
+    rules = TokenRules(tokenizer.convert_tokens_to_ids('<|image_pad|>'))
     for batch in grpo_run.batches:
         ids = [token_id for row in batch for token_id in row.input_ids]
         rules.check_row(ids, [label for row in batch for label in row.labels], batch[0].image_tokens)

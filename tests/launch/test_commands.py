@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from swift_thyme import cli
-from swift_thyme.launch.infer_cli import is_for_host
+from swift_thyme.launch.cli import is_for_host
 
 
 def test_dry_run_prints_the_command_and_runs_nothing(

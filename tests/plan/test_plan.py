@@ -10,10 +10,9 @@ from swift_thyme import cli
 from swift_thyme.errors import ConfigError
 from swift_thyme.plan import memory, time
 from swift_thyme.plan.architecture import KNOWN, Architecture, architecture
-from swift_thyme.plan.machine import GPUS
 from swift_thyme.plan.memory import Engine, Sizes
 from swift_thyme.plan.plan import Job, plan_rl, plan_sft
-from swift_thyme.plan.time import Rollouts
+from swift_thyme.plan.time import GPUS, Rollouts
 
 MEASURED = json.loads((Path(__file__).parent / 'measured.json').read_text())
 """Runs on real machines, pictures and text of all rows of a pass together: docs/recipes.md has the commands."""

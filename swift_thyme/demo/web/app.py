@@ -1,18 +1,20 @@
-"""The page. Owns the layout and what differs between Gradio 5 and 6; everything else is plain Python beside it."""
+"""The page. Owns layout, boxes and what differs between Gradio 5 and 6; everything else is plain Python beside it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ... import protocol
+from ...crops.locate import FoundBy, Locator, read_pixels
 from ...errors import ConfigError, pip_line
+from ...types import SandboxResult
 from .desk import Desk
-from .looked import Looked
 from .transcript import Transcript, plain
 
 _VERSION = int(gr.__version__.partition('.')[0])
@@ -31,6 +33,35 @@ class Example:
 
     picture: Path
     question: str
+
+
+@dataclass
+class Looked:
+    """Where the model looked: the boxes of its crops on the question's picture, as the transcript grows."""
+
+    picture: Path
+    _locator: Locator | None = None
+    _done: int = 0
+    boxes: list[tuple[tuple[int, int, int, int], str]] = field(default_factory=list)
+    """Left, top, right and bottom in pixels, and a label."""
+
+    def follow(self, transcript: Transcript) -> bool:
+        """Takes in the rounds that have ended since; whether a box is new."""
+        before = len(self.boxes)
+        finished = [one for one in transcript.rounds if one.result is not None]
+        for number, one in enumerate(finished[self._done :], self._done + 1):
+            if one.result is not None:
+                self._add(number, protocol.code_at_end(one.text) or '', one.result)
+        self._done = len(finished)
+        return len(self.boxes) > before
+
+    def _add(self, number: int, code: str, result: SandboxResult) -> None:
+        if self._locator is None:
+            self._locator = Locator(read_pixels(self.picture))
+        returned = [read_pixels(Path(image.path)) for image in result.images]
+        for place in self._locator.locate(code, returned):
+            if place is not None and place.by is not FoundBy.WHOLE:
+                self.boxes.append((place.box, f'code {number}'))
 
 
 def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.Blocks:
@@ -69,7 +100,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
             trigger_mode='once',
         )
         stop.click(handler.stop, None, None, queue=False, show_progress='hidden')
-        app.unload(handler.leave)
+        app.unload(handler.stop)
     return app
 
 
@@ -126,9 +157,6 @@ class _Handler:
         yield _drawn(transcript, boxes, running=False)
 
     async def stop(self, request: gr.Request) -> None:
-        self.desk.stop(str(request.session_hash))
-
-    async def leave(self, request: gr.Request) -> None:
         self.desk.stop(str(request.session_hash))
 
 

@@ -66,17 +66,12 @@ class Desk:
 async def _batches(events: asyncio.Queue[Event | None], transcript: Transcript) -> AsyncIterator[None]:
     """Feeds the transcript until the end, pausing a little so that fast text does not flood the browser."""
     while True:
-        event = await events.get()
-        if event is None:
-            return
-        transcript.feed(event)
-        while not events.empty():
-            event = events.get_nowait()
-            if event is None:
-                yield
-                return
+        batch = [await events.get(), *(events.get_nowait() for _ in range(events.qsize()))]
+        for event in filter(None, batch):
             transcript.feed(event)
         yield
+        if batch[-1] is None:
+            return
         await asyncio.sleep(_DRAW_EVERY_S)
 
 

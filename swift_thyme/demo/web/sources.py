@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import mimetypes
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +13,11 @@ from typing import Any, Protocol
 import httpx
 
 from ... import protocol
+from ...engines.openai_url import events
 from ...errors import ConfigError, EngineError
-from ...infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta, Thinker, prompt_image
+from ...infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta, Thinker
 from ...infer.events import TextSplitter
-from ...picture import data_url
+from ...picture import data_url, save, size
 from ...types import Outcome, SandboxImage, SandboxResult, StopReason
 
 OnEvent = Callable[[Event], None]
@@ -118,7 +118,7 @@ class Remote:
             ):
                 if reply.status_code != httpx.codes.OK:
                     return f'the server refused: {reply.status_code} {_message(await reply.aread())}'
-                async for chunk in _chunks(reply):
+                async for chunk in events(reply):
                     reader.feed(chunk)
         except httpx.HTTPError as error:
             raise EngineError(f'the server at {self.base_url} failed: {type(error).__name__}: {error}') from error
@@ -158,9 +158,6 @@ class _StreamReader:
         self._show(Stopped(reason, answer))
 
     def _said(self, text: str) -> None:
-        if text.startswith(protocol.SANDBOX_OPEN) and protocol.code_at_end(self._round) is not None:
-            self._replied({'text': text[len(protocol.SANDBOX_OPEN) : -len(protocol.SANDBOX_CLOSE)]}, text)
-            return
         self._round += text
         for part in self._splitter.feed(text):
             self._show(TextDelta(part.text, part.kind))
@@ -185,22 +182,9 @@ class _StreamReader:
         self._splitter, self._round = TextSplitter(), ''
 
     def _picture(self, url: str) -> SandboxImage:
-        kind, _, data = url.partition(',')
-        content = base64.b64decode(data)
-        digest = hashlib.sha256(content).hexdigest()
-        suffix = mimetypes.guess_extension(kind.removeprefix('data:').partition(';')[0]) or '.png'
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / f'{digest[:16]}{suffix}'
-        path.write_bytes(content)
-        size = prompt_image(path)
-        return SandboxImage(str(path), size.width_px, size.height_px, digest)
-
-
-async def _chunks(reply: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    async for line in reply.aiter_lines():
-        data = line.removeprefix('data:').strip()
-        if line.startswith('data:') and data != '[DONE]':
-            yield json.loads(data)
+        content = base64.b64decode(url.partition(',')[2])
+        path = save(content, self._folder)
+        return SandboxImage(str(path), *size(path), hashlib.sha256(content).hexdigest())
 
 
 def _message(body: bytes) -> str:
