@@ -184,7 +184,7 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     assert lives == [False, True]
 
 
-BOUNDS = decoders.Bounds(50_000_000, 28, 200.0, 1 << 20)
+BOUNDS = Limits(image_bytes=1 << 20)
 SOUND = {'width': 90, 'height': 60, 'suffix': '.png', 'copied': True}
 
 

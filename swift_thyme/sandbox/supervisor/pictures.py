@@ -17,7 +17,7 @@ from ..base import Limits
 from ..naming import Mention
 from ..text import clean
 from . import tree
-from .decoders import Bounds, Decoders, Refused, Verdict
+from .decoders import Decoders, Refused, Verdict
 
 DECODE_TIMEOUT_S = 5.0
 """Time of decoding processes for all pictures that one snippet returns together."""
@@ -104,11 +104,9 @@ class Gallery:
     async def _examine(self, picture: int) -> Verdict:
         if self._left_s <= 0:
             raise Refused('decoding the pictures before it took too long')
-        limits = self._limits
-        bounds = Bounds(limits.image_pixels, limits.image_min_side_px, limits.image_aspect_ratio, limits.image_bytes)
         taken_s = self._left_s
         try:
-            verdict, taken_s = await self._decoders.examine(picture, bounds, self._left_s)
+            verdict, taken_s = await self._decoders.examine(picture, self._limits, self._left_s)
         except Refused as reason:
             taken_s = reason.taken_s
             raise

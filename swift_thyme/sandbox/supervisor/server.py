@@ -57,7 +57,7 @@ class Server:
         self._setup = setup
         hidden = {p: 'python' for p in confine.readable_paths() if 'site-packages' in p or 'python' in p}
         hidden.update((p, 'python') for p in (*sys.path, sys.prefix, sys.base_prefix) if p.count('/') > 2)
-        self._policy = Policy(setup.tier, setup.rollback, hidden)
+        self._policy = Policy(setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
         self._exits = Exits()
