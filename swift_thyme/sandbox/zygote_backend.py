@@ -50,8 +50,6 @@ SLOW_TO_IMPORT = frozenset(
     )
 )
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
-
-
 _shared_lock = threading.Lock()
 _shared: list[ZygoteSandbox] = []
 
@@ -147,20 +145,18 @@ def read_result(fields: dict[str, Any]) -> SandboxResult:
 class ZygoteSandbox(Sandbox):
     """See `Sandbox`. Starts its supervisor with the first session; usable from any thread and event loop."""
 
-    def __init__(
-        self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = (), warm: bool = True
-    ) -> None:
+    def __init__(self, settings: SandboxSettings | None = None, *, warm: bool = True) -> None:
         """
         Args:
             settings: by default those of the environment.
-            special_tokens: the tokenizer's own, made harmless in printed text.
             warm: import ahead what snippets use, seconds of CPU that pay off from the second snippet on.
 
         Raises:
             ConfigError: a setting cannot be read.
         """
         self._settings = settings or SandboxSettings.from_env()
-        self._tokens, self._warm = tuple(special_tokens), warm
+        self._tokens: tuple[str, ...] = ()
+        self._warm = warm
         self.ledger = Ledger()
         """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()
