@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,32 +86,30 @@ async def check_all(settings: JudgeSettings, limit_s: float) -> list[AddressRepo
 
 async def _check(settings: JudgeSettings, pairs: Sequence[KnownPair]) -> AddressReport:
     client = JudgeClient(settings)
-    latencies: list[float] = []
-    agreed, disagreements, cause = 0, [], ''
+    answered, agreed, disagreements, cause = 0, 0, [], ''
     try:
         for pair in pairs:
-            started = time.monotonic()
             try:
                 ruling = await client.ask(pair.question)
             except JudgeError as error:
                 cause = str(error)
                 continue
-            latencies.append(time.monotonic() - started)
+            answered += 1
             agreed += ruling.scores[0] == pair.score
             if ruling.scores[0] != pair.score:
                 disagreements.append(f'{pair.shown}: said {ruling.scores[0]}, known {pair.score}')
-        model = await client.model() if latencies else ''
+        model = await client.model() if answered else ''
     finally:
         await client.aclose()
-    ordered = sorted(latencies) or [0.0]
+    figures = client.metrics.take()
     return AddressReport(
         settings.addresses[0],
         model,
-        len(latencies),
+        answered,
         len(pairs),
         agreed,
-        statistics.median(ordered),
-        ordered[round(0.99 * (len(ordered) - 1))],
+        figures.get('judge/latency_p50_s', 0.0),
+        figures.get('judge/latency_p99_s', 0.0),
         tuple(disagreements),
         cause,
     )
