@@ -25,7 +25,7 @@ from typing import Any
 from ..config import SandboxSettings
 from ..errors import DataError, SessionDead
 from ..fences import strip_fence
-from ..types import Outcome, SandboxImage, SandboxResult
+from ..types import SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
 from .ledger import Ledger
@@ -90,7 +90,9 @@ class ZygoteSession(Session):
             first = '\n'.join(f'__import__({name!r})' for name in sorted(slow)) + ';'
             self._client.request('run', session=self._ident, code=first, timeout_s=IMPORT_TIMEOUT_S)
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        result = read_result(await asyncio.wrap_future(reply))
+        from msgspec import convert  # the probe's process has no site-packages
+
+        result = convert(await asyncio.wrap_future(reply), SandboxResult)
         self._ledger.add(result)
         return with_note(result, rollback=self._settings.rollback) if self._settings.notes else result
 
@@ -127,19 +129,6 @@ def slow_imports(code: str) -> frozenset[str]:
     """The libraries that a snippet imports and that take seconds to load."""
     named = {name for line in _IMPORT.findall(code) for name in re.findall(r'\w+', line)}
     return frozenset(named & SLOW_TO_IMPORT)
-
-
-def read_result(fields: dict[str, Any]) -> SandboxResult:
-    """A result from the fields that the supervisor sends."""
-    raw = fields['raw_outcome']
-    typed = {
-        'outcome': Outcome(fields['outcome']),
-        'images': tuple(SandboxImage(**image) for image in fields['images']),
-        'repairs': tuple(fields['repairs']),
-        'repairs_seen': tuple(fields['repairs_seen']),
-        'raw_outcome': Outcome(raw) if raw else None,
-    }
-    return SandboxResult(**{**fields, **typed})
 
 
 class ZygoteSandbox(Sandbox):

@@ -122,10 +122,10 @@ def resolve(modes: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def known_repairs(names: str) -> list[str]:
+def known_repairs(names: str) -> tuple[str, ...]:
     """The repairs in a space-separated list that a session's process sent; anything else in it is dropped."""
     known = {repair.value for repair in Repair}
-    return [name for name in dict.fromkeys(names.split()[:64]) if name in known]
+    return tuple(name for name in dict.fromkeys(names.split()[:64]) if name in known)
 
 
 def outcome_without(repairs: Iterable[str], outcome: Outcome, modes: Mapping[str, str]) -> Outcome | None:

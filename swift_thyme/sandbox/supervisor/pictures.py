@@ -11,8 +11,8 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
+from ...types import SandboxImage
 from ..base import Limits
 from ..naming import Mention
 from ..text import clean
@@ -31,8 +31,7 @@ _buffer = bytearray(1 << 17)
 class Accepted:
     """What came of the pictures one snippet named."""
 
-    images: list[dict[str, Any]] = field(default_factory=list)
-    """As the fields of `types.SandboxImage`."""
+    images: list[SandboxImage] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -69,12 +68,12 @@ class Gallery:
             except Refused as reason:
                 result.problems.append(f'{os.path.basename(mention.written)}: {reason}')
                 continue
-            if picture['sha256'] + picture['source'] not in seen:
-                seen.add(picture['sha256'] + picture['source'])
+            if picture.sha256 + picture.source not in seen:
+                seen.add(picture.sha256 + picture.source)
                 result.images.append(picture)
         return result
 
-    async def _take(self, path: str) -> dict[str, Any]:
+    async def _take(self, path: str) -> SandboxImage:
         os.makedirs(self._out, mode=0o700, exist_ok=True)
         number = self._count + 1
         draft = os.path.join(self._out, f'.{self._prefix}{number}.draft')
@@ -93,13 +92,8 @@ class Gallery:
         finally:
             os.close(copy)
         self._count = number
-        return {
-            'path': final,
-            'width_px': verdict.width_px,
-            'height_px': verdict.height_px,
-            'sha256': digest,
-            'source': ' '.join(clean(path, _MOST_NAME_BYTES).split()),
-        }
+        source = ' '.join(clean(path, _MOST_NAME_BYTES).split())
+        return SandboxImage(final, verdict.width_px, verdict.height_px, digest, source)
 
     async def _examine(self, picture: int) -> Verdict:
         if self._left_s <= 0:

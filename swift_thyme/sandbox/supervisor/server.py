@@ -170,7 +170,7 @@ class Server:
         if session is None:
             raise SessionDead(f'session {message["session"]} is closed')
         timeout_s = message.get('timeout_s') or session.limits.timeout_s
-        return await session.run(message['code'], timeout_s, self._policy)
+        return asdict(await session.run(message['code'], timeout_s, self._policy))
 
     async def _do_close(self, message: dict[str, Any]) -> None:
         session = self._sessions.pop(message['session'], None)
