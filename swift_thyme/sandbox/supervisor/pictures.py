@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from ...types import SandboxImage
 from ..base import Limits
@@ -25,14 +24,6 @@ _LARGE_BYTES = 1 << 20
 """Copies of so much are made beside the event loop."""
 _MOST_NAME_BYTES = 4096
 _buffer = bytearray(1 << 17)
-
-
-@dataclass
-class Accepted:
-    """What came of the pictures one snippet named."""
-
-    images: list[SandboxImage] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 class Gallery:
@@ -53,10 +44,14 @@ class Gallery:
         self._left_s = 0.0
         """What is left of this snippet's time for decoding."""
 
-    async def accept(self, mentions: list[Mention]) -> Accepted:
-        """Copies and checks each named picture, in order, until the session's number of pictures is reached."""
-        result = Accepted()
-        seen: set[str] = set()
+    async def accept(self, mentions: list[Mention]) -> tuple[list[SandboxImage], list[str]]:
+        """Copies and checks each named picture, in order, until the session's number of pictures is reached.
+
+        Returns:
+            The pictures, and why others are refused.
+        """
+        images: dict[str, SandboxImage] = {}
+        problems: list[str] = []
         self._left_s = DECODE_TIMEOUT_S
         for mention in mentions[:64]:
             try:
@@ -66,12 +61,10 @@ class Gallery:
                     raise Refused(f'at most {self._limits.images} pictures are returned')
                 picture = await self._take(mention.path)
             except Refused as reason:
-                result.problems.append(f'{os.path.basename(mention.written)}: {reason}')
+                problems.append(f'{os.path.basename(mention.written)}: {reason}')
                 continue
-            if picture.sha256 + picture.source not in seen:
-                seen.add(picture.sha256 + picture.source)
-                result.images.append(picture)
-        return result
+            images.setdefault(picture.sha256 + picture.source, picture)
+        return list(images.values()), problems
 
     async def _take(self, path: str) -> SandboxImage:
         os.makedirs(self._out, mode=0o700, exist_ok=True)

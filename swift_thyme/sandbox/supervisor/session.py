@@ -246,10 +246,9 @@ class SupervisedSession:
             over, files = self._usage(process)
             if over:
                 return SandboxResult(Outcome.REFUSED, f'LimitError: {over}'), False
-            accepted = await self._gallery.accept(await self._mentions(text, names[:64], files))
-            images = accepted.images
-            if accepted.problems and not images:
-                outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
+            images, problems = await self._gallery.accept(await self._mentions(text, names[:64], files))
+            if problems and not images:
+                outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(problems)
         own = {
             self._place.work: RELEASED,
             self._place.root: '/mnt/data',
