@@ -127,7 +127,7 @@ class Server:
 
     async def _do_hello(self, _: dict[str, Any]) -> dict[str, Any]:
         await self._zygote.start()
-        return {'run_dir': self._run_dir.path, 'tier': self._setup.tier, 'zygote_pid': self._zygote.pid}
+        return {'run_dir': self._run_dir.path}
 
     async def _do_tokens(self, message: dict[str, Any]) -> None:
         self._policy = replace(self._policy, special_tokens=tuple(message['tokens']))
