@@ -12,7 +12,7 @@ from itertools import chain
 
 from ..config import Convention, JudgeSettings, RewardSettings
 from ..errors import DataError
-from .scoring import Row, read_rows, score_by_rules, score_with_judge
+from .scoring import Row, read_rows, score
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,16 +31,11 @@ def run(args: argparse.Namespace) -> int:
     first = next(rows, None)
     if first is None:
         raise DataError('nothing to score: got no row on stdin; expected one JSON object a line')
-    rows = chain([first], rows)
-    if args.rules_only:
-        for row in rows:
-            print(json.dumps(score_by_rules(row, settings.convention), ensure_ascii=False), flush=True)
-        return 0
-    asyncio.run(_with_judge(rows, settings))
+    judge = None if args.rules_only else JudgeSettings.for_shell('or use --rules-only')
+    asyncio.run(_score(chain([first], rows), settings, judge))
     return 0
 
 
-async def _with_judge(rows: Iterator[Row], settings: RewardSettings) -> None:
-    judge = JudgeSettings.for_shell('or use --rules-only')
-    async for line in score_with_judge(rows, settings, judge):
+async def _score(rows: Iterator[Row], settings: RewardSettings, judge: JudgeSettings | None) -> None:
+    async for line in score(rows, settings, judge):
         print(json.dumps(line, ensure_ascii=False), flush=True)

@@ -28,13 +28,16 @@ REWARD_PARTS: dict[str, tuple[Part, ...]] = {
 
 
 def reward_value(name: str, scores: Mapping[Part, float], settings: RewardSettings) -> float:
-    """One trajectory's value of a reward of `REWARD_PARTS`."""
-    if REWARD_PARTS[name] == COMBINED:
-        return combined(scores, settings)
-    return weighted(REWARD_PARTS[name][-1], scores, settings)
+    """One trajectory's value of a reward of `REWARD_PARTS`.
+
+    That of the whole, `thyme_reward`, is `result * (1 + 0.5 * consistency) + 0.5 * format` with default weights.
+    Paper: §4.2.
+    """
+    parts = COMBINED if REWARD_PARTS[name] == COMBINED else REWARD_PARTS[name][-1:]
+    return sum(_weighted(part, scores, settings) for part in parts)
 
 
-def weighted(part: Part, scores: Mapping[Part, float], settings: RewardSettings) -> float:
+def _weighted(part: Part, scores: Mapping[Part, float], settings: RewardSettings) -> float:
     """One part's reward.
 
     With a `*_NORM` set the score is mapped from 0…1 to -1…1 first; consistency of a wrong answer stays 0, because it
@@ -53,11 +56,3 @@ def weighted(part: Part, scores: Mapping[Part, float], settings: RewardSettings)
     if part is Part.CONSISTENCY and not scores[Part.RESULT]:
         return 0.0
     return weight * (2 * score - 1 if norm else score)
-
-
-def combined(scores: Mapping[Part, float], settings: RewardSettings) -> float:
-    """The whole reward of a trajectory: `result * (1 + 0.5 * consistency) + 0.5 * format` with default weights.
-
-    Paper: §4.2.
-    """
-    return sum(weighted(part, scores, settings) for part in COMBINED)

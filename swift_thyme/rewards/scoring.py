@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from ..config import Convention, JudgeSettings, OutagePolicy, RewardSettings
+from ..config import JudgeSettings, OutagePolicy, RewardSettings
 from ..errors import DataError
 from ..trajectories import Record, reference_of
 from .format import is_well_formed
-from .formula import COMBINED, combined
+from .formula import COMBINED, reward_value
 from .judge import JudgeClient
-from .rules import decide
-from .rules.verdict import mismatch
-from .scorer import Part, Scorer
+from .scorer import Assessment, Part, Scorer
 
 BATCH = 256
-"""Rows scored at a time."""
+"""Rows that a judge is asked about at a time."""
 
 
 @dataclass(frozen=True)
@@ -58,56 +57,50 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row]:
         yield Row(record, data.get('id'))
 
 
-def score_by_rules(row: Row, convention: Convention) -> dict[str, Any]:
-    """What rules alone say of a row: `format`, `rule`, and `by`, the rule that spoke."""
-    record = row.record
-    found = (
-        mismatch('no answer')
-        if record.answer is None
-        else decide(record.question, record.solution or '', record.answer)
-    )
-    return {
-        **({} if row.name is None else {'id': row.name}),
-        'format': is_well_formed(record.text, convention),
-        'rule': found.verdict.value,
-        'by': found.rule,
-    }
-
-
-async def score_with_judge(
-    rows: Iterable[Row], settings: RewardSettings, judge: JudgeSettings
+async def score(
+    rows: Iterator[Row], settings: RewardSettings, judge: JudgeSettings | None
 ) -> AsyncIterator[dict[str, Any]]:
-    """As `score_by_rules`, with `result`, `consistency` and `reward` from the judge, or with `set_aside`, and why.
+    """What training would make of rows: `format`, `rule`, and `by`, the rule that spoke.
+
+    With a judge also `result`, `consistency` and `reward`, or `set_aside`, and why.
+
+    Args:
+        rows: to score.
+        settings: weights and convention.
+        judge: whom to ask; None: nobody.
 
     Raises:
         JudgeError: a verdict could not be had.
     """
-    client = JudgeClient(judge)
+    client = JudgeClient(judge) if judge is not None else None
     scorer = Scorer(client, settings.convention)
+    parts, size, outage = (COMBINED, BATCH, OutagePolicy.STOP) if client else ((Part.RESULT,), 1, OutagePolicy.NEUTRAL)
     try:
-        for batch in _batches(rows):
-            found = await scorer.assess([row.record for row in batch], COMBINED, OutagePolicy.STOP)
+        while batch := list(islice(rows, size)):
+            found = await scorer.assess([row.record for row in batch], parts, outage)
             for row, assessment in zip(batch, found, strict=True):
-                scores, rules = assessment.scores, score_by_rules(row, settings.convention)
-                if assessment.set_aside is not None:
-                    yield {**rules, 'set_aside': assessment.set_aside.value, 'cause': assessment.cause}
-                    continue
-                yield {
-                    **rules,
-                    'result': scores[Part.RESULT],
-                    'consistency': scores[Part.CONSISTENCY],
-                    'reward': combined(scores, settings),
-                }
+                judged = _judged(assessment, settings) if client is not None else {}
+                yield {**_ruled(row, assessment, settings), **judged}
     finally:
-        await client.aclose()
+        if client is not None:
+            await client.aclose()
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _ruled(row: Row, found: Assessment, settings: RewardSettings) -> dict[str, Any]:
+    assert found.rule is not None  # of the part that is always asked for
+    return {
+        **({} if row.name is None else {'id': row.name}),
+        'format': is_well_formed(row.record.text, settings.convention),
+        'rule': found.rule.verdict.value,
+        'by': found.rule.rule,
+    }
+
+
+def _judged(found: Assessment, settings: RewardSettings) -> dict[str, Any]:
+    if found.set_aside is not None:
+        return {'set_aside': found.set_aside.value, 'cause': found.cause}
+    return {
+        'result': found.scores[Part.RESULT],
+        'consistency': found.scores[Part.CONSISTENCY],
+        'reward': reward_value('thyme_reward', found.scores, settings),
+    }

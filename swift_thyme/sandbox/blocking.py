@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 from ..loop import LoopThread
 from ..types import SandboxResult
 from .base import InputImage, Limits, Sandbox, Session
+from .zygote_backend import ZygoteSandbox
 
 T = TypeVar('T')
 
 
-class BlockingSession:
+class BlockingSession(AbstractContextManager['BlockingSession']):
     """As `Session`, but every method waits."""
 
     def __init__(self, owner: BlockingSandbox, session: Session) -> None:
@@ -32,16 +33,11 @@ class BlockingSession:
         """Ends the session; any number of times."""
         self._owner.wait(self.session.close())
 
-    def __enter__(self) -> BlockingSession:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
 
-class BlockingSandbox:
+class BlockingSandbox(AbstractContextManager['BlockingSandbox']):
     """As `Sandbox`, but every method waits. Usable from any thread; use as a context manager or `close` it."""
 
     def __init__(self, sandbox: Sandbox | None = None) -> None:
@@ -52,11 +48,7 @@ class BlockingSandbox:
         Raises:
             ConfigError: a setting of the default backend cannot be read.
         """
-        if sandbox is None:
-            from .zygote_backend import ZygoteSandbox
-
-            sandbox = ZygoteSandbox()
-        self.sandbox = sandbox
+        self.sandbox = sandbox or ZygoteSandbox()
         self._loop = LoopThread('thyme-sandbox-blocking')
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
@@ -78,10 +70,5 @@ class BlockingSandbox:
         self.wait(self.sandbox.aclose())
         self._loop.close()
 
-    def __enter__(self) -> BlockingSandbox:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()

@@ -19,7 +19,6 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 
 from . import linux, seccomp
@@ -55,16 +54,6 @@ _SYSTEM = (
     '/proc/meminfo',
     '/sys/devices/system/cpu',
 )
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Resource limits of one process, set in the kernel."""
-
-    memory_bytes: int
-    """Address space beyond what the process starts with."""
-    file_bytes: int
-    open_files: int
 
 
 def readable_paths() -> tuple[str, ...]:
@@ -158,15 +147,21 @@ def claim_descriptors(fds: tuple[int, int], kept: int) -> socket.socket:
     return socket.socket(fileno=seccomp.CHANNEL_FD)
 
 
-def limit_resources(limits: Resources) -> None:
-    """Sets the kernel's own limits on the calling process; they cannot be raised again by a snippet."""
+def limit_resources(*, memory_bytes: int, file_bytes: int, open_files: int) -> None:
+    """Sets the kernel's own limits on the calling process; they cannot be raised again by a snippet.
+
+    Args:
+        memory_bytes: address space beyond what the process has by now.
+        file_bytes: size of one file.
+        open_files: descriptors.
+    """
     statm = os.open('/proc/self/statm', os.O_RDONLY | os.O_CLOEXEC)
     used_bytes = int(os.read(statm, 100).split()[0]) * _PAGE_BYTES
     os.close(statm)
     for kind, value in (
-        (resource.RLIMIT_AS, used_bytes + limits.memory_bytes),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_AS, used_bytes + memory_bytes),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_NOFILE, open_files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):

@@ -15,6 +15,7 @@ import zlib
 from typing import Any
 
 from . import confine, linux
+from .base import Limits
 
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')
 _PLAIN = {('JPEG', 'RGB'), ('JPEG', 'L'), ('PNG', 'RGB'), ('PNG', 'L'), ('WEBP', 'RGB')}
@@ -33,7 +34,7 @@ def main(fds: tuple[int, int], program: bytes) -> None:
         program: the seccomp filter.
     """
     channel = confine.claim_descriptors(fds, 2)
-    confine.limit_resources(confine.Resources(_MEMORY_BYTES, 512 << 20, 16))
+    confine.limit_resources(memory_bytes=_MEMORY_BYTES, file_bytes=512 << 20, open_files=16)
     confine.give_up_privileges(None)
     if linux.landlock_abi():
         confine.restrict(confine.Paths(()).ruleset())
@@ -42,10 +43,9 @@ def main(fds: tuple[int, int], program: bytes) -> None:
         data, handed, _, _ = socket.recv_fds(channel, 65536, 2)
         if not data:
             os._exit(0)
-        request: dict[str, Any] = json.loads(data)
         os.lseek(handed[0], 0, os.SEEK_SET)
         try:
-            reply = examine(handed[0], handed[1], request)
+            reply = examine(handed[0], handed[1], Limits(**json.loads(data)))
         except Exception as error:  # noqa: BLE001 (a decoder raises anything on hostile bytes; the verdict is 'no')
             reply = {'error': f'cannot be decoded: {type(error).__name__}: {str(error)[:200]}'}
         for fd in handed:
@@ -53,13 +53,13 @@ def main(fds: tuple[int, int], program: bytes) -> None:
         channel.sendmsg([json.dumps(reply).encode()])
 
 
-def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str, Any]:
+def examine(source_fd: int, target_fd: int, limits: Limits) -> dict[str, Any]:
     """Decodes one picture.
 
     Args:
         source_fd: the picture's bytes, readable.
         target_fd: an empty file; a plain copy is written there when the picture needs one.
-        limits: `pixels`, `min_side_px`, `aspect_ratio`, `most_bytes` (of a copy).
+        limits: what a picture may be, a copy included.
 
     Returns:
         `{'width', 'height', 'suffix', 'copied'}`, or `{'error': reason}`.
@@ -88,11 +88,11 @@ def examine(source_fd: int, target_fd: int, limits: dict[str, Any]) -> dict[str,
     return {'width': copy.width, 'height': copy.height, 'suffix': _write(copy, target_fd, limits), 'copied': True}
 
 
-def _write(copy: Any, target_fd: int, limits: dict[str, Any]) -> str:
+def _write(copy: Any, target_fd: int, limits: Limits) -> str:
     """Writes a plain copy, as JPEG only where a PNG would be too long a file; returns the suffix."""
     with open(target_fd, 'wb', closefd=False) as file:
         copy.save(file, 'PNG', compress_level=1)
-        if file.tell() <= limits['most_bytes']:
+        if file.tell() <= limits.image_bytes:
             return '.png'
         file.seek(0)
         file.truncate()
@@ -100,14 +100,14 @@ def _write(copy: Any, target_fd: int, limits: dict[str, Any]) -> str:
         return '.jpg'
 
 
-def size_error(width: int, height: int, limits: dict[str, Any]) -> str | None:
+def size_error(width: int, height: int, limits: Limits) -> str | None:
     """Why a picture of this size is not accepted; None when it is."""
-    if width * height > limits['pixels']:
-        return f'{width}x{height} has more than {limits["pixels"]} pixels'
-    if min(width, height) < limits['min_side_px']:
-        return f'{width}x{height} is too small; each side must have at least {limits["min_side_px"]} px'
-    if max(width, height) > limits['aspect_ratio'] * min(width, height):
-        return f'{width}x{height} is too narrow; the aspect ratio must be at most {limits["aspect_ratio"]:g}'
+    if width * height > limits.image_pixels:
+        return f'{width}x{height} has more than {limits.image_pixels} pixels'
+    if min(width, height) < limits.image_min_side_px:
+        return f'{width}x{height} is too small; each side must have at least {limits.image_min_side_px} px'
+    if max(width, height) > limits.image_aspect_ratio * min(width, height):
+        return f'{width}x{height} is too narrow; the aspect ratio must be at most {limits.image_aspect_ratio:g}'
     return None
 
 

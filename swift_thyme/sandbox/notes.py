@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from ..types import Outcome, SandboxResult
@@ -29,18 +28,13 @@ def with_note(result: SandboxResult, *, rollback: bool) -> SandboxResult:
     """
     if result.images:
         return result
-    told = _told(result.outcome, result.repairs, bool(result.text.strip()), rollback)
+    told = [_MADE[Repair(name)] for name in result.repairs]
+    if result.outcome is not Outcome.OK and rollback:
+        told.append(_UNDONE)
+    if result.outcome is Outcome.OK and not result.text.strip():
+        told.append(_NOTHING)
     if not told:
         return result
     break_ = '\n' if result.text and not result.text.endswith('\n') else ''
     note = f'{break_}[sandbox: {"; ".join(told)}]'
     return replace(result, text=result.text + note, note=note)
-
-
-def _told(outcome: Outcome, repairs: Collection[str], says_something: bool, rollback: bool) -> list[str]:
-    told = [_MADE[Repair(name)] for name in repairs]
-    if outcome is not Outcome.OK and rollback:
-        told.append(_UNDONE)
-    if outcome is Outcome.OK and not says_something:
-        told.append(_NOTHING)
-    return told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,14 +52,6 @@ def probe() -> Finding:
     machine = platform.machine()
     if platform.system() != 'Linux' or machine not in AUDIT_ARCH:
         return Finding(Tier.C, (f'{platform.system()} on {machine} is not supported',))
-    return probe_now()
-
-
-def probe_now() -> Finding:
-    """As `probe`, without remembering."""
-    import subprocess
-    import sys
-
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     code = 'import sys; sys.path.insert(0, sys.argv[1]); from swift_thyme.sandbox import probe; probe.report()'
     answers = {}
@@ -80,9 +74,7 @@ def judge(answers: dict[str, str]) -> Finding:
 
 
 def report() -> None:
-    """Entry point of the child process that `probe_now` starts: tries `argv[2]` and writes one line."""
-    import sys
-
+    """Entry point of the child process that `probe` starts: tries `argv[2]` and writes one line."""
     trial = {'seccomp': _try_seccomp, 'landlock': _try_landlock, 'uid': _try_uid}[sys.argv[2]]
     try:
         line = 'yes: ' + trial()

@@ -16,19 +16,12 @@ class Refusal(PermissionError):
     """The snippet asked for something the sandbox does not give."""
 
 
+_NETWORK = 'socket.__new__ socket.connect socket.bind socket.getaddrinfo socket.gethostbyname urllib.Request'
+_PROGRAMS = 'subprocess.Popen os.system os.exec os.posix_spawn'
 _EVENTS = {
-    'socket.__new__': 'network is not available in the sandbox',
-    'socket.connect': 'network is not available in the sandbox',
-    'socket.bind': 'network is not available in the sandbox',
-    'socket.getaddrinfo': 'network is not available in the sandbox',
-    'socket.gethostbyname': 'network is not available in the sandbox',
-    'urllib.Request': 'network is not available in the sandbox',
-    'subprocess.Popen': 'starting other programs is not available in the sandbox',
-    'os.system': 'starting other programs is not available in the sandbox',
-    'os.exec': 'starting other programs is not available in the sandbox',
-    'os.posix_spawn': 'starting other programs is not available in the sandbox',
-    'os.kill': 'signals to processes are not available in the sandbox',
-    'os.killpg': 'signals to processes are not available in the sandbox',
+    **dict.fromkeys(_NETWORK.split(), 'network is not available in the sandbox'),
+    **dict.fromkeys(_PROGRAMS.split(), 'starting other programs is not available in the sandbox'),
+    **dict.fromkeys(('os.kill', 'os.killpg'), 'signals to processes are not available in the sandbox'),
 }
 
 

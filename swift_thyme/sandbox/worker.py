@@ -75,7 +75,9 @@ def _confine(request: dict[str, Any], ruleset: int, paths: confine.Paths) -> Non
         os.umask(0o077)  # what a session leaves where all may write is no other's to read
     chdir(request['work'])
     confine.limit_resources(
-        confine.Resources(limits['memory_bytes'], limits['file_bytes'], max(limits['open_files'], 16))
+        memory_bytes=limits['memory_bytes'],
+        file_bytes=limits['file_bytes'],
+        open_files=max(limits['open_files'], 16),
     )
     confine.give_up_privileges(request['uid'])
     if request['tier'] == 'A':

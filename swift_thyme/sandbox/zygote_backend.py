@@ -25,7 +25,7 @@ from typing import Any
 from ..config import SandboxSettings
 from ..errors import DataError, SessionDead
 from ..fences import strip_fence
-from ..types import Outcome, SandboxImage, SandboxResult
+from ..types import SandboxResult
 from .base import MIB, InputImage, Limits, Sandbox, Session
 from .client import Client
 from .ledger import Ledger
@@ -50,8 +50,6 @@ SLOW_TO_IMPORT = frozenset(
     )
 )
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
-
-
 _shared_lock = threading.Lock()
 _shared: list[ZygoteSandbox] = []
 
@@ -92,7 +90,9 @@ class ZygoteSession(Session):
             first = '\n'.join(f'__import__({name!r})' for name in sorted(slow)) + ';'
             self._client.request('run', session=self._ident, code=first, timeout_s=IMPORT_TIMEOUT_S)
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
-        result = read_result(await asyncio.wrap_future(reply))
+        from msgspec import convert  # the probe's process has no site-packages
+
+        result = convert(await asyncio.wrap_future(reply), SandboxResult)
         self._ledger.add(result)
         return with_note(result, rollback=self._settings.rollback) if self._settings.notes else result
 
@@ -131,36 +131,21 @@ def slow_imports(code: str) -> frozenset[str]:
     return frozenset(named & SLOW_TO_IMPORT)
 
 
-def read_result(fields: dict[str, Any]) -> SandboxResult:
-    """A result from the fields that the supervisor sends."""
-    raw = fields['raw_outcome']
-    typed = {
-        'outcome': Outcome(fields['outcome']),
-        'images': tuple(SandboxImage(**image) for image in fields['images']),
-        'repairs': tuple(fields['repairs']),
-        'repairs_seen': tuple(fields['repairs_seen']),
-        'raw_outcome': Outcome(raw) if raw else None,
-    }
-    return SandboxResult(**{**fields, **typed})
-
-
 class ZygoteSandbox(Sandbox):
     """See `Sandbox`. Starts its supervisor with the first session; usable from any thread and event loop."""
 
-    def __init__(
-        self, settings: SandboxSettings | None = None, *, special_tokens: Sequence[str] = (), warm: bool = True
-    ) -> None:
+    def __init__(self, settings: SandboxSettings | None = None, *, warm: bool = True) -> None:
         """
         Args:
             settings: by default those of the environment.
-            special_tokens: the tokenizer's own, made harmless in printed text.
             warm: import ahead what snippets use, seconds of CPU that pay off from the second snippet on.
 
         Raises:
             ConfigError: a setting cannot be read.
         """
         self._settings = settings or SandboxSettings.from_env()
-        self._tokens, self._warm = tuple(special_tokens), warm
+        self._tokens: tuple[str, ...] = ()
+        self._warm = warm
         self.ledger = Ledger()
         """What repairs are worth, over all sessions."""
         self._lock = threading.Lock()

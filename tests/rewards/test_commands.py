@@ -141,6 +141,12 @@ def test_score_by_rules_gives_the_gold_verdicts(monkeypatch: pytest.MonkeyPatch,
     assert all(f['rule'] in (r.get('rule_ok') or [r['rule']]) for f, r in zip(found, rows, strict=True))
 
 
+def test_rules_alone_say_of_a_long_answer_what_training_says(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    row = {'question': 'Q?', 'solution': 'B', 'completion': f'<think>x</think><answer>{"why " * 600}</answer>'}
+    (found,) = score([row], '--rules-only', monkeypatch=monkeypatch, capsys=capsys)
+    assert found == {'format': True, 'rule': 'mismatch', 'by': 'too long for an answer'}
+
+
 @pytest.mark.parametrize('convention', ['paper', 'release'])
 def test_score_format_under_both_conventions(convention: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     rows = gold('format_dev.jsonl')

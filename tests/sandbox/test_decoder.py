@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from swift_thyme.sandbox.base import Limits
 from swift_thyme.sandbox.decoder import examine, size_error
 
-LIMITS = {'pixels': 50_000_000, 'min_side_px': 28, 'aspect_ratio': 200.0, 'most_bytes': 32 << 20}
+LIMITS = Limits()
 
 
 def check(data, tmp_path):

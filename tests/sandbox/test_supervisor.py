@@ -131,7 +131,7 @@ def test_the_pictures_of_one_snippet_share_the_time_for_decoding(tmp_path, monke
         (live / name).write_bytes(b'x')
     gallery = pictures.Gallery(str(live), str(tmp_path / 'out'), '', Limits(), Slow())
     mentions = [Mention(name, name) for name in names]
-    problems = asyncio.run(gallery.accept(mentions)).problems
+    _, problems = asyncio.run(gallery.accept(mentions))
     assert asked == [0.5, pytest.approx(0.2)]
     assert [text.endswith('took too long') for text in problems] == [False, False, True, True, True]
 
@@ -184,7 +184,7 @@ def test_a_fork_that_the_zygote_did_not_live_to_tell_shares_no_channel_with_the_
     assert lives == [False, True]
 
 
-BOUNDS = decoders.Bounds(50_000_000, 28, 200.0, 1 << 20)
+BOUNDS = Limits(image_bytes=1 << 20)
 SOUND = {'width': 90, 'height': 60, 'suffix': '.png', 'copied': True}
 
 

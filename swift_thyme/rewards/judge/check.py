@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...config import JudgeSettings
 from ...errors import JudgeError
 from ..prompts import Task
 from .client import JudgeClient, Question
+
+_FIELDS = {
+    Task.CORRECTNESS: ('question', 'reference_answer', 'generated_answer'),
+    Task.CONSISTENCY: ('solution_process', 'final_answer'),
+}
 
 
 @dataclass(frozen=True)
@@ -25,38 +28,36 @@ class KnownPair:
 
     question: Question
     score: int
-    shown: str
-    """What people are shown of it."""
+
+    @property
+    def shown(self) -> str:
+        """What people are shown of it."""
+        return ' / '.join(repr(text) for _, text in self.question.data[-2:])
 
 
-@dataclass(frozen=True)
+@dataclass
 class AddressReport:
     """What one address did."""
 
     address: str
-    model: str
-    answered: int
     asked: int
-    agreed: int
-    latency_p50_s: float
-    latency_p99_s: float
-    disagreements: tuple[str, ...]
-    cause: str
+    model: str = ''
+    answered: int = 0
+    latency_p50_s: float = 0.0
+    latency_p99_s: float = 0.0
+    disagreements: list[str] = field(default_factory=list)
+    cause: str = ''
     """The last error; empty when all were answered."""
 
 
 def known_pairs() -> list[KnownPair]:
     """All known pairs."""
     data = json.loads(Path(__file__).with_name('known_pairs.json').read_text(encoding='utf-8'))
-    pairs = []
-    fields: tuple[tuple[str, str], ...]
-    for asked, reference, generated, score in data['correctness']:
-        fields = (('question', asked), ('reference_answer', reference), ('generated_answer', generated))
-        pairs.append(KnownPair(Question(Task.CORRECTNESS, fields), score, f'{reference!r} / {generated!r}'))
-    for process, final, score in data['consistency']:
-        fields = (('solution_process', process), ('final_answer', final))
-        pairs.append(KnownPair(Question(Task.CONSISTENCY, fields), score, f'{process!r} / {final!r}'))
-    return pairs
+    return [
+        KnownPair(Question(task, tuple(zip(fields, texts, strict=True))), score)
+        for task, fields in _FIELDS.items()
+        for *texts, score in data[task.value]
+    ]
 
 
 async def until_a_judge_rules(settings: JudgeSettings) -> None:
@@ -88,32 +89,21 @@ async def check_all(settings: JudgeSettings, limit_s: float) -> list[AddressRepo
 
 async def _check(settings: JudgeSettings, pairs: Sequence[KnownPair]) -> AddressReport:
     client = JudgeClient(settings)
-    latencies: list[float] = []
-    agreed, disagreements, cause = 0, [], ''
+    report = AddressReport(settings.addresses[0], len(pairs))
     try:
         for pair in pairs:
-            started = time.monotonic()
             try:
-                ruling = await client.ask(pair.question)
+                score = (await client.ask(pair.question)).scores[0]
             except JudgeError as error:
-                cause = str(error)
+                report.cause = str(error)
                 continue
-            latencies.append(time.monotonic() - started)
-            agreed += ruling.scores[0] == pair.score
-            if ruling.scores[0] != pair.score:
-                disagreements.append(f'{pair.shown}: said {ruling.scores[0]}, known {pair.score}')
-        model = await client.model() if latencies else ''
+            report.answered += 1
+            if score != pair.score:
+                report.disagreements.append(f'{pair.shown}: said {score}, known {pair.score}')
+        if report.answered:
+            report.model = await client.model()
+            figures = client.metrics.take()
+            report.latency_p50_s, report.latency_p99_s = figures['judge/latency_p50_s'], figures['judge/latency_p99_s']
     finally:
         await client.aclose()
-    ordered = sorted(latencies) or [0.0]
-    return AddressReport(
-        settings.addresses[0],
-        model,
-        len(latencies),
-        len(pairs),
-        agreed,
-        statistics.median(ordered),
-        ordered[round(0.99 * (len(ordered) - 1))],
-        tuple(disagreements),
-        cause,
-    )
+    return report

@@ -91,8 +91,9 @@ def _check(wait_s: float) -> int:
 def _line(report: AddressReport) -> str:
     if not report.answered:
         return f'{report.address}: no verdict on any of {report.asked} known pairs'
+    agreed = report.answered - len(report.disagreements)
     return (
         f'{report.address}: model {report.model}, {report.answered}/{report.asked} answered, '
-        f'agreement {report.agreed}/{report.answered}, latency p50 {1000 * report.latency_p50_s:.0f} ms, '
+        f'agreement {agreed}/{report.answered}, latency p50 {1000 * report.latency_p50_s:.0f} ms, '
         f'p99 {1000 * report.latency_p99_s:.0f} ms'
     )

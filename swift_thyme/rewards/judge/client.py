@@ -24,7 +24,7 @@ from ..prompts import SCALES, Task, fill, version
 from .cache import VerdictCache, key_of
 from .endpoints import Endpoint, Endpoints, Outage
 from .replies import read_verdict
-from .transport import EndpointFault, JudgeReply, RequestRefused, SchemaRefused, Transport
+from .transport import EndpointFault, JudgeReply, RequestRefused, Transport
 
 HEDGE_FACTOR = 3.0
 """A request that takes this many times the usual latency is sent to a second address as well."""
@@ -372,8 +372,9 @@ class JudgeClient:
         self.metrics.count('judge/requests')
         try:
             return await self._transport.chat(endpoint.url, body)
-        except SchemaRefused:
-            del body['response_format']
+        except RequestRefused:
+            if body.pop('response_format', None) is None:
+                raise
             replies = await self._transport.chat(endpoint.url, body)
             endpoint.takes_schema = False
             return replies

@@ -10,7 +10,7 @@ import random
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ...config import shown_address
@@ -152,8 +152,7 @@ class Endpoints:
 class Outage:
     """The time in which no address gives a verdict on anything, with messages at growing intervals."""
 
-    def __init__(self, notify: Callable[[str], None] = logger.warning) -> None:
-        self._notify = notify
+    def __init__(self) -> None:
         self._since: float | None = None
         self._next_notice_s = FIRST_NOTICE_S
 
@@ -165,7 +164,7 @@ class Outage:
         elapsed = now - self._since
         if elapsed >= self._next_notice_s:
             self._next_notice_s = elapsed + min(LONGEST_NOTICE_S, elapsed)
-            self._notify(
+            logger.warning(
                 f'no judge has answered for {elapsed:.0f} s, the step waits (limit {limit_s:g} s, '
                 f'THYME_JUDGE_OUTAGE_LIMIT_S): {causes}'
             )
@@ -173,7 +172,7 @@ class Outage:
     def ended(self) -> None:
         """A judge answered."""
         if self._since is not None and time.monotonic() - self._since >= FIRST_NOTICE_S:
-            self._notify(f'a judge answers again after {time.monotonic() - self._since:.0f} s')
+            logger.warning(f'a judge answers again after {time.monotonic() - self._since:.0f} s')
         self._since = None
 
     @property

@@ -67,15 +67,14 @@ def answer(messages: list[Any]) -> dict[str, Any] | str:
 
 
 def _verdict(key: str, verdict: RuleVerdict) -> dict[str, Any]:
-    if verdict.verdict is Verdict.UNDECIDED:
+    decided = verdict.verdict is not Verdict.UNDECIDED
+    if not decided:
         logger.info('%s undecided by rules (%s): rated 0; a judge with a model would tell', key, verdict.rule)
     return {
         key: int(verdict.verdict is Verdict.MATCH),
         'rules_only': True,
-        'decided': verdict.verdict is not Verdict.UNDECIDED,
-        'reason': ''
-        if verdict.verdict is not Verdict.UNDECIDED
-        else 'rules cannot tell; 0 is no verdict on the answer',
+        'decided': decided,
+        'reason': '' if decided else 'rules cannot tell; 0 is no verdict on the answer',
         'rule': verdict.rule,
     }
 

@@ -3,7 +3,7 @@
 Owns the exchange over aiohttp, which the host requires (httpx spends several times its processor time when 64 requests
 are under way; `tests/rewards/test_judge_speed.py` holds the bar). How long an exchange may take is the client's
 business. Reads no more of a reply than a verdict can need, follows no redirect (the key would go along), and turns
-everything that can go wrong into one of three failures.
+everything that can go wrong into one of two failures.
 """
 
 from __future__ import annotations
@@ -44,12 +44,8 @@ class EndpointFault(Exception):
         """In thirds of an attempt: how likely it is that the server failed because of what was asked."""
 
 
-class SchemaRefused(Exception):
-    """The server does not know `response_format`; the same request without it may pass."""
-
-
 class RequestRefused(Exception):
-    """The server rejects this very request (too long, not allowed); sending it there again will not help."""
+    """The server rejects this very request (too long, not allowed, or it does not know `response_format`)."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,7 @@ class Transport:
 
         Raises:
             EndpointFault: no usable reply came.
-            SchemaRefused: the server rejects the request, which has a `response_format`.
-            RequestRefused: the server rejects the request, which has none.
+            RequestRefused: the server rejects the request.
         """
         data = await self._request('POST', url, '/chat/completions', body)
         try:
@@ -126,8 +121,7 @@ class Transport:
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
             raise EndpointFault(f'{type(error).__name__}: {error}', spent=1) from error
         if response.status in (400, 413, 422) and body is not None:
-            kind = SchemaRefused if 'response_format' in body else RequestRefused
-            raise kind(f'HTTP {response.status}: {_short(text)}')
+            raise RequestRefused(f'HTTP {response.status}: {_short(text)}')
         if response.status != 200:
             where = f' to {response.headers["location"]}' if 'location' in response.headers else ''
             raise EndpointFault(

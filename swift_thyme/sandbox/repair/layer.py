@@ -9,8 +9,7 @@ from types import CodeType
 from typing import Any
 
 from . import hooks
-from .log import Log
-from .modes import Repair
+from .modes import Log, Repair
 from .paths import Paths
 from .runtime import Crops
 from .source import foreign_line, reindent

@@ -1,4 +1,4 @@
-"""Names and modes of the repairs, and what a snippet would have come to without them."""
+"""Names and modes of the repairs, which of them one snippet met, and what it would have come to without them."""
 
 from __future__ import annotations
 
@@ -64,6 +64,43 @@ _WITHOUT = {
 }
 
 
+class Log:
+    """Answers whether a repair is to be made, and remembers that it was asked for. At first, none is."""
+
+    def __init__(self) -> None:
+        self._modes = dict.fromkeys(Repair, Mode.OFF)
+        self.begin()
+
+    def choose(self, modes: Mapping[str, str]) -> None:
+        """Sets what is done.
+
+        Args:
+            modes: repair → mode, complete (`resolve`).
+        """
+        self._modes = {Repair(name): Mode(mode) for name, mode in modes.items()}
+
+    def begin(self) -> None:
+        """Forgets the snippet before."""
+        self.made: list[str] = []
+        self.seen: list[str] = []
+
+    def enabled(self, repair: Repair) -> bool:
+        """Whether looking for it is worth the time."""
+        return self._modes[repair] is not Mode.OFF
+
+    def wants(self, repair: Repair) -> bool:
+        """Notes that a repair applies; True when it is to be made."""
+        mode = self._modes[repair]
+        noted = self.seen if mode is Mode.REPORT else self.made
+        if mode is not Mode.OFF and repair.value not in noted:
+            noted.append(repair.value)
+        return mode in (Mode.ON, Mode.PAPER)
+
+    def as_paper(self, repair: Repair) -> bool:
+        """Whether it is made wherever the paper makes it, not only where a snippet would fail."""
+        return self._modes[repair] is Mode.PAPER
+
+
 def resolve(modes: Mapping[str, str]) -> dict[str, str]:
     """Fills defaults in.
 
@@ -85,10 +122,10 @@ def resolve(modes: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def known_repairs(names: str) -> list[str]:
+def known_repairs(names: str) -> tuple[str, ...]:
     """The repairs in a space-separated list that a session's process sent; anything else in it is dropped."""
     known = {repair.value for repair in Repair}
-    return [name for name in dict.fromkeys(names.split()[:64]) if name in known]
+    return tuple(name for name in dict.fromkeys(names.split()[:64]) if name in known)
 
 
 def outcome_without(repairs: Iterable[str], outcome: Outcome, modes: Mapping[str, str]) -> Outcome | None:

@@ -16,8 +16,7 @@ from stat import S_ISDIR
 from typing import Any
 
 from ..naming import SAVING, place_of
-from .log import Log
-from .modes import Repair
+from .modes import Log, Repair
 
 PICTURE = re.compile(r'\.(?:jpe?g|png|bmp|gif|webp|tiff?)$', re.IGNORECASE)
 _MOST_LISTED = 20

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .log import Log
-from .modes import Repair
+from .modes import Log, Repair
 
 MIN_CROP_PX = 64
 """Paper: crops have at least this many pixels a side."""

@@ -6,8 +6,7 @@ import ast
 import re
 from collections.abc import Container
 
-from .log import Log
-from .modes import Repair
+from .modes import Log, Repair
 
 CUT_ARRAY, CUT_PICTURE, BOX_VARIABLE = '__thyme_cut_array__', '__thyme_cut_picture__', '__thyme_box__'
 """Names of the run-time helpers in a snippet's namespace."""

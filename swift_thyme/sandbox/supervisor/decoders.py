@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .. import wire
+from ..base import Limits
 from ..decoder import size_error
 from . import tree
 from .clock import Stopwatch
@@ -38,17 +39,6 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """What a picture may be."""
-
-    pixels: int
-    min_side_px: int
-    aspect_ratio: float
-    most_bytes: int
-    """Of the file that is returned, be it a plain copy."""
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What a decoder says of a picture that it read to its end."""
 
@@ -60,7 +50,7 @@ class Verdict:
     """The decoder wrote a plain copy, which takes the picture's place."""
 
 
-def read_verdict(reply: bytes, bounds: Bounds) -> Verdict:
+def read_verdict(reply: bytes, limits: Limits) -> Verdict:
     """A verdict whose every field is what it may be.
 
     Raises:
@@ -77,20 +67,20 @@ def read_verdict(reply: bytes, bounds: Bounds) -> Verdict:
     sound = all(type(size) is int and size > 0 for size in sizes) and type(verdict.copied) is bool
     if not sound or verdict.suffix not in list(_SIGNATURES):
         raise Refused('cannot be decoded')
-    reason = size_error(*sizes, asdict(bounds))
+    reason = size_error(*sizes, limits)
     if reason:
         raise Refused(reason)
     return verdict
 
 
-def check_file(fd: int, verdict: Verdict, bounds: Bounds) -> None:
+def check_file(fd: int, verdict: Verdict, limits: Limits) -> None:
     """Looks at the file that will be returned, without decoding it: kind, length, and a PNG's width and height.
 
     Raises:
         Refused: it is not what the verdict says.
     """
-    if os.fstat(fd).st_size > bounds.most_bytes:
-        raise Refused(f'has more than {bounds.most_bytes} bytes as {verdict.suffix[1:].upper()}')
+    if os.fstat(fd).st_size > limits.image_bytes:
+        raise Refused(f'has more than {limits.image_bytes} bytes as {verdict.suffix[1:].upper()}')
     head = os.pread(fd, 24, 0)
     if not head.startswith(_SIGNATURES[verdict.suffix]):
         raise Refused('cannot be decoded')
@@ -108,12 +98,12 @@ class Decoder:
         self._served = 0
         self._reply: asyncio.Future[bytes] | None = None
 
-    async def examine(self, picture: int, bounds: Bounds, timeout_s: float) -> tuple[Verdict, float]:
+    async def examine(self, picture: int, limits: Limits, timeout_s: float) -> tuple[Verdict, float]:
         """Has one picture decoded; a plain copy, where one is needed, then stands in the picture's file.
 
         Args:
             picture: an open file that nobody else can write.
-            bounds: what is accepted.
+            limits: what is accepted, be it a plain copy.
             timeout_s: of the process's own time.
 
         Returns:
@@ -126,20 +116,20 @@ class Decoder:
         plain = os.memfd_create('thyme-plain')  # one a picture: nothing of an earlier one is in it, nor its offset
         taken_s = 0.0
         try:
-            reply, taken_s = await self._ask(picture, plain, bounds, timeout_s)
+            reply, taken_s = await self._ask(picture, plain, limits, timeout_s)
             if not reply:
-                reply, more_s = await self._ask(picture, plain, bounds, timeout_s - taken_s)
+                reply, more_s = await self._ask(picture, plain, limits, timeout_s - taken_s)
                 taken_s += more_s
             if not reply:
                 raise Refused('cannot be decoded within the limits')
-            verdict = read_verdict(reply, bounds)
+            verdict = read_verdict(reply, limits)
             if verdict.copied:
-                check_file(plain, verdict, bounds)
+                check_file(plain, verdict, limits)
                 os.ftruncate(picture, 0)
                 os.lseek(picture, 0, os.SEEK_SET)
                 os.lseek(plain, 0, os.SEEK_SET)
                 tree.copy(plain, picture)
-            check_file(picture, verdict, bounds)
+            check_file(picture, verdict, limits)
             return verdict, taken_s
         except Refused as reason:
             reason.taken_s = taken_s
@@ -147,7 +137,7 @@ class Decoder:
         finally:
             os.close(plain)
 
-    async def _ask(self, picture: int, plain: int, bounds: Bounds, timeout_s: float) -> tuple[bytes, float]:
+    async def _ask(self, picture: int, plain: int, limits: Limits, timeout_s: float) -> tuple[bytes, float]:
         """The process's reply, and its time; the reply is empty, and the process gone, when there is none in time."""
         if timeout_s <= 0:
             return b'', 0.0
@@ -158,7 +148,7 @@ class Decoder:
             os.lseek(plain, 0, os.SEEK_SET)
             reading = os.open(f'/proc/self/fd/{picture}', os.O_RDONLY | os.O_CLOEXEC)
             try:
-                socket.send_fds(child.channel, [json.dumps(asdict(bounds)).encode()], [reading, plain])
+                socket.send_fds(child.channel, [json.dumps(asdict(limits)).encode()], [reading, plain])
             finally:
                 os.close(reading)
             reply = await self._wait(watch, timeout_s)
@@ -223,12 +213,12 @@ class Decoders:
         self._free = asyncio.Semaphore(most)
         self._slow = asyncio.Semaphore(most * _SLOW_PER_PLACE)
 
-    async def examine(self, picture: int, bounds: Bounds, timeout_s: float) -> tuple[Verdict, float]:
+    async def examine(self, picture: int, limits: Limits, timeout_s: float) -> tuple[Verdict, float]:
         """As `Decoder.examine`, by the first process that is free."""
         place = self._free
         await place.acquire()
         decoder = self._idle.pop() if self._idle else Decoder(self._zygote)
-        work = asyncio.ensure_future(decoder.examine(picture, bounds, timeout_s))
+        work = asyncio.ensure_future(decoder.examine(picture, limits, timeout_s))
         try:
             done, _ = await asyncio.wait({work}, timeout=_QUICK_S)
             if not done and not self._slow.locked():

@@ -10,14 +10,13 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
+from ...types import SandboxImage
 from ..base import Limits
 from ..naming import Mention
 from ..text import clean
 from . import tree
-from .decoders import Bounds, Decoders, Refused, Verdict
+from .decoders import Decoders, Refused, Verdict
 
 DECODE_TIMEOUT_S = 5.0
 """Time of decoding processes for all pictures that one snippet returns together."""
@@ -25,15 +24,6 @@ _LARGE_BYTES = 1 << 20
 """Copies of so much are made beside the event loop."""
 _MOST_NAME_BYTES = 4096
 _buffer = bytearray(1 << 17)
-
-
-@dataclass
-class Accepted:
-    """What came of the pictures one snippet named."""
-
-    images: list[dict[str, Any]] = field(default_factory=list)
-    """As the fields of `types.SandboxImage`."""
-    problems: list[str] = field(default_factory=list)
 
 
 class Gallery:
@@ -54,10 +44,14 @@ class Gallery:
         self._left_s = 0.0
         """What is left of this snippet's time for decoding."""
 
-    async def accept(self, mentions: list[Mention]) -> Accepted:
-        """Copies and checks each named picture, in order, until the session's number of pictures is reached."""
-        result = Accepted()
-        seen: set[str] = set()
+    async def accept(self, mentions: list[Mention]) -> tuple[list[SandboxImage], list[str]]:
+        """Copies and checks each named picture, in order, until the session's number of pictures is reached.
+
+        Returns:
+            The pictures, and why others are refused.
+        """
+        images: dict[str, SandboxImage] = {}
+        problems: list[str] = []
         self._left_s = DECODE_TIMEOUT_S
         for mention in mentions[:64]:
             try:
@@ -67,14 +61,12 @@ class Gallery:
                     raise Refused(f'at most {self._limits.images} pictures are returned')
                 picture = await self._take(mention.path)
             except Refused as reason:
-                result.problems.append(f'{os.path.basename(mention.written)}: {reason}')
+                problems.append(f'{os.path.basename(mention.written)}: {reason}')
                 continue
-            if picture['sha256'] + picture['source'] not in seen:
-                seen.add(picture['sha256'] + picture['source'])
-                result.images.append(picture)
-        return result
+            images.setdefault(picture.sha256 + picture.source, picture)
+        return list(images.values()), problems
 
-    async def _take(self, path: str) -> dict[str, Any]:
+    async def _take(self, path: str) -> SandboxImage:
         os.makedirs(self._out, mode=0o700, exist_ok=True)
         number = self._count + 1
         draft = os.path.join(self._out, f'.{self._prefix}{number}.draft')
@@ -93,22 +85,15 @@ class Gallery:
         finally:
             os.close(copy)
         self._count = number
-        return {
-            'path': final,
-            'width_px': verdict.width_px,
-            'height_px': verdict.height_px,
-            'sha256': digest,
-            'source': ' '.join(clean(path, _MOST_NAME_BYTES).split()),
-        }
+        source = ' '.join(clean(path, _MOST_NAME_BYTES).split())
+        return SandboxImage(final, verdict.width_px, verdict.height_px, digest, source)
 
     async def _examine(self, picture: int) -> Verdict:
         if self._left_s <= 0:
             raise Refused('decoding the pictures before it took too long')
-        limits = self._limits
-        bounds = Bounds(limits.image_pixels, limits.image_min_side_px, limits.image_aspect_ratio, limits.image_bytes)
         taken_s = self._left_s
         try:
-            verdict, taken_s = await self._decoders.examine(picture, bounds, self._left_s)
+            verdict, taken_s = await self._decoders.examine(picture, self._limits, self._left_s)
         except Refused as reason:
             taken_s = reason.taken_s
             raise

@@ -34,7 +34,6 @@ class Place:
 class Policy:
     """What holds for every session of one supervisor."""
 
-    tier: str
     rollback: bool
     hidden: dict[str, str]
     """Directories of the host → what error texts call them."""

@@ -57,7 +57,7 @@ class Server:
         self._setup = setup
         hidden = {p: 'python' for p in confine.readable_paths() if 'site-packages' in p or 'python' in p}
         hidden.update((p, 'python') for p in (*sys.path, sys.prefix, sys.base_prefix) if p.count('/') > 2)
-        self._policy = Policy(setup.tier, setup.rollback, hidden)
+        self._policy = Policy(setup.rollback, hidden)
         self._run_dir = janitor.claim(setup.base_dir, others_may_pass=setup.tier == confine.Tier.B.value)
         self._janitor_pid = self._run_dir.guard()
         self._exits = Exits()
@@ -127,7 +127,7 @@ class Server:
 
     async def _do_hello(self, _: dict[str, Any]) -> dict[str, Any]:
         await self._zygote.start()
-        return {'run_dir': self._run_dir.path, 'tier': self._setup.tier, 'zygote_pid': self._zygote.pid}
+        return {'run_dir': self._run_dir.path}
 
     async def _do_tokens(self, message: dict[str, Any]) -> None:
         self._policy = replace(self._policy, special_tokens=tuple(message['tokens']))
@@ -170,7 +170,7 @@ class Server:
         if session is None:
             raise SessionDead(f'session {message["session"]} is closed')
         timeout_s = message.get('timeout_s') or session.limits.timeout_s
-        return await session.run(message['code'], timeout_s, self._policy)
+        return asdict(await session.run(message['code'], timeout_s, self._policy))
 
     async def _do_close(self, message: dict[str, Any]) -> None:
         session = self._sessions.pop(message['session'], None)

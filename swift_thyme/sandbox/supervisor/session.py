@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ...errors import SessionDead
-from ...types import Outcome
+from ...types import Outcome, SandboxImage, SandboxResult
 from .. import text as texts
 from .. import wire
 from ..base import Limits
@@ -33,7 +34,6 @@ from .turn import (
     check_end,
     explain,
     learn_of_snapshot,
-    make_result,
     wait_for,
     wait_for_outcome,
 )
@@ -112,8 +112,8 @@ class SupervisedSession:
         """
         self._process = await self._spawn()
 
-    async def run(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
-        """Runs one snippet; returns the fields of `types.SandboxResult`.
+    async def run(self, code: str, timeout_s: float, policy: Policy) -> SandboxResult:
+        """Runs one snippet.
 
         Raises:
             SessionDead: the session is closed or was killed from outside.
@@ -125,8 +125,7 @@ class SupervisedSession:
             result = await self._turn_or_again(code, timeout_s, policy)
             if self._dead:
                 raise SessionDead(self._dead)
-            result['elapsed_s'] = time.monotonic() - begun
-            return result
+            return replace(result, elapsed_s=time.monotonic() - begun)
 
     def kill(self, reason: str) -> None:
         """Ends the session's processes; every later call fails with the reason."""
@@ -154,7 +153,7 @@ class SupervisedSession:
 
     # -- one turn -----------------------------------------------------------------------------------------------
 
-    async def _turn_or_again(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
+    async def _turn_or_again(self, code: str, timeout_s: float, policy: Policy) -> SandboxResult:
         """One turn; a second one where the first was ended by a `SIGKILL`, which no snippet can send.
 
         What ends both may still be the snippet's doing, through the kernel's search for memory.
@@ -170,7 +169,7 @@ class SupervisedSession:
                 if held_bytes > self.limits.memory_bytes * _BLAMED_SHARE and not self._dead:
                     if not recovered and self._process is not None:
                         await self._start_anew(self._process)
-                    return make_result(Outcome.OUT_OF_MEMORY, 'LimitError: memory: this machine had no more')
+                    return SandboxResult(Outcome.OUT_OF_MEMORY, 'LimitError: memory: this machine had no more')
                 self.kill(f'session {self.ident} was killed from outside: {error}')
                 raise SessionDead(self._dead) from error
         raise AssertionError
@@ -187,7 +186,7 @@ class SupervisedSession:
             await self._start_anew(process)
         return self._pristine
 
-    async def _turn(self, code: str, timeout_s: float, policy: Policy) -> dict[str, Any]:
+    async def _turn(self, code: str, timeout_s: float, policy: Policy) -> SandboxResult:
         process = await self._ready_process()
         snapshot = policy.rollback and not self._pristine
         if snapshot:
@@ -210,7 +209,7 @@ class SupervisedSession:
             if process.ended is not None:
                 await check_end(process)
             text = 'ProcessDied: a thread that the code left running ended the Python process'
-            result, keep, kind = make_result(Outcome.DIED, text), False, ENDED
+            result, keep, kind = SandboxResult(Outcome.DIED, text), False, ENDED
         if not keep and (policy.rollback or kind != wire.REPORT):
             await self._roll_back(process, snapshot)
         return result
@@ -227,7 +226,7 @@ class SupervisedSession:
             raise Killed('its last snapshot does not end')
         return process
 
-    async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[dict[str, Any], bool]:
+    async def _judge(self, process: Process, payload: bytes, policy: Policy) -> tuple[SandboxResult, bool]:
         """Turns a report into a result; says whether its effects are kept."""
         idle = await process.is_idle(_IDLE_TIMEOUT_S)
         alive = await process.freeze()
@@ -241,16 +240,15 @@ class SupervisedSession:
             )
             outcome = _STATUS[status.encode()]
         except (ValueError, KeyError):
-            return make_result(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
-        images: list[dict[str, Any]] = []
+            return SandboxResult(Outcome.DIED, 'ProcessDied: the Python process sent no proper reply'), False
+        images: list[SandboxImage] = []
         if outcome is Outcome.OK:
             over, files = self._usage(process)
             if over:
-                return make_result(Outcome.REFUSED, f'LimitError: {over}'), False
-            accepted = await self._gallery.accept(await self._mentions(text, names[:64], files))
-            images = accepted.images
-            if accepted.problems and not images:
-                outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(accepted.problems)
+                return SandboxResult(Outcome.REFUSED, f'LimitError: {over}'), False
+            images, problems = await self._gallery.accept(await self._mentions(text, names[:64], files))
+            if problems and not images:
+                outcome, text = Outcome.BAD_IMAGE, 'ImageError: ' + '\n'.join(problems)
         own = {
             self._place.work: RELEASED,
             self._place.root: '/mnt/data',
@@ -258,11 +256,15 @@ class SupervisedSession:
         }
         text = texts.hide_paths(text, {**self._as_prompted, **own, **policy.hidden})
         cut = dropped.strip('0') != ''
-        result = make_result(outcome, texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut))
-        result['images'] = images
-        result['repairs'], result['repairs_seen'] = known_repairs(made), known_repairs(seen)
-        raw = outcome_without(result['repairs'], outcome, self._request['repairs'])
-        result['raw_outcome'] = raw.value if raw else None
+        repairs = known_repairs(made)
+        result = SandboxResult(
+            outcome,
+            texts.clean(text, self.limits.output_bytes, policy.special_tokens, dropped=cut),
+            tuple(images),
+            repairs=repairs,
+            repairs_seen=known_repairs(seen),
+            raw_outcome=outcome_without(repairs, outcome, self._request['repairs']),
+        )
         return result, outcome is Outcome.OK
 
     async def _mentions(self, text: str, names: list[str], files: list[str]) -> list[Mention]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Container
-from typing import Any
 
-from ...types import Outcome
+from ...types import Outcome, SandboxResult
 from .. import wire
 from .clock import Stopwatch
 from .process import ENDED, LOST, OVER, Event, Process
@@ -97,30 +96,18 @@ async def learn_of_snapshot(process: Process, kind: bytes) -> tuple[bytes, bool]
     return kind, bool(process.holder)
 
 
-def explain(kind: bytes, payload: bytes, timeout_s: float) -> dict[str, Any]:
+def explain(kind: bytes, payload: bytes, timeout_s: float) -> SandboxResult:
     """The result of a turn that did not end with a report."""
     if kind == _STRAY:
-        return make_result(Outcome.DIED, 'ProcessDied: the Python process left another one running')
+        return SandboxResult(Outcome.DIED, 'ProcessDied: the Python process left another one running')
     if kind == _TIMEOUT:
-        return make_result(Outcome.TIMEOUT, f'TimeoutError: the code did not finish within {timeout_s:g} s')
+        return SandboxResult(Outcome.TIMEOUT, f'TimeoutError: the code did not finish within {timeout_s:g} s')
     if kind == OVER:
         outcome = Outcome.OUT_OF_MEMORY if payload.startswith(b'memory') else Outcome.REFUSED
-        return make_result(outcome, f'LimitError: {payload.decode()}')
+        return SandboxResult(outcome, f'LimitError: {payload.decode()}')
     status = int(payload)
     how = 'exited'
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         how = f'was ended by {signal.Signals(number).name if number in signal.valid_signals() else number}'
-    return make_result(Outcome.DIED, f'ProcessDied: the Python process {how}')
-
-
-def make_result(outcome: Outcome, text: str) -> dict[str, Any]:
-    """The fields of `types.SandboxResult`, without pictures."""
-    return {
-        'outcome': outcome.value,
-        'text': text,
-        'images': [],
-        'repairs': [],
-        'repairs_seen': [],
-        'raw_outcome': None,
-    }
+    return SandboxResult(Outcome.DIED, f'ProcessDied: the Python process {how}')
