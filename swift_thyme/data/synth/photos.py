@@ -31,7 +31,6 @@ PHOTOS = (
     Photo('camera.png', 'a man with a camera'),
     Photo('cell.png', 'a single cell'),
     Photo('chelsea.png', 'a cat'),
-    Photo('clock_motion.png', 'a blurred clock'),
     Photo('coffee.png', 'a cup of coffee'),
     Photo('coins.png', 'old coins'),
     Photo('grass.png', 'grass'),
