@@ -28,7 +28,7 @@ _OPTIONS = ('options', 'choices')
 _ROLES = {'human': 'user', 'gpt': 'assistant', 'bot': 'assistant'}
 """As the host spells roles of ShareGPT rows."""
 _TOOL_ROLES = ('tool', 'tool_call', 'tool_response', 'function', 'function_call', 'observation')
-_REFUSED = {
+REFUSED_COLUMNS = {
     'history': 'earlier turns, and a prepared row has one',
     'objects': 'boxes, which the host writes into the text at its own scale; write the numbers into the text',
     'videos': 'clips',
@@ -37,6 +37,7 @@ _REFUSED = {
     'audio': 'a sound',
     'tools': 'tools, and the model’s only tool is code',
 }
+"""Column → what it holds that a question with pictures has no place for."""
 _REFUSED_IN_MESSAGES = {
     'loss_scale': 'a weight of the loss, which the template sets by itself',
     'reasoning_content': 'thoughts beside the text; put them into <think> tags of the content',
@@ -112,7 +113,7 @@ def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
         pictures=pictures,
         system=system or None,
         response=response if kind is Kind.SFT else None,
-        solution=_solution(row.get(solution_key)) if kind is Kind.RL else None,
+        solution=solution_text(row.get(solution_key)) if kind is Kind.RL else None,
         question=question if messages and isinstance(question, str) else user,
         extra=carried,
         ignored=ignored,
@@ -160,7 +161,7 @@ def _from_json(text: str) -> Any:
         return text
 
 
-def _solution(value: Any) -> str | None:
+def solution_text(value: Any) -> str | None:
     """A solution as one text; several accepted answers as a JSON list, which the rewards read."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -284,7 +285,7 @@ def _fates(
     Raises:
         RowRejected: UNSUPPORTED_COLUMN.
     """
-    for name, what in _REFUSED.items():
+    for name, what in REFUSED_COLUMNS.items():
         if filled(row.get(name)):
             raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{name} holds {what}')
     for name in _OPTIONS:

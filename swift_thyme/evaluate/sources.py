@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from string import ascii_uppercase
 from typing import Any
 
 from .. import picture, protocol
+from ..data.forms import REFUSED_COLUMNS, filled, solution_text
+from ..data.rows import RowRejected
 from ..data.synth.writers import CANONICAL, read_canonical
 from ..errors import DataError
 from ..trajectories import question_of
@@ -23,6 +26,10 @@ from .items import Box, Item, ItemImage
 
 _REFERENCE_CHARS = 64
 """A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
+
+
+_LETTERED = re.compile(r'^\s*\(?([A-Z])[.):]\s*')
+"""How a line that tells an option begins: `A. `, `(B) `, `C: `."""
 
 
 def load(path: Path, pictures: Path) -> list[Item]:
@@ -146,14 +153,19 @@ def _listed(cell: str) -> list[str]:
 
 
 def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | None) -> Item:
+    for column, what in REFUSED_COLUMNS.items():
+        if filled(row.get(column)):
+            raise DataError(
+                f'{where}: {column} holds {what}; expected a question with pictures; remove the row or column'
+            )
     options = _options(row, where)
     messages = row.get('messages') or []
     stem, worded = row.get('stem'), row.get('question') or question_of(messages)
-    question = stem if isinstance(stem, str) and stem else worded
+    question = stem if isinstance(stem, str) and stem else _without_options(worded, options)
     if not isinstance(question, str) or not question.strip():
         raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
     answer, right = _truth(row, options, where)
-    pictured = row.get('images', row.get('image')) or []
+    pictured = row.get('images') or row.get('image') or []
     listed = pictured if isinstance(pictured, list) else [pictured]
     kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed
     of_a_set = pictures is None  # its prompts call the pictures by their files
@@ -169,6 +181,16 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
         box=_box(row.get('box'), where),
         worded=worded if isinstance(worded, str) and worded != question else '',
     )
+
+
+def _without_options(question: Any, options: tuple[str, ...]) -> Any:
+    """The question without the options that its last lines tell, lettered as they are; else as it is."""
+    if not isinstance(question, str) or not options:
+        return question
+    lines = question.rstrip().split('\n')
+    stem, told = lines[: -len(options)], lines[-len(options) :]
+    wanted = [f'{letter} {text.strip()}' for letter, text in zip(ascii_uppercase, options, strict=False)]
+    return '\n'.join(stem) if stem and [_LETTERED.sub(r'\1 ', line).strip() for line in told] == wanted else question
 
 
 def _names(messages: Any, n: int) -> tuple[str, ...]:
@@ -205,7 +227,11 @@ def _without_empty_end(options: Sequence[Any], where: str) -> list[Any]:
 
 def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tuple[str, int]:
     """The answer's text, and the right option's index: a single letter names an option even where one says it too."""
-    given = [str(row[key]).strip() for key in ('solution', 'answer') if row.get(key) not in (None, '')]
+    try:
+        told = [solution_text(row.get(key)) for key in ('solution', 'answer')]
+    except RowRejected as error:
+        raise DataError(f'{where}: {error.detail}') from error
+    given = [text.strip() for text in told if text is not None]
     if not given:
         raise DataError(
             f'{where} has no answer: expected `answer` (or `solution`); a set without truth cannot be scored'

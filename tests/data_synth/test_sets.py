@@ -17,7 +17,9 @@ from swift_thyme import cli
 from swift_thyme.data.synth import Form, Kind, SetSpec, Split, generate, relocate
 from swift_thyme.data.synth.difficulty import Legibility
 from swift_thyme.data.synth.exports import NAME
+from swift_thyme.data.synth.generate import _Tally
 from swift_thyme.data.synth.readable import readable_shares
+from swift_thyme.data.synth.seeds import split_of_text
 from swift_thyme.data.synth.writers import read_canonical
 from swift_thyme.errors import ConfigError, DataError
 
@@ -119,6 +121,8 @@ def test_a_set_explains_itself(made: Path) -> None:
     blind = json.loads((made / 'manifest.json').read_text())['blind']
     assert blind['choices'] == sum(bool(row['options']) for row in rows_of(made / 'canonical.jsonl'))
     assert f'{blind["right"]:.1%} of the {blind["choices"]} choices' in card and '| pointing, reading |' in card
+    assert set(blind['classifiers']) == {'most often right in training', 'words'}
+    assert f'"words" {blind["classifiers"]["words"]:.1%}' in card and 'Overlap with other splits: 0 rows' in card
     sheet = (made / 'contact_sheet.html').read_text(encoding='utf-8')
     assert sheet.count('<article>') == SPEC.n and 'src="data:image/jpeg;base64,' in sheet
 
@@ -188,3 +192,11 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='must be empty'):
         generate(SetSpec(task='compute', n=1, kind=Kind.RL, canvas='1k'), tmp_path)
     assert (tmp_path / 'rows.jsonl').read_text() == 'mine'
+
+
+def test_the_card_counts_rows_that_belong_to_another_split(made: Path) -> None:
+    row = rows_of(made / 'canonical.jsonl')[0]
+    strangers = [{**row, 'split': Split.TEST.value}, {**row, 'images': [], 'stem': 'x', 'split': Split.TRAIN.value}]
+    tally = _Tally(3, None)
+    list(tally.watch(iter([row, *strangers])))
+    assert tally.elsewhere == 1 + (split_of_text('x') is not Split.TRAIN)

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from swift_thyme.errors import DataError
-from swift_thyme.evaluate.items import Item
+from swift_thyme.evaluate.items import Item, pose
 from swift_thyme.evaluate.session import items_hash
 from swift_thyme.evaluate.sources import load
 from swift_thyme.infer import describe
 from swift_thyme.infer.describe import fingerprint
 from swift_thyme.protocol import PromptImage, render_user_prompt
+from swift_thyme.rewards.rules import accepted_answers
 
 
 def png(color: str = 'red') -> bytes:
@@ -246,3 +247,39 @@ def test_the_fingerprint_of_a_checkpoint_covers_all_its_bytes_and_is_made_once(
     assert after != before
     monkeypatch.setattr(describe, '_READ_BYTES', None)  # so nothing large can be read
     assert fingerprint(tmp_path) == after
+
+
+def test_an_empty_picture_column_does_not_hide_the_other(tmp_path: Path) -> None:
+    (tmp_path / 'a.png').write_bytes(png())
+    for row in ({'images': [], 'image': 'a.png'}, {'image': '', 'images': ['a.png']}):
+        path = write_jsonl(tmp_path / 'set.jsonl', {'question': 'Which colour?', 'answer': 'red', **row})
+        assert [image.path.name for image in one(path).images] == ['a.png']
+
+
+def test_several_accepted_answers_are_one_truth_that_the_rules_read(tmp_path: Path) -> None:
+    item = one(
+        write_jsonl(tmp_path / 'set.jsonl', {'question': 'Which?', 'answer': ['red', 'crimson'], 'solution': None})
+    )
+    assert accepted_answers(item.answer) == accepted_answers('["red", "crimson"]')
+
+
+@pytest.mark.parametrize('column', ['videos', 'audios', 'tools', 'history', 'objects'])
+def test_a_column_that_changes_the_question_is_refused_by_name(column: str, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / 'set.jsonl', {'question': 'What?', 'answer': 'x', column: ['v']})
+    with pytest.raises(DataError, match=rf'set.jsonl:1: {column} holds'):
+        load(path, tmp_path / 'inputs')
+    assert one(write_jsonl(path, {'question': 'What?', 'answer': 'x', column: []})).answer == 'x'
+
+
+@pytest.mark.parametrize('form', ['{}. ', '({}) ', '{}: '])
+@pytest.mark.parametrize('shuffle', [True, False])
+def test_options_that_the_question_tells_are_put_once(form: str, shuffle: bool, tmp_path: Path) -> None:
+    told = '\n'.join(['Which one?', *(form.format(c) + text for c, text in zip('AB', ('red', 'blue'), strict=True))])
+    row = {'question': told, 'answer': 'B', 'options': ['red', 'blue']}
+    posed = pose(one(write_jsonl(tmp_path / 'set.jsonl', row)), seed=0, repeat=0, shuffle=shuffle)
+    assert posed.text.count('red') == posed.text.count('blue') == 1
+
+
+def write_jsonl(path: Path, row: dict[str, object]) -> Path:
+    path.write_text(json.dumps(row) + '\n', encoding='utf-8')
+    return path

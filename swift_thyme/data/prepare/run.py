@@ -260,7 +260,7 @@ def _refuse(options: Options, scratch: Path, result: ShardResult, doomed: dict[s
         return (row['id'] if isinstance(row, dict) else row.id) not in doomed
 
     with (scratch / REJECTED).open('a', encoding='utf-8', errors='backslashreplace') as rejected:
-        for split in {row.split for row in result.kept if not is_kept(row)}:
+        for split in sorted({row.split for row in result.kept if not is_kept(row)}):
             path = scratch / f'{split.value}.{options.row_format.value}'
             for row in read_rows(path):
                 if not is_kept(row):

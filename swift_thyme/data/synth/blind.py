@@ -66,8 +66,13 @@ def blind_scores(spec: SetSpec, train_rows: int = TRAIN_ROWS, test_rows: int = T
 
 def solvers(spec: SetSpec, train_rows: int = TRAIN_ROWS) -> dict[str, Solver]:
     """The battery, with what is learnt from the training split of a set's order."""
-    learnt = choices(replace(spec, kind=Kind.EVAL, split=Split.TRAIN, n=train_rows))
-    return {**RULES, 'most often right in training': _frequent(learnt), 'words': Words(learnt)}
+    return {**RULES, **classifiers(replace(spec, kind=Kind.EVAL, split=Split.TRAIN, n=train_rows))}
+
+
+def classifiers(spec: SetSpec) -> dict[str, Solver]:
+    """The solvers that learn, from the questions of a set."""
+    learnt = choices(spec)
+    return {'most often right in training': _frequent(learnt), 'words': Words(learnt)}
 
 
 def scores(battery: Mapping[str, Solver], asked: Sequence[Choice]) -> dict[str, float]:

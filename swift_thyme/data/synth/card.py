@@ -45,8 +45,14 @@ def _blind_lines(blind: object) -> list[str]:
         f'Without the picture: of {blind["rules"]} rules that look at the options alone, the best '
         f'("{blind["best_rule"]}") is right in {blind["right"]:.1%} of the {blind["choices"]} choices; chance is 25 %, '
         'and the best of many rules lies above it by luck in a small set.',
+        f'Classifiers that learn from {blind["classifier_train_rows"]} rows of training and see the question and the '
+        f'options alone answer {blind["classifier_test_rows"]} of them: {_shares(blind["classifiers"])}.',
         '',
     ]
+
+
+def _shares(classifiers: dict[str, float]) -> str:
+    return ', '.join(f'"{name}" {share:.1%}' for name, share in classifiers.items())
 
 
 def write_card(out: Path, manifest: Row) -> Path:
@@ -80,6 +86,9 @@ def write_card(out: Path, manifest: Row) -> Path:
         'model; the columns `detail_px`, `contrast` and `rotation_deg` let you apply others.',
         '',
         *_blind_lines(manifest['blind']),
+        f'Overlap with other splits: {manifest["rows_of_other_splits"]} rows. A row seed, and the text of a question '
+        'without a picture, belong to one split; every row of this set was looked at.',
+        '',
         *_FIXED,
         '## The order',
         '',

@@ -11,21 +11,25 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import util
 from pathlib import Path
 
 from ...errors import ConfigError
-from .blind import RULES, Choice
+from .blind import RULES, TEST_ROWS, Choice, classifiers, scores
 from .card import write_card
 from .contact import write_sheet
 from .difficulty import Legibility
 from .exports import export
 from .rows import Row, draft, rl_row, sft_row
+from .seeds import MAX_SEED, Split, split_of, split_of_text
 from .spec import Kind, SetSpec
 from .trajectory.bench import Bench
 from .writers import IMAGES, MANIFEST, read_canonical, versions, write_atomic, write_manifest, write_rows, write_sums
+
+CARD_TRAIN_ROWS = 1000
+"""Most questions that the data card's classifiers learn from."""
 
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows wanted."""
@@ -145,7 +149,10 @@ class _Tally:
         self.done = self.readable = 0
         self.pictures: set[str] = set()
         self.tasks: dict[str, list[int]] = {}
-        self.choices = 0
+        self.choices = self.elsewhere = 0
+        """Rows with options; rows whose seed or, without a picture, text belongs to another split."""
+        self.asked: list[Choice] = []
+        """The first choices, for the classifiers."""
         self.blind: Counter[str] = Counter()
         """Rule that sees no picture → its right answers among the choices."""
 
@@ -161,6 +168,10 @@ class _Tally:
             counts[1] += readable
             self.readable += readable
             self.done += 1
+            own = Split(str(row['split']))
+            number = row['seed']
+            assert isinstance(number, int)
+            self.elsewhere += split_of(number) is not own or (not images and split_of_text(str(row['stem'])) is not own)
             self._answer_blind(row)
             yield row
             if self.progress is not None:
@@ -173,19 +184,25 @@ class _Tally:
             return
         choice = Choice(str(row['stem']), tuple(options), options.index(row['answer']))
         self.choices += 1
+        self.asked += [choice] if len(self.asked) < TEST_ROWS else []
         self.blind.update(name for name, solve in RULES.items() if solve(choice) == choice.right)
 
-    @property
-    def best_blind(self) -> Row:
-        """The rule that answers most choices right without their pictures; empty without choices."""
-        if not self.blind:
+    def blind_shares(self, spec: SetSpec) -> Row:
+        """How well the choices are answered without their pictures, by rules and by classifiers; empty without any."""
+        if not self.asked:
             return {}
         name, right = max(self.blind.items(), key=lambda item: (item[1], item[0]))
+        seed = (spec.seed + 1) % MAX_SEED if spec.effective_split is Split.TRAIN else spec.seed
+        learn = replace(spec, seed=seed, split=Split.TRAIN, n=min(CARD_TRAIN_ROWS, 4 * len(self.asked)))
+        learnt = scores(classifiers(learn), self.asked)
         return {
             'choices': self.choices,
             'rules': len(RULES),
             'best_rule': name,
             'right': round(right / self.choices, 4),
+            'classifiers': {solver: round(share, 4) for solver, share in learnt.items()},
+            'classifier_train_rows': learn.n,
+            'classifier_test_rows': len(self.asked),
         }
 
 
@@ -203,6 +220,7 @@ def _manifest(report: SetReport, spec: SetSpec, tally: _Tally) -> Row:
         'readable_without_tool': round(report.readable_share, 4),
         **asdict(legibility),
         'tasks': counts,
-        'blind': tally.best_blind,
+        'blind': tally.blind_shares(spec),
+        'rows_of_other_splits': tally.elsewhere,
         'versions': versions(),
     }

@@ -35,6 +35,7 @@ PHOTOS = (
     Photo('coins.png', 'old coins'),
     Photo('grass.png', 'grass'),
     Photo('gravel.png', 'gravel'),
+    Photo('horse.png', 'the outline of a horse'),
     Photo('hubble_deep_field.jpg', 'distant galaxies'),
     Photo('ihc.png', 'stained tissue'),
     Photo('moon.png', 'the surface of the moon'),

@@ -56,8 +56,7 @@ class Draft:
 
 def question(spec: SetSpec, index: int) -> tuple[Item, Posed]:
     """One row's question as `draft` makes it, without drawing: the item's picture is blank, its boxes are rough."""
-    with drawing_off():
-        made = _posed(spec, index)
+    made = planned(spec, index)
     return made.item, made.posed
 
 
@@ -70,9 +69,19 @@ def draft(spec: SetSpec, index: int) -> Draft:
         ConfigError: a package that fonts or pictures come from is missing.
     """
     asked = _posed(spec, index)
+    return _draft(spec, index, asked, None if asked.item.image is None else encode(asked.item.image, spec))
+
+
+def planned(spec: SetSpec, index: int) -> Draft:
+    """One row as `draft` makes it, without drawing: its picture is blank, its boxes are rough, and it has no bytes."""
+    with drawing_off():
+        asked = _posed(spec, index)
+    return _draft(spec, index, asked, None if asked.item.image is None else b'')
+
+
+def _draft(spec: SetSpec, index: int, asked: _Asked, picture: bytes | None) -> Draft:
     item, size = asked.item, asked.size
     name = digest('name', *asked.key, spec.encoding.value, spec.quality).hex()[:16]
-    picture = None if item.image is None else encode(item.image, spec)
     file = f'images/{name}.{spec.encoding.value}' if picture is not None else ''
     size = size if picture is not None else (0, 0)
     return Draft(

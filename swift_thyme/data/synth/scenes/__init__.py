@@ -1,9 +1,10 @@
-"""Scenes by name. Each is one module with one `build(brief)`."""
+"""Scenes by name. Each is a function of a brief."""
 
 from __future__ import annotations
 
-from . import board, citymap, dashboard, gallery, lockers, report, shelf, street, turned
+from . import board, citymap, dashboard, displays, gallery, lockers, report, shelf, street, turned
 from .base import Brief, Scene, SceneBuilder
+from .displays import DISPLAYS
 
 SCENES: dict[str, SceneBuilder] = {
     'street': street.build,
@@ -18,7 +19,8 @@ SCENES: dict[str, SceneBuilder] = {
     'desk': turned.build_desk,
     'lockers': lockers.build_lockers,
     'stamps': lockers.build_stamps,
+    **displays.BUILDERS,
 }
 """Scene → the function that draws it."""
 
-__all__ = ['SCENES', 'Brief', 'Scene', 'SceneBuilder']
+__all__ = ['DISPLAYS', 'SCENES', 'Brief', 'Scene', 'SceneBuilder']

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..scenes import DISPLAYS
 from ..scenes.base import fill
 from ..types import Item, Plan, Step, Target
 from ..values import value
 from .base import Demand, Order, task
 
 _ASK = ('What colour is {noun}?', 'Which colour does {noun} have?', 'Name the colour of {noun}.')
-SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard')
+SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', *DISPLAYS)
 
 
 @task('attribute', 'name the colour of a small thing', demands=(Demand.POINTING, Demand.SEEING), share=2)

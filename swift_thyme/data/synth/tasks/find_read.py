@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ..scenes import DISPLAYS
 from ..types import Item, Step
 from .base import Demand, Order, task
 from .reading import read_label
 
-SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms')
+SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', *DISPLAYS)
 
 
 @task(

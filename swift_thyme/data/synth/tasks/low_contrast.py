@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ..scenes import DISPLAYS
 from ..types import Item, Step
 from .base import Demand, Order, task
 from .reading import read_label
 
-SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'lockers')
+SCENES = ('street', 'shelf', 'gallery', 'map', 'dashboard', 'forms', 'lockers', *DISPLAYS)
 
 
 @task('low_contrast', 'read faded writing', demands=(Demand.POINTING, Demand.ENHANCING, Demand.READING))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..difficulty import TARGET_AREA
+from ..scenes import DISPLAYS
 from ..scenes.base import Neighbours, fill
 from ..types import Box, Item, Plan, Step, Target
 from ..values import name, value
@@ -13,7 +14,7 @@ _ASK = (
     'Going by the picture, what {noun} comes immediately to the {side} of {anchor}?',
     'Name the {noun} right next to {anchor} on its {side} side.',
 )
-SCENES = ('street', 'shelf', 'dashboard')
+SCENES = ('street', 'shelf', 'dashboard', *DISPLAYS)
 
 
 @task('spatial', 'name the direct neighbour of a named thing', demands=(Demand.POINTING, Demand.READING))

@@ -6,18 +6,17 @@ Owns the spelling of snippets. Regions and angles are decided by `script`.
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
 from ..hues import HUES
 from ..types import Box, Place
 from ..values import PALETTE
+from .habits import CROP_NAMES, CV2_SIZES, IMAGE_NAMES, NOTES, PATH_NAMES, PIL_SIZES, RESULT_NAMES, STEMS
 
 FOLDER = '/mnt/data/temp_processed_images/'
 """Where released data and models save; the sandbox maps it into the session. Paper: §2."""
-_IMAGE_NAMES = ('image', 'img', 'picture')
-_CROP_NAMES = ('crop', 'cropped', 'region', 'roi', 'patch')
-_STEMS = ('crop', 'detail', 'region', 'zoom', 'part', 'view')
 
 
 class Library(str, Enum):
@@ -51,9 +50,11 @@ class Coder:
 
     def __post_init__(self) -> None:
         self.library = self.rng.choice(list(Library))
-        self.image, self.crop = self.rng.choice(_IMAGE_NAMES), self.rng.choice(_CROP_NAMES)
-        self.stem = self.rng.choice(_STEMS)
+        self.image, self.crop = self.rng.choice(IMAGE_NAMES), self.rng.choice(CROP_NAMES)
+        self.stem = self.rng.choice(STEMS)
         self.ending = self.rng.choice(('jpg', 'png', 'png'))
+        self.path_name, self.sizes = self.rng.choice(PATH_NAMES), self.rng.choice(range(len(CV2_SIZES)))
+        self.saves_inline = self.rng.random() < 0.25
         self.comments = self.rng.random() < 0.7
         self.makes_folder = self.rng.random() < 0.4
         self.fractions = self.rng.random() < 0.2
@@ -65,7 +66,7 @@ class Coder:
             return
         self.lines += self._imports()
         self.lines += ['', f'image_path = "{self.path}"']
-        self._note('Load the image')
+        self._note('load')
         load = 'cv2.imread(image_path)' if self._cv2 else 'Image.open(image_path)'
         self.lines.append(f'{self.image} = {load}')
         self.loaded = True
@@ -115,14 +116,14 @@ class Coder:
 
     def place_corners(self, place: Place) -> None:
         """Computes the corners of a region that words state into `x1, y1, x2, y2`."""
-        self._note('Size of the picture')
+        self._note('size')
         self.lines.append(f'h, w = {self.image}.shape[:2]' if self._cv2 else f'w, h = {self.image}.size')
-        self._note('Corners of the region')
+        self._note('corners')
         self.lines += place.lines
 
     def color_corners(self, color: str) -> None:
         """Finds everything that has a colour; its corners go into `x1, y1, x2, y2`."""
-        self._note(f'Everything that is {color}')
+        self._note('color', color=color)
         if self._cv2:
             masks = ' | '.join(f'cv2.inRange(hsv, {low}, {high})' for low, high in HUES[color])
             self.lines += [
@@ -144,14 +145,14 @@ class Coder:
     def grid_corners(self, outline: Box, grid: tuple[int, int, int, int]) -> None:
         """Computes the corners of a grid's cell into `x1, y1, x2, y2`."""
         rows, columns, row, column = grid
-        self._note('Outline of the grid')
+        self._note('outline')
         self.lines += [
             f'left, top, right, bottom = {outline.left}, {outline.top}, {outline.right}, {outline.bottom}',
             f'rows, cols = {rows}, {columns}',
             f'row, col = {row}, {column}',
             'cell_w, cell_h = (right - left) / cols, (bottom - top) / rows',
         ]
-        self._note('Corners of the wanted cell, counted from 1')
+        self._note('cell')
         self.lines += [
             'x1, x2 = int(left + (col - 1) * cell_w), int(left + col * cell_w)',
             'y1, y2 = int(top + (row - 1) * cell_h), int(top + row * cell_h)',
@@ -161,21 +162,20 @@ class Coder:
         """Enlarges the crop."""
         if factor <= 1:
             return
-        self._note('Enlarge')
+        self._note('zoom')
         if self._cv2:
-            how = self.rng.choice(('INTER_CUBIC', 'INTER_LANCZOS4'))
-            self.lines.append(
-                f'{self.crop} = cv2.resize({self.crop}, None, fx={factor}, fy={factor}, interpolation=cv2.{how})'
-            )
+            how = self.rng.choice(('INTER_CUBIC', 'INTER_LANCZOS4', 'INTER_LINEAR'))
+            size = CV2_SIZES[self.sizes].format(crop=self.crop, factor=factor, how=how)
+            self.lines.append(f'{self.crop} = cv2.resize({self.crop}, {size})')
         else:
-            how = self.rng.choice(('LANCZOS', 'BICUBIC'))
-            size = f'({self.crop}.width * {factor}, {self.crop}.height * {factor})'
+            how = self.rng.choice(('LANCZOS', 'BICUBIC', 'Resampling.LANCZOS', 'Resampling.BICUBIC'))
+            size = PIL_SIZES[self.sizes].format(crop=self.crop, factor=factor)
             self.lines.append(f'{self.crop} = {self.crop}.resize({size}, Image.{how})')
 
     def rotate(self, angle: int, *, into: str = '') -> None:
         """Turns the crop by an angle, counterclockwise degrees, keeping all of it."""
         target = into or self.crop
-        self._note('Rotate without cutting the corners off')
+        self._note('rotate')
         if self.library is Library.PIL:
             self.lines.append(f'{target} = {self.crop}.rotate({angle}, expand=True, resample=Image.BICUBIC)')
             return
@@ -201,7 +201,7 @@ class Coder:
     def enhance(self, strength: Strength, *, source: str = '', into: str = '', alone: bool = False) -> None:
         """Raises the contrast of the crop; `alone` says that it holds one text and nothing else."""
         source, target = source or self.crop, into or self.crop
-        self._note('Raise the contrast')
+        self._note('enhance')
         if strength is Strength.WEAK:
             self.lines += self._weaker(source, target)
             return
@@ -234,9 +234,15 @@ class Coder:
         name = f'{self.stem}{"_" + str(self.saved) if self.saved > 1 else ""}.{self.ending}'
         if self.makes_folder and self.saved == 1:
             self.lines.append(f'os.makedirs("{FOLDER.rstrip("/")}", exist_ok=True)')
-        self.lines.append(f'processed_path = "{FOLDER}{name}"')
-        self.lines.append(f'cv2.imwrite(processed_path, {what})' if self._cv2 else f'{what}.save(processed_path)')
-        self.lines.append('print(processed_path)')
+        self._note('save')
+        path, where = self.path_name, f'"{FOLDER}{name}"'
+        if self.saves_inline:
+            self.lines.append(f'cv2.imwrite({where}, {what})' if self._cv2 else f'{what}.save({where})')
+            self.lines.append(f'print({where})')
+            return self.finish()
+        self.lines.append(f'{path} = {where}')
+        self.lines.append(f'cv2.imwrite({path}, {what})' if self._cv2 else f'{what}.save({path})')
+        self.lines.append(f'print({path})')
         return self.finish()
 
     def finish(self) -> str:
@@ -274,9 +280,17 @@ class Coder:
         lines = ['import cv2'] if self._cv2 else ['from PIL import Image']
         return [*lines, 'import os'] if self.makes_folder else lines
 
-    def _note(self, text: str) -> None:
+    def computation(self, program: str) -> str:
+        """A program that prints a number, in this habit."""
+        named = self.rng.choice(RESULT_NAMES)
+        program = re.sub(r'\b(result|answer|total)\b', named, program)
+        self._note('compute')
+        self.lines.append(program)
+        return self.finish()
+
+    def _note(self, about: str, **words: object) -> None:
         if self.comments:
-            self.lines.append(f'# {text}')
+            self.lines.append(f'# {self.rng.choice(NOTES[about]).format(**words)}')
 
     @property
     def _cv2(self) -> bool:

@@ -16,7 +16,7 @@ from ..rows import Draft
 from ..types import Box, Step
 from .coder import Coder, Strength
 from .rounds import Round, Script, View
-from .wording import place_in, say
+from .wording import look, place_in, say
 
 LEGIBLE_PX = 44
 """Height to which a crop is enlarged so that its smallest detail can be read, pixels."""
@@ -38,7 +38,7 @@ class Planner:
         """The whole plan."""
         steps = self.plan.steps
         if not steps:
-            opening = say(self.rng, 'glance')
+            opening = f'{look(self.rng, self.item.scene)} {say(self.rng, "glance")}'.lstrip()
             return Script((), f'{opening} {self._closing("plain")}', self.made.posed.solution)
         if steps == (Step.COMPUTE,):
             self._compute()
@@ -65,7 +65,7 @@ class Planner:
             }
             self.rng.choice(flows[steps])()
         if Step.COMPUTE in steps:
-            code = self.rng.choice(self.plan.program)
+            code = self.coder.computation(self.rng.choice(self.plan.program))
             self._add(say(self.rng, 'compute_read', seen=self.plan.seen), code, prints=self.item.answer)
             return self._end('result', f'the result is {self.item.answer}')
         return self._end('seen')
@@ -123,9 +123,14 @@ class Planner:
 
     # --- sentences and rounds
 
+    def _begin(self) -> str:
+        parts = [look(self.rng, self.item.scene), say(self.rng, 'open', spot=self.plan.spot)]
+        parts += [say(self.rng, 'care')] if self.rng.random() < 0.3 else []
+        return ' '.join(filter(None, parts))
+
     def _opening(self) -> str:
         width, height = self.made.size
-        parts = [say(self.rng, 'open', spot=self.plan.spot)]
+        parts = [self._begin()]
         if self.plan.place is not None:
             return f'{parts[0]} {say(self.rng, "place", width=width, height=height)} {self.plan.place.reason}'
         if self.plan.color:
@@ -154,13 +159,13 @@ class Planner:
 
     # --- flows: crop
 
-    def _crop_round(self, thought: str, region: Box, zoom: int, note: str = 'Region of interest') -> None:
+    def _crop_round(self, thought: str, region: Box, zoom: int, note: str = 'cut') -> None:
         self.coder.begin()
         self._cut(region, note)
         self.coder.zoom(zoom)
         self._add(thought, self.coder.save(), self._view(region, zoom))
 
-    def _cut(self, region: Box, note: str = 'Region of interest') -> None:
+    def _cut(self, region: Box, note: str = 'cut') -> None:
         """Crops a region the way the plan finds it: by its words, by its colour, or by numbers read off the picture."""
         if self.plan.place is not None and region == self._tight():
             self.coder.place_corners(self.plan.place)
@@ -180,7 +185,7 @@ class Planner:
         self._crop_round(f'{self._opening()} {self._say_crop(zoom)}', region, zoom)
 
     def _crop_two(self) -> None:
-        self._crop_round(f'{self._opening()} {say(self.rng, "wide")}', self._wide(), 1, 'Wider region')
+        self._crop_round(f'{self._opening()} {say(self.rng, "wide")}', self._wide(), 1, 'wide')
         region = self._tight()
         self._crop_round(say(self.rng, 'narrow'), region, self._zoom_for(region))
 
@@ -221,7 +226,7 @@ class Planner:
     def _crop_three(self) -> None:
         region = self._tight()
         zoom = self._zoom_for(region)
-        self._crop_round(f'{self._opening()} {say(self.rng, "wide")}', self._wide(), 1, 'Wider region')
+        self._crop_round(f'{self._opening()} {say(self.rng, "wide")}', self._wide(), 1, 'wide')
         self._crop_round(say(self.rng, 'narrow'), region, 1)
         self._enlarge(region, zoom)
 
@@ -356,8 +361,7 @@ class Planner:
             'rows': rows,
             'columns': columns,
         }
-        opening = say(self.rng, 'open', spot=self.plan.spot)
-        opening = f'{opening} {say(self.rng, "grid_open", **words, row=row, column=column)}'
+        opening = f'{self._begin()} {say(self.rng, "grid_open", **words, row=row, column=column)}'
         zoom = max(1, min(self._zoom_for(region), 4))
         self.coder.begin()
         self.coder.grid_corners(outline, grid)
@@ -379,9 +383,9 @@ class Planner:
     def _compute(self) -> None:
         programs = list(self.plan.program)
         self.rng.shuffle(programs)
-        self._add(say(self.rng, 'compute'), programs[0], prints=self.item.answer)
+        self._add(say(self.rng, 'compute'), self.coder.computation(programs[0]), prints=self.item.answer)
         if len(programs) > 1 and self.rng.random() < 0.35:
-            self._add(say(self.rng, 'check'), programs[1], prints=self.item.answer)
+            self._add(say(self.rng, 'check'), self.coder.computation(programs[1]), prints=self.item.answer)
 
 
 def script_for(made: Draft, rng: random.Random) -> Script:
