@@ -25,6 +25,8 @@ ONE = SCALES[Task.CORRECTNESS]
         '**Correctness**: 1',
         '<think>{"Correctness": 0}? no.</think>{"Correctness": 1}',
         '{"Correctness": 1}\n{"Correctness": 1}',
+        '{"Correctness": 1};',
+        '{\xa0"Correctness":\xa01}',
     ],
 )
 def test_verdict_is_read(reply: str) -> None:
@@ -32,7 +34,24 @@ def test_verdict_is_read(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
-    'reply', ['', '1', '{}', '{"Correctness": null}', '{"Correctness": 0.5}', '{"Correctness": 2}', '{"Correct', '[1]']
+    'reply',
+    [
+        '',
+        '1',
+        '{}',
+        '{"Correctness": null}',
+        '{"Correctness": 0.5}',
+        '{"Correctness": 2}',
+        '{"Correct',
+        '[1]',
+        '{"Correctness": NaN}',
+        '{"Correctness": Infinity}',
+        '{"Correctness": 1, "Correctness": 0}',
+        '{"Correctness": 1, "correctness": 0}',
+        "{'Correctness': 1, 'Correctness': 0}",
+        '{Correctness: 1, correctness: 0}',
+        '{"result": {"Correctness": 1, "Correctness": 0}}',
+    ],
 )
 def test_no_verdict_raises(reply: str) -> None:
     with pytest.raises(JudgeUnparsable):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...errors import JudgeUnparsable
@@ -26,7 +26,7 @@ _FLAT = re.compile(r'\{[^{}]*\}')
 _MOST_BRACES = 1_000
 """In what a judge says; each may begin an object that has to be tried."""
 _CHANNEL = '<|channel|>'
-_FULL_WIDTH = str.maketrans('：“”„‘’｛｝，', ':"""\'\'{},')
+_FULL_WIDTH = str.maketrans('：“”„‘’｛｝，\xa0', ':"""\'\'{}, ')
 _DECORATION = r'[\s"\'`*_]*'
 
 
@@ -80,12 +80,12 @@ def _from_objects(text: str, scale: Scale) -> set[tuple[int, ...]]:
         verdict = _from_object(value, scale)
         if verdict is None:
             continue
-        before, after = text[:start].rsplit('\n', 1)[-1].rstrip(' [`*'), text[end:].split('\n', 1)[0].strip(' ]`*.')
+        before, after = text[:start].rsplit('\n', 1)[-1].rstrip(' [`*'), text[end:].split('\n', 1)[0].strip(' ]`*.;')
         if after:
             mentioned.add(verdict)
             continue
         alone.add(verdict)
-        last = not text[end:].strip(' ]`*.\n')
+        last = not text[end:].strip(' ]`*.;\n')
         settled = verdict if last and (not before or before.endswith(':')) else settled
     if mentioned <= alone and len(alone) == 1:
         return alone
@@ -102,9 +102,21 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
         start = text.find('{', found[0] if found is not None else start + 1)
 
 
+def _keyed(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """An object by its keys in lower case; one that is given twice has no value."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        name = str(key).strip().lower()
+        found[name] = None if name in found else value
+    return found
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_keyed)
+
+
 def _object_at(text: str, start: int) -> tuple[int, dict[str, Any]] | None:
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
+        value, end = _JSON.raw_decode(text, start)
         return (end, value) if isinstance(value, dict) else None
     except (ValueError, RecursionError):
         found = _FLAT.match(text, start)
@@ -114,15 +126,17 @@ def _object_at(text: str, start: int) -> tuple[int, dict[str, Any]] | None:
     flat = re.sub(r'([{,]\s*)([A-Za-z]\w*)(\s*:)', r'\1"\2"\3', flat)
     flat = re.sub(r'(:\s*)(true|false)\b', lambda m: m[1] + m[2].capitalize(), flat)
     try:
-        value = ast.literal_eval(flat)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        tree = ast.parse(flat, mode='eval').body
+        if not isinstance(tree, ast.Dict):
+            return None
+        keys = [ast.literal_eval(key) for key in tree.keys if key is not None]
+        return end, _keyed(zip(keys, map(ast.literal_eval, tree.values), strict=True))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-    return (end, value) if isinstance(value, dict) else None
 
 
 def _from_object(value: dict[str, Any], scale: Scale) -> tuple[int, ...] | None:
-    lower = {str(k).strip().lower(): v for k, v in value.items()}
-    scores = [_score(lower.get(key.lower()), scale) for key in scale.keys]
+    scores = [_score(value.get(key.lower()), scale) for key in scale.keys]
     if all(s is not None for s in scores):
         return tuple(s for s in scores if s is not None)
     inner = [v for v in value.values() if isinstance(v, dict)]
@@ -135,7 +149,7 @@ def _score(value: object, scale: Scale) -> int | None:
         if text in _WORDS and (scale.low, scale.high) == (0, 1):
             return _WORDS[text]
         value = float(text) if re.fullmatch(r'\d{1,9}(?:\.0+)?', text) else None
-    if not isinstance(value, int | float) or value != int(value) or not scale.low <= value <= scale.high:
+    if not isinstance(value, int | float) or value not in range(scale.low, scale.high + 1):
         return None
     return int(value)
 

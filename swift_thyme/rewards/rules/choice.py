@@ -18,7 +18,7 @@ from .text import latin, normal, unwrap
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
 _LINE = re.compile(r'^[ \t]*(?:[-*•][ \t]+)?[(\[]?([A-Za-z])(?:[)\].:,]|[ \t]*[-)])[ \t]*(\S.*)$', re.MULTILINE)
-_INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|([A-Z])[).:,])\s*(?=\S)')
+_INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|([A-Z])[).:,]|\(?([a-h])\))\s*(?=\S)')
 LONGEST_CHARS = 200
 """Longer answers take no option by rule."""
 
@@ -59,9 +59,13 @@ def options_of(question: str) -> dict[str, str]:
     pieces = []
     for i, mark in enumerate(marks):
         end = marks[i + 1].start() if i + 1 < len(marks) else len(text)
-        pieces.append((mark.group(1) or mark.group(2), text[mark.end() : end].split('\n')[0].strip(' ,;.')))
+        pieces.append((_letter_of_mark(mark), text[mark.end() : end].split('\n')[0].strip(' ,;.')))
     found = _consecutive(pieces)
     return found if len(found) > 1 else {}
+
+
+def _letter_of_mark(mark: re.Match[str]) -> str:
+    return next(letter for letter in map(str, filter(None, mark.groups()))).upper()
 
 
 def _consecutive(pieces: list[tuple[str, str]]) -> dict[str, str]:
@@ -191,14 +195,14 @@ def _marked(question: Question, options: dict[str, str], text: str) -> Taken | N
 def _several_marked(question: Question, options: dict[str, str], text: str, marks: list[re.Match[str]]) -> Taken:
     ends = [m.start() for m in marks[1:]] + [len(text)]
     for mark, end in zip(marks, ends, strict=True):
-        letter = mark.group(1) or mark.group(2)
+        letter = _letter_of_mark(mark)
         said = re.sub(r'(?:[,;\s]|\band\b|\bor\b)+\Z', '', text[mark.end() : end])
         if (
             letter not in options
             or compare_texts(question, unwrap(options[letter]), unwrap(said)).verdict is not Verdict.MATCH
         ):
             return _UNCLEAR
-    return Taken(Reading.TAKES, frozenset(m.group(1) or m.group(2) for m in marks))
+    return Taken(Reading.TAKES, frozenset(map(_letter_of_mark, marks)))
 
 
 def _letter_and_text(question: Question, options: dict[str, str], letter: str, rest: str) -> Taken:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 from .expression import Node, Unreadable, is_number, names_in, parse
@@ -290,11 +291,15 @@ def _has_signs(text: str) -> bool:
     )
 
 
+_DRAWN = str.maketrans({'√': 'sqrt', 'π': 'pi'})
+
+
 def _layout(text: str) -> str:
     return ''.join(
         tokens(
-            re.sub(r'\\(?:left|right|[,;:! ])|\$', '', normal(text))
+            re.sub(r'\\(?:left|right|[,;:! ])|\$|(?<=sqrt)\{(?=\d\})|(?<=sqrt\{\d)\}', '', normal(text))
             .replace('\\dfrac', '\\frac')
+            .translate(_DRAWN)
             .replace('\\', '')
             .casefold()
         )
@@ -359,9 +364,16 @@ def _compare_values(question: Question, wanted: Group, given: Group) -> RuleVerd
     if Kind.SET not in (wanted.kind, given.kind):
         return undecided('order')
     covered = _cover(wanted, given)
-    if covered is None:
+    if covered is None or (covered and Kind.LIST in (wanted.kind, given.kind) and _repeats(wanted, given)):
         return undecided('solutions')
     return match('solutions') if covered else mismatch('solutions')
+
+
+def _repeats(wanted: Group, given: Group) -> bool:
+    """Whether a value stands more than once, which in a list may mean something."""
+    return len(wanted.items) != len(given.items) or any(
+        _same(a, b) is not False for side in (wanted, given) for a, b in combinations(side.items, 2)
+    )
 
 
 def _brackets(question: Question, wanted: Group, given: Group, verdict: RuleVerdict) -> RuleVerdict:

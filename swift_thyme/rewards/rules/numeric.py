@@ -13,6 +13,8 @@ from .question import Question
 from .units import SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
+_LABEL = re.compile(r'\d+[A-Z]')
+"""A number and a letter that may be a unit or a label (`23A`)."""
 _NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
 _SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'}, {'torque', 'kg', 'm', 's'})
 
@@ -117,6 +119,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
     if not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
     identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
+    if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
+        return undecided('number or a label')
     if wanted.written == given.written and not (identity and given.is_plain):
         return None
     if question.asks_form and wanted.written.lstrip('-0') != given.written.lstrip('-0'):
@@ -132,6 +136,12 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
         if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given)
         else None
     )
+
+
+def _is_label_for_one(reference: str, answer: str) -> bool:
+    """Whether only one of the two can be a label (`23A`, but not `23 amperes`)."""
+    labelled = any(_LABEL.fullmatch(text) for text in (reference, answer))
+    return labelled and reference.replace(' ', '') != answer.replace(' ', '')
 
 
 def _copied(question: Question, given: Quantity) -> bool:

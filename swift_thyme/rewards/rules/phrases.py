@@ -60,6 +60,11 @@ _DISTINCT = frozenset(['red', 'yellow', 'green', 'blue', 'black', 'white'])
 _SEPARATOR = re.compile(r'\s*(?:,\s*and\b|[,;&\n]|\band\b|和|与|以及|及)\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'\A(["\'])([^"\']*)\1\Z')
 _HYPHEN = re.compile(r'(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})')
+_NUMERALS = (
+    re.compile(r'[1-9]\d*(?:st|nd|rd|th)'),
+    re.compile(r'(?=.)x{0,3}(?:ix|iv|v?i{0,3})'),
+)
+"""Written so that two of a kind that differ have different values."""
 _ADDRESS = re.compile(r'[@/\\:_]|\.\w')
 
 
@@ -92,12 +97,14 @@ def key_of(text: str) -> tuple[str, ...]:
     found = tokens(text)
     if len(found) > 1 and _is_article(*found[:2]):
         found = found[1:]
-    ordinary = any(len(t) > 2 and t.isalpha() for t in found)
+    ordinary = any(len(t) > 2 and t.replace("'", '').isalpha() for t in found)
     return tuple(_folded(t) if ordinary else t for t in found)
 
 
 def _is_article(first: str, second: str) -> bool:
     """Whether the first of two tokens is an article of the second; a capital A may be a letter, key or grade."""
+    if first.casefold() == 'the' and re.fullmatch(r'\d+(?:st|nd|rd|th|s)', second):
+        return True
     if not second[0].isalpha() or second >= '㐀' or second.casefold() in ARTICLES:
         return False
     return (second.islower() and second not in AFTER_A_LETTER) if first == 'A' else first.casefold() in ARTICLES
@@ -126,6 +133,8 @@ def decide_text(question: Question, reference: str, answer: str) -> RuleVerdict:
     listed = _lists(question, reference, answer)
     if listed is not None:
         return listed
+    if _another_numeral(wanted, given):
+        return mismatch('another numeral')
     if len(wanted) == len(given) == 1:
         pair = {wanted[0], given[0]}
         if any(pair <= group for group in CLASSES):
@@ -134,6 +143,14 @@ def decide_text(question: Question, reference: str, answer: str) -> RuleVerdict:
     if wanted != given and {wanted[-1:], given[-1:]} <= {(w,) for w in offered} and len(wanted) == len(given) == 1:
         return mismatch('the other alternative')
     return undecided('text')
+
+
+def _another_numeral(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool:
+    """Whether two texts of several words differ in one ordinal or Roman numeral alone."""
+    if len(wanted) != len(given) or len(wanted) < 2:
+        return False
+    apart = [pair for pair in zip(wanted, given, strict=True) if pair[0] != pair[1]]
+    return len(apart) == 1 and any(all(map(kind.fullmatch, apart[0])) for kind in _NUMERALS)
 
 
 def _lists(question: Question, reference: str, answer: str) -> RuleVerdict | None:

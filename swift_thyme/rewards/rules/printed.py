@@ -23,16 +23,22 @@ class Printed:
     fields: tuple[str, ...]
 
 
-_N = r'\d+(?:\.\d+)?'
+_N = r'(?:\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)'
 _BY = r' ?(?:×|x|X|\*|by|\\times) ?'
+
+
+def _fields(match: re.Match[str]) -> tuple[str, ...]:
+    return tuple(found.replace(',', '') for found in match.groups() if found)
+
+
 PRINTED: tuple[Row[Printed], ...] = (
-    row('ratio', rf'({_N}) ?: ?({_N})(?: ?: ?({_N}))?', lambda m: Printed('ratio', tuple(g for g in m.groups() if g))),
+    row('ratio', rf'({_N}) ?: ?({_N})(?: ?: ?({_N}))?', lambda m: Printed('ratio', _fields(m))),
     row('dimensions', rf'({_N}){_BY}({_N})(?:{_BY}({_N}))?(?: ?(px|pixels|cm|mm|m))?',
-        lambda m: Printed('dimensions', tuple(g for g in m.groups() if g))),
+        lambda m: Printed('dimensions', _fields(m))),
     row('version', r'[vV]?(\d+(?:\.\d+){2,})', lambda m: Printed('version', tuple(m[1].split('.')))),
     row('leading zero', r'0\d+', lambda m: Printed('digits', (m[0],))),
 )  # fmt: skip
-_WORDED_RATIO = row('worded ratio', rf'({_N}) (?:to|比) ({_N})', lambda m: Printed('ratio', m.groups()))
+_WORDED_RATIO = row('worded ratio', rf'({_N}) (?:to|比) ({_N})', lambda m: Printed('ratio', _fields(m)))
 _VERSION = row('asked version', r'[vV]?(\d+(?:\.\d+)*)', lambda m: Printed('version', tuple(m[1].split('.'))))
 _CODE = re.compile(r'[A-Z0-9]{1,8}(?:[ ./·-][A-Z0-9]{1,8}){0,3}')
 

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from .text import normal, tokens, words
 from .units import Unit, asked_unit
+from .words import ARTICLES
 
 LONGEST_CHARS = 8000
 """Of a question, its options included; what is longer is not looked at."""
@@ -34,13 +35,15 @@ _SHARE = _wording(_PERCENT.pattern + r'|\b(?:probability|chance|fraction|share|p
 _MONEY = _wording(r'\b(?:cost|price|pay|paid|how much|amount|total|fee|salary)\b|多少钱|价格')
 _DATE = _wording(r'\bdates?\b|\bwhen\b|\bwhat day\b|\bday/month|month/day|\bbirthday|\bexpir|日期')
 _PRINTED = _wording(
-    r'\b(?:printed|badge|plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|'
+    r'\b(?:printed|badge|seat|apartment|flat|locker|'
+    r'plate|jersey|phone|serial|code|id|identifier|room|house number|version|section|chapter|page|'
     r'score|'
     r'password|post ?code|zip|postal|platform|gate|bus|route|track|line|channel|flight|'
     r'e-?mail|address|url|website|user ?name|handle|isbn|model number|blood pressure|time signature|acuity|'
     r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
 )
 _RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
+_WHICH = _wording(r'\A\W*which\b')
 _VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
 _FORM = _wording(
     r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|'
@@ -72,8 +75,8 @@ _SUBJECT = _wording(
 
 _OPEN = _wording(r'\A\W*(?:what|which|who|whose|whom|where|when|why|how)\b')
 _CLOSED = _wording(r'\byes\b|\bno\b|\btrue\b|\bfalse\b|\bcorrect\b')
-_JAPAN = _wording(r'\b(?:yen|japan\w*|jpy|tokyo|osaka|kyoto)\b|日元|日本')
-_CHINA = _wording(r'\b(?:yuan|rmb|cny|chin\w*|beijing|shanghai)\b|元|中国')
+_JAPAN = _wording(r'\b(?:yen|japan\w*|jpy|tokyo|osaka|kyoto)\b|日元|日本|円|[ぁ-ヿ]')
+_CHINA = _wording(r'\b(?:yuan|rmb|cny|chin\w*|beijing|shanghai)\b|元|中国|多少钱')
 
 
 class Question:
@@ -120,9 +123,11 @@ class Question:
 
     @cached_property
     def alternatives(self) -> frozenset[str]:
-        """The two things it offers ("… a cat or a dog?" → cat, dog), as the words before "or" and at its end."""
+        """The things it offers ("… a cat, a fox or a dog?"), as the words before commas, around "or" and at its end."""
         before, offered, after = self.plain.split('\n')[0].partition(' or ')
-        return frozenset((*words(before)[-1:], *words(after)[-1:])) if offered else frozenset()
+        named = [w for part in before.split(',') for w in words(part)[-1:]]
+        following = [w for w in words(after) if w not in ARTICLES]
+        return frozenset((*named, *following[:1], *following[-1:])) if offered else frozenset()
 
     @cached_property
     def unknown(self) -> str:
@@ -139,6 +144,7 @@ class Question:
     asks_date = cached_property(lambda self: self._says(_DATE))
     asks_printed = cached_property(lambda self: self._says(_PRINTED))
     asks_ratio = cached_property(lambda self: self._says(_RATIO))
+    asks_which = cached_property(lambda self: self._says(_WHICH))
     asks_version = cached_property(lambda self: self._says(_VERSION))
     asks_form = cached_property(lambda self: self._says(_FORM))
     asks_exact_text = cached_property(lambda self: self._says(_EXACT))

@@ -82,7 +82,7 @@ _NAMES = {
     'B': 'byte', 'b': 'bit',
     'J': 'joule', 'W': 'watt', 'V': 'volt', 'A': 'amp ampere', 'Ω': 'ohm', 'Hz': 'hertz', 'Pa': 'pascal',
     'N': 'newton', '1 px': 'pixel', '1 USD': 'dollar 美元', '1/100 USD': 'cent', '1 EUR': 'euro 欧元',
-    '1 CNY': 'yuan 元 块钱 块 人民币', '1 JPY': 'yen 日元', '1 INR': 'rupee', '1 KRW': 'won', 'kW': 'kilowatt',
+    '1 CNY': 'yuan 元 块钱 块 人民币', '1 JPY': 'yen 日元 円', '1 INR': 'rupee', '1 KRW': 'won', 'kW': 'kilowatt',
     'MW': 'megawatt', 'kJ': 'kilojoule', 'mV': 'millivolt', 'kV': 'kilovolt', 'mA': 'milliamp milliampere',
     'kHz': 'kilohertz', 'MHz': 'megahertz', 'GHz': 'gigahertz', 'kPa': 'kilopascal', 'kN': 'kilonewton',
     'kB': 'kilobyte', 'MB': 'megabyte', 'GB': 'gigabyte', 'TB': 'terabyte', 'dB': 'decibel', 'kWh': 'kilowatt-hour',

@@ -49,6 +49,7 @@ CLASSES: tuple[frozenset[str], ...] = (
     _set('indoor outdoor'),
     _set('front back'),
     _set('north south east west'),
+    _set('northwest northeast southwest southeast'),
     _set('open closed'),
     _set('clockwise counterclockwise'),
     _set('male female'),
