@@ -1,17 +1,22 @@
 """The rules on sets of answers, with math-verify beside them: agreement, wrong verdicts, deferral and time.
 
-    python benchmarks/answers.py [FILE…] [--show]
+    python benchmarks/answers.py FILE… [--show]
 
 A file is one of
 
 - `*.jsonl`: rows with `question`, `reference`, `answer` and `truth` (`match`, `mismatch` or `defer-ok`);
-- `*.json`: `source`, `licence` and `pairs`, each `[reference, answer, same]`. Those in `answer_pairs/` are from the
-  tests of other graders, as facts: whole completions are brought to their box, longer texts are left out.
+- `*.json`: a list of `[reference, answer, truth]`;
+- `*.py`: a pytest suite; its `parametrize` tables with `gold`, `pred` and `expected` (or `result`) are rows. The suites
+  of Math-Verify and lighteval are written so (they are in the source distributions of these packages).
+
+A suite's whole completions are brought to what would stand in answer tags: their box, where they have one. Those
+without that are longer than an answer are left out and counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import logging
 import statistics
@@ -23,7 +28,8 @@ from pathlib import Path
 
 from swift_thyme.rewards.rules import Verdict, decide
 
-PAIRS = Path(__file__).with_name('answer_pairs')
+LONGEST_CHARS = 150
+"""Of a suite's prediction that counts as an answer."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,39 @@ def rows_of(path: Path) -> Iterator[Row]:
         for line in filter(None, path.read_text(encoding='utf-8').splitlines()):
             data = json.loads(line)
             yield Row(data['question'], data['reference'], data['answer'], data['truth'])
-    else:
-        for reference, answer, same in json.loads(path.read_text(encoding='utf-8'))['pairs']:
+    elif path.suffix == '.json':
+        for reference, answer, same in json.loads(path.read_text(encoding='utf-8')):
             yield Row('', reference, answer, 'match' if same else 'mismatch')
+    else:
+        yield from _parametrized(path)
+
+
+def _parametrized(path: Path) -> Iterator[Row]:
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if not (isinstance(node, ast.Call) and getattr(node.func, 'attr', '') == 'parametrize'):
+            continue
+        names = [n.strip() for n in str(getattr(node.args[0], 'value', '')).split(',')]
+        for entry in getattr(node.args[1], 'elts', ()):
+            try:
+                row = dict(zip(names, ast.literal_eval(entry), strict=True))
+            except (ValueError, TypeError):
+                continue
+            same = row.get('expected', row.get('result'))
+            if isinstance(row.get('gold'), str) and isinstance(row.get('pred'), str) and same in (0, 1):
+                yield Row('', answer_in(row['gold']), answer_in(row['pred']), 'match' if same else 'mismatch')
+
+
+def answer_in(completion: str) -> str:
+    """What of a completion would stand in answer tags: its last box where it has one."""
+    start = completion.rfind('\\boxed{')
+    if completion.count('\\boxed{') != 1:
+        return completion
+    depth = 0
+    for end in range(start, len(completion)):
+        depth += (completion[end] == '{') - (completion[end] == '}')
+        if depth == 0 and completion[end] == '}':
+            return completion[start : end + 1]
+    return completion
 
 
 def math_verify_says(row: Row) -> bool:
@@ -59,6 +95,9 @@ def measure(path: Path, show: bool) -> Counter[str]:
     """Counts of one file, printed."""
     counts, times_s = Counter[str](), list[float]()
     for row in rows_of(path):
+        if path.suffix == '.py' and max(len(row.answer), len(row.reference)) > LONGEST_CHARS:
+            counts['left out'] += 1
+            continue
         started_s = time.thread_time()
         found = decide(row.question, row.reference, row.answer)
         times_s.append(time.thread_time() - started_s)
@@ -79,7 +118,7 @@ def measure(path: Path, show: bool) -> Counter[str]:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('files', nargs='*', type=Path, default=sorted(PAIRS.glob('*.json')))
+    parser.add_argument('files', nargs='+', type=Path)
     parser.add_argument('--show', action='store_true', help='print every row that is not decided rightly')
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)

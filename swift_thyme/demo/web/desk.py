@@ -67,8 +67,9 @@ async def _batches(events: asyncio.Queue[Event | None], transcript: Transcript) 
     """Feeds the transcript until the end, pausing a little so that fast text does not flood the browser."""
     while True:
         batch = [await events.get(), *(events.get_nowait() for _ in range(events.qsize()))]
-        for event in filter(None, batch):
-            transcript.feed(event)
+        for event in batch:
+            if event is not None:
+                transcript.feed(event)
         yield
         if batch[-1] is None:
             return
