@@ -25,6 +25,7 @@ CORE = [
     'tokenizers',
     'huggingface_hub',
     'fsspec',
+    'safetensors',  # names of a checkpoint's tensors; transformers requires it
     'msgspec>=0.22',  # the host's GRPO, and trajectory records
     'qwen-vl-utils>=0.0.14',
     'mpmath>=1.3',  # values of formulas
