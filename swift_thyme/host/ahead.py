@@ -30,9 +30,10 @@ class RowsAhead:
         Args:
             samples: of the host, in the order in which they will be asked for.
             encode: what encodes one of them; called in threads.
-            threads: at most; 0 for one a core, at most 8.
+            threads: at most; 0 for this process's share of the cores, at most 8.
         """
-        n = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        share = len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE') or 1)
+        n = threads or max(1, min(share, _MOST_THREADS))
         self._encode = encode
         self._pool = ThreadPoolExecutor(n, thread_name_prefix='thyme-rows')
         self._waiting = deque(samples)

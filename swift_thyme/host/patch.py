@@ -148,6 +148,8 @@ def encode_ahead() -> None:
     @wraps(prepare)
     def prepare_batch_inputs(trainer: Any, samples: list[Any]) -> Any:
         template = trainer.template
+        if template.sequence_parallel_size > 1:  # the host encodes gathered copies of the samples there
+            return prepare(trainer, samples)
         with trainer._template_context(template), RowsAhead(samples, lambda sample: encode(sample, template)) as rows:
             grpo_trainer.encode_sample = lambda sample, _: rows.take(sample)
             try:

@@ -161,7 +161,7 @@ def _skipping(trainer: Any) -> list[str]:
 
 def _named(trainer: Any, values: Sequence[float | None]) -> Values:
     plain = (None if value is None or math.isnan(value) else value for value in values)
-    return dict(zip(trainer.reward_func_names, plain, strict=False))
+    return dict(zip(trainer.reward_func_names, plain, strict=True))
 
 
 def _wrote_code(sample: Any) -> bool:

@@ -35,7 +35,7 @@ class HostRun:
 
 @dataclass
 class RunState:
-    """Of one run. Any number live side by side; they share nothing but the sandbox's supervisor."""
+    """Of one run. Rewards and scoring of several live side by side; template and patches use the process's."""
 
     facts: HostRun = field(default_factory=HostRun)
     """What the host's arguments say."""

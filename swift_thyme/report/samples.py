@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..picture import data_url
-from ..trajectories import Record, read_records
+from ..trajectories import Fate, Record, read_records
 from ..view.blocks import shown
 from ..view.pictures import PictureStore, Shown
 from .tally import Tally
@@ -37,7 +37,7 @@ def choose(path: Path, tally: Tally) -> list[dict[str, Any]]:
     extremes: dict[int, list[Record]] = {}
     for record in read_records(path, on_problem=lambda problem: None):
         step = record.logged_step or 0
-        if step in wanted:
+        if step in wanted and record.fate is not Fate.THROWN_AWAY:
             extremes[step] = _best_and_worst([*extremes.get(step, []), record])
     store = PictureStore(PICTURE_PX, PICTURE_BYTES, _EXPECTED)
     try:

@@ -71,7 +71,7 @@ def record_of_row(row: Mapping[str, Any], completion: Any = '', number: int = 0)
         question=question if isinstance(question, str) else '',
         solution=reference_of(row.get('solution')),
         messages=tuple(m for m in row.get('messages') or () if m.get('role') != 'assistant'),
-        images=images[: max(1, len(images) - returned)] or rollout.images,
+        images=images[: max(0, len(images) - returned)] or rollout.images,
         request_id=str(row.get('request_id') or number),
     )
 

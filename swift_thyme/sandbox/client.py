@@ -79,17 +79,19 @@ class Client:
         self._loop.close()
 
     async def _hear(self, reader: asyncio.StreamReader) -> None:
-        while (reply := await wire.read_message(reader)) is not None:
-            future = self._waiting.pop(reply['id'], None)
-            if future is not None:
-                _resolve(future, reply)
-        self._dead = self._dead or 'the sandbox process is gone'
-        self._writer.close()
-        for serial in list(self._waiting):
-            future = self._waiting.pop(serial, None)
-            if future is not None:
-                future.set_exception(SessionDead(f'{self._dead}; the result is not known'))
-        self._loop.call_soon(self._loop.stop)
+        try:
+            while (reply := await wire.read_message(reader)) is not None:
+                future = self._waiting.pop(reply['id'], None)
+                if future is not None:
+                    _resolve(future, reply)
+        finally:  # whatever happened: nobody waits for ever
+            self._dead = self._dead or 'the sandbox process is gone'
+            self._writer.close()
+            for serial in list(self._waiting):
+                future = self._waiting.pop(serial, None)
+                if future is not None:
+                    future.set_exception(SessionDead(f'{self._dead}; the result is not known'))
+            self._loop.call_soon(self._loop.stop)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Ends the supervisor with all sessions, and waits for it."""
@@ -107,7 +109,8 @@ class Client:
 
     def abandon(self) -> None:
         """In a forked child: lets go of the socket, so that the parent's supervisor sees only the parent."""
-        os.close(self._socket.detach())
+        with suppress(OSError):  # the supervisor was gone before, and the socket with it
+            os.close(self._socket.detach())
 
 
 def _start(channel_fd: int, setup: dict[str, Any]) -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ _MEANS_SOMETHING = 'raw_outcome'
 
 def as_json(record: Record) -> dict[str, Any]:
     """A record as plain JSON values; fields without content are left out, but for those of every trajectory."""
-    values = _listed(msgspec.to_builtins(record, enc_hook=str))
+    values = _listed(msgspec.to_builtins(record, enc_hook=_plain))
     always: dict[str, Any] = {'question': '', 'images': [], 'text': '', 'turns': [], 'answer': None}
     always |= {'stop_reason': None, 'error': '', 'quarantined': False}
     counted = {name: getattr(record, name) for name in _COUNTED}
@@ -49,6 +50,11 @@ def _encoded(record: Record) -> bytes:
         return msgspec.json.encode(values)
     except UnicodeEncodeError:  # half a character, which can stand in JSON only as an escape
         return json.dumps(values).encode()
+
+
+def _plain(value: Any) -> Any:
+    """A foreign number (of numpy or torch) as a number; a path as text."""
+    return value.item() if hasattr(value, 'item') else str(value)
 
 
 def _listed(value: Any) -> Any:
@@ -80,6 +86,8 @@ def from_json(value: Mapping[str, Any], where: str = 'record', folder: Path = Pa
     known = {name: item for name, item in value.items() if name in _NAMES and item is not None}
     if 'turns' in known:
         known['turns'] = _without_nulls(known['turns'])
+    if isinstance(known.get('sampled_logprobs'), list):
+        known['sampled_logprobs'] = _with_nan(known['sampled_logprobs'])
     for name in ('request_id', 'prompt_id', 'item_id'):
         if isinstance(known.get(name), int):
             known[name] = str(known[name])
@@ -98,9 +106,19 @@ def _without_nulls(turns: Any) -> Any:
     """Turns of a file without their nulls, which are as good as missing; what is no list is left for the check."""
     if not isinstance(turns, list):
         return turns
-    return [
+    plain = [
         {name: item for name, item in turn.items() if item is not None or name == _MEANS_SOMETHING}
         if isinstance(turn, dict)
         else turn
         for turn in turns
     ]
+    for turn in plain:
+        columns = turn.get('tokens') if isinstance(turn, dict) else None
+        if isinstance(columns, dict) and isinstance(columns.get('logprob'), list):
+            turn['tokens'] = {**columns, 'logprob': _with_nan(columns['logprob'])}
+    return plain
+
+
+def _with_nan(numbers: list[Any]) -> list[Any]:
+    """Numbers that are none were written as null."""
+    return [math.nan if number is None else number for number in numbers]

@@ -148,7 +148,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     phase: Phase | None = None
     fate: Fate | None = None
     life: int | None = None
-    """How often the run had been started before: 0, and one more after every `--resume_from_checkpoint`."""
+    """How often a start before this one had written into the folder: 0 for the first."""
     step: int | None = None
     """Optimizer steps done when it was sampled; None outside training."""
     logged_step: int | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..trajectories import Record, read_records
+from ..trajectories import Fate, Record, read_records
 from .rows import Row, RowBuilder, read_settings
 from .signal import LogProbs, advantages, loss_and_kl
 
@@ -55,7 +55,7 @@ def verify(run: Path, *, model: Path, batches: Path | None = None, max_pixels: i
         ConfigError: the folder holds no trajectories.
     """
     settings = read_settings(run)
-    records = list(read_records(run / 'trajectories'))
+    records = [one for one in read_records(run / 'trajectories') if one.fate is not Fate.THROWN_AWAY]
     if not records:
         raise ConfigError(f'nothing to verify: {run}/trajectories holds no trajectory; give the output folder of a run')
     saved = {int(path.name.rpartition('-')[2]): path for path in run.glob('checkpoint-*')}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import hashlib
 import os
@@ -406,31 +405,3 @@ def test_the_name_of_a_session_directory_cannot_be_guessed(sandbox):
 
     one, other = asyncio.run(names())
     assert one != other and len(one) == len(other) == 16
-
-
-def test_threads_of_a_snippet_give_way_to_other_sessions(sandbox):
-    """Fourteen busy threads of one session made another's `x += 1` take four times as long."""
-    code = 'import threading\nfor _ in range(8): threading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()'
-
-    async def turn():
-        async with await sandbox.open() as session:
-            work = asyncio.ensure_future(session.run(code + '\nwhile True: pass', timeout_s=10))
-            (pid, *_) = (await asyncio.to_thread(sandbox.stats))['sessions'][session._ident]
-            while not work.done() and sorted(nices(pid))[1:] != 8 * [15]:
-                await asyncio.sleep(0.01)
-            first, *others = sorted(nices(pid))
-            await session.close()
-            with contextlib.suppress(SessionDead):
-                await work
-            return first, others
-
-    first, others = asyncio.run(turn())
-    assert first < 15 and others == 8 * [15]
-
-
-def nices(pid):
-    """Nice values of a process's threads."""
-    try:
-        return [os.getpriority(os.PRIO_PROCESS, int(tid)) for tid in os.listdir(f'/proc/{pid}/task')]
-    except OSError:
-        return []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from math import isnan
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 import swift_thyme
@@ -15,6 +17,7 @@ from swift_thyme.trajectories import (
     Phase,
     Record,
     RecordedTurn,
+    TokenColumns,
     as_document,
     as_json,
     as_line,
@@ -73,6 +76,20 @@ def test_what_is_written_is_read_back() -> None:
 def test_numbers_that_are_none_become_null() -> None:
     line = as_line(msgspec.structs.replace(FULL, advantage=float('nan'), rewards={'own': float('inf')}))
     json.loads(line, parse_constant=lambda word: pytest.fail(f'{word} is no JSON'))
+
+
+def test_log_probabilities_that_are_none_are_read_back() -> None:
+    """Such a rollout is set aside and kept; one of them made a whole folder unreadable."""
+    turn = msgspec.structs.replace(FULL.turns[0], tokens=TokenColumns(ids=(1, 2), logprob=(-0.5, float('nan'))))
+    odd = msgspec.structs.replace(FULL, turns=(turn,), sampled_logprobs=(-0.5, float('-inf')))
+    read = from_json(json.loads(as_line(odd)), where='')
+    assert read.sampled_logprobs[0] == -0.5 and isnan(read.sampled_logprobs[1])
+    assert isnan(read.turns[0].tokens.logprob[1])
+
+
+def test_foreign_numbers_stay_numbers() -> None:
+    line = as_line(msgspec.structs.replace(FULL, rewards={'own': np.float32(0.5)}))
+    assert from_json(json.loads(line), where='').rewards == {'own': 0.5}
 
 
 def test_half_a_character_costs_no_record() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...config import JudgeSettings, OutagePolicy, RewardSettings
 from ...errors import DataError
-from ...trajectories import Record, read_records
+from ...trajectories import Fate, Record, read_records
 from ..formula import REWARD_PARTS, reward_value
 from ..judge import JudgeClient
 from ..neutral import Member, fill_in
@@ -43,7 +43,8 @@ def load(path: Path) -> list[Record]:
     Raises:
         DataError: there is none.
     """
-    records = list(read_records(path)) if path.is_dir() else []
+    found = read_records(path) if path.is_dir() else ()
+    records = [record for record in found if record.fate is not Fate.THROWN_AWAY]
     if not records:
         raise DataError(
             f'no trajectory to score: got {str(path)!r}; expected a folder with saved trajectories, such as '

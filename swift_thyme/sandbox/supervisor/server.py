@@ -103,9 +103,11 @@ class Server:
                 loop.remove_signal_handler(number)
 
     async def _hear(self, reader: asyncio.StreamReader, ended: asyncio.Event) -> None:
-        while (message := await wire.read_message(reader)) is not None:
-            self._start(self._handle(message))
-        ended.set()
+        try:
+            while (message := await wire.read_message(reader)) is not None:
+                self._start(self._handle(message))
+        finally:
+            ended.set()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

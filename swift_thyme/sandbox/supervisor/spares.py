@@ -78,9 +78,11 @@ class Spares:
         return await zygote.fork(wire.ZYGOTE_SPARE)
 
     async def _grow(self, zygote: ZygoteHandle) -> None:
-        with suppress(SandboxError):  # the others go on
-            await zygote.start()
-        self._growing = None
+        try:
+            with suppress(SandboxError, OSError):  # the others go on, and it is tried again with the next session
+                await zygote.start()
+        finally:
+            self._growing = None
         if zygote.runs:
             self.refill()
 

@@ -6,10 +6,8 @@ The kernel's own limits (address space, size of one file) stop most excess at on
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from . import tree
 from .held import anonymous_bytes, proportional_bytes, unseen_bytes
@@ -20,8 +18,6 @@ _INTERVAL_S = 0.02
 _UNWATCHED_S = 0.06
 """A snippet that ends before this is not looked at while it runs: its files are counted at its end, the kernel limits
 its address space, and a look costs 1 % of what such a snippet does."""
-_THREAD_NICE = 15
-"""Of all threads of a snippet but its first: many of them together weigh little more than another session's one."""
 _MOST_SHARE = 0.05
 """Share of one core that watching may cost."""
 
@@ -38,20 +34,10 @@ async def watch(running: Callable[[], Iterable[SupervisedSession]]) -> None:
                 continue
             left_s = _UNWATCHED_S - (now_s - process.begun_s)
             pause = min(pause, max(left_s, _INTERVAL_S))
-            if left_s <= 0 and process.had_threads:
-                set_threads_back(process.pid)
             problem = exceeded(session, process) if left_s <= 0 else ''
             if problem:
                 process.happen((OVER, problem.encode()))
         pause = max(pause, (time.thread_time() - begun) / _MOST_SHARE)
-
-
-def set_threads_back(pid: int) -> None:
-    """Lets other processes go before the threads that a snippet started."""
-    with suppress(OSError):
-        for tid in map(int, os.listdir(f'/proc/{pid}/task')):
-            if tid != pid and os.getpriority(os.PRIO_PROCESS, tid) < _THREAD_NICE:
-                os.setpriority(os.PRIO_PROCESS, tid, _THREAD_NICE)
 
 
 def exceeded(session: SupervisedSession, process: Process) -> str:
