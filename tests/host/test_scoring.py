@@ -71,18 +71,18 @@ def test_two_questions_of_one_wording_are_two_groups_whoever_wrote_the_rewards(t
 
 
 def test_evaluation_has_its_own_size_of_groups(tmp_path: Path) -> None:
-    rewards = torch.tensor([[0.0], [1.0], [3.0], [9.0]])
+    rewards = torch.tensor([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0], [9.0, 0.0]])
     settled = Scoring().settle(trainer(tmp_path, training=False), SAME_WORDS[:4], rewards)
-    assert settled.flatten().tolist() == [0.0, 1.0, 3.0, 3.0]
+    assert settled[:, 0].tolist() == [0.0, 1.0, 3.0, 3.0]
 
 
 def test_too_many_losses_stop_the_run(tmp_path: Path) -> None:
     lost = [sample(str(i), 'a', stop_reason='sandbox_failure', error='SessionDead: gone') for i in range(2)]
     scoring = Scoring()
     for _ in range(2):
-        scoring.settle(trainer(tmp_path), lost, torch.zeros(2, 1))
+        scoring.settle(trainer(tmp_path), lost, torch.zeros(2, 2))
     with pytest.raises(MachineryDown, match=r'6 sandbox_failure \(SessionDead: gone\)'):
-        scoring.settle(trainer(tmp_path), lost, torch.zeros(2, 1))
+        scoring.settle(trainer(tmp_path), lost, torch.zeros(2, 2))
 
 
 def written(folder: Path) -> list[Record]:
