@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup_env.sh dev
-slow=(-m 'not slow')
+slow=(-m 'not slow' --hypothesis-profile ci) # the same examples each time; --all draws new ones
 [ "${1:-}" = --all ] && slow=() && shift
 THYME_VENV=${THYME_VENV:-.venv} bash scripts/lint.sh
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} # as many threads in each process as there are cores would wait for one another

@@ -358,6 +358,7 @@ CASES = [
     ('x?', 'x=5', 'y=5', 'xu'),
     ('x?', 'x = 5', 'x = 5 or x = 6', 'x'),
     ('x?', '2', 'x = 2', 'm'),
+    ('x?', '2', '= 2', 'u'),
     ('m?', '\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}', '\\begin{pmatrix}1&2\\\\3&5\\end{pmatrix}', 'x'),
     ('m?', '\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}', '[[1,2],[3,4]]', 'mu'),
     ('x?', 'x=3 or x=-3', '±3', 'm'),

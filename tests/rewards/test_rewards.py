@@ -167,7 +167,7 @@ def code_infos(tmp_path: Path) -> list[dict[str, Any]]:
 
 def test_code_rewards(scorer: SharedScorer, stub: StubJudge, code_infos: list[dict[str, Any]], tmp_path: Path) -> None:
     Image.new('RGB', (80, 80)).save(tmp_path / 'original.png')
-    images = [[{'bytes': None, 'path': str(tmp_path / 'original.png')}]] * 2
+    images = [[{'bytes': None, 'path': str(tmp_path / name)} for name in ('original.png', 'crop.png')]] * 2
     more = {'rollout_infos': code_infos, 'images': images}
     assert total(('code_orm',), ['', ''], **more) == pytest.approx([0.15, 0.3])
     assert total(('code_orm_llm',), ['', ''], **more) == pytest.approx([0.0, 0.3])

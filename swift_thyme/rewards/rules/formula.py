@@ -203,7 +203,9 @@ def _one_sided(found: re.Match[str]) -> Group | None:
 
 def _values(found: re.Match[str]) -> Group | None:
     parts = [p.split('=') for p in split(found[0], _LISTED)]
-    if any(len(sides) > 2 for sides in parts) or re.search(r'[<>]|\\(?:le|ge|ne|in|cup)(?![A-Za-z])', found[0]):
+    if any(len(sides) > 2 or not sides[0].strip() for sides in parts):
+        return None
+    if re.search(r'[<>]|\\(?:le|ge|ne|in|cup)(?![A-Za-z])', found[0]):
         return None
     names = [sides[0].strip() if len(sides) == 2 else '' for sides in parts]
     bodies = [sides[-1] for sides in parts]
