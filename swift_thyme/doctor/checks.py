@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
+from contextlib import aclosing
 
 import httpx
 
@@ -20,9 +22,8 @@ def check_sandbox() -> Finding:
     """The sandbox's tier on this machine, and whether a snippet really runs."""
     from ..config import SandboxSettings
     from ..errors import SandboxError
-    from ..sandbox import BlockingSandbox, ZygoteSandbox
+    from ..sandbox import ZygoteSandbox, try_snippet
     from ..sandbox.probe import choose_base_dir, probe
-    from ..types import Outcome
 
     settings = SandboxSettings.from_env()
     found = probe()
@@ -35,13 +36,15 @@ def check_sandbox() -> Finding:
     room = os.statvfs(base_dir)
     details = [*found.reasons, f'session files: {base_dir}, {room.f_bavail * room.f_frsize >> 20} MiB free']
     text = f'tier {found.tier.value}: {tiers[found.tier.value]}'
+
+    async def run_one() -> None:
+        async with aclosing(ZygoteSandbox(settings, warm=False)) as sandbox:
+            await try_snippet(sandbox)
+
     try:
-        with BlockingSandbox(ZygoteSandbox(settings, warm=False)) as sandbox, sandbox.open() as session:
-            result = session.run('print(6 * 7)')
+        asyncio.run(run_one())
     except SandboxError as error:
         return Finding('sandbox', State.FAILED, text, (*details, str(error)))
-    if result.outcome is not Outcome.OK or result.text.strip() != '42':
-        return Finding('sandbox', State.FAILED, text, (*details, f'a test snippet gave {result.outcome.value}'))
     details.append('a test snippet ran')
     return Finding('sandbox', State.OK if found.tier.value == 'A' else State.WARNING, text, tuple(details))
 

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..types import SandboxResult
+from ..errors import SandboxUnavailable
+from ..types import Outcome, SandboxResult
 
 MIB = 1 << 20
+_PROBE, _PROBED = 'print(6 * 7)', '42'
 
 
 @dataclass(frozen=True)
@@ -123,3 +125,15 @@ class Sandbox(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Closes every session and the backend's own processes."""
+
+
+async def try_snippet(sandbox: Sandbox) -> None:
+    """Sees whether a sandbox works: runs a snippet in a session of its own and looks at what it gives.
+
+    Raises:
+        SandboxError: no session can be opened, it is lost, or the snippet gives something else.
+    """
+    async with await sandbox.open() as session:
+        result = await session.run(_PROBE)
+    if result.outcome is not Outcome.OK or result.text.strip() != _PROBED:
+        raise SandboxUnavailable(f'a test snippet gave {result.outcome.value} and {result.text!r:.200}')

@@ -10,17 +10,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from ..errors import MachineryDown, SandboxError
 from ..types import SandboxResult
-from .base import InputImage, Limits, Sandbox, Session
+from .base import InputImage, Limits, Sandbox, Session, try_snippet
 
 T = TypeVar('T')
 logger = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 30.0
-_PROBE = 'print(1)'
 
 
 class PatientSandbox(Sandbox):
@@ -66,11 +66,7 @@ class PatientSandbox(Sandbox):
         Raises:
             MachineryDown: none did within the limit.
         """
-        await self._until(self._probe)
-
-    async def _probe(self) -> None:
-        async with await self._inner.open() as session:
-            await session.run(_PROBE)
+        await self._until(partial(try_snippet, self._inner))
 
     async def _until(self, try_it: Callable[[], Awaitable[T]]) -> T:
         begun, pause_s = time.monotonic(), self._first_pause_s

@@ -10,11 +10,13 @@ from typing import Any
 from ..engines import Conversation, Message, Sampling
 from ..errors import ThymeError
 from ..infer import Thinker
+from ..sandbox import try_snippet
 
 logger = logging.getLogger(__name__)
 _PAUSE_S = 5.0
 _LIMIT_S = 300.0
-_PROBE = 'print(1)'
+_FIRST_S = 10.0
+"""How long the first question whether the server is ready waits for the first tries."""
 
 
 class Readiness:
@@ -59,15 +61,14 @@ class Readiness:
             self._tried = True
             for part in self._tries:
                 self.failed(part, 'not tried yet')
-            await asyncio.gather(*self._looking.values())
+            await asyncio.wait(list(self._looking.values()), timeout=_FIRST_S)
         return not self.broken
 
     def failed(self, part: str, cause: str) -> None:
         """Notes a failure; the part is tried until it works again."""
         self.broken[part] = cause
         if part in self._tries and part not in self._looking:
-            task = self._looking[part] = asyncio.get_running_loop().create_task(self._look(part))
-            task.add_done_callback(lambda _: self._looking.pop(part, None))
+            self._looking[part] = asyncio.get_running_loop().create_task(self._look(part))
 
     def worked(self, part: str) -> None:
         """Notes that a part did its work."""
@@ -81,21 +82,31 @@ class Readiness:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look(self, part: str) -> None:
-        while part in self.broken:
-            try:
-                await asyncio.wait_for(self._tries[part](), _LIMIT_S)
-            except (ThymeError, asyncio.TimeoutError) as error:
-                self.broken[part] = f'{type(error).__name__}: {error}'
-                if part == 'engine' and not self._thinker.engine.comes_back:
-                    self.on_dead(f'the engine does not work any more: {self.broken[part]}')
-                    return
+        try:
+            while part in self.broken and await self._try(part):
                 await asyncio.sleep(_PAUSE_S)
-            else:
-                self.worked(part)
+        finally:
+            del self._looking[part]
+
+    async def _try(self, part: str) -> bool:
+        """Tries a part once; whether it is to be tried again."""
+        try:
+            await asyncio.wait_for(self._tries[part](), _LIMIT_S)
+        except Exception as error:  # whatever a try raises, the next one must follow
+            if part not in self.broken:  # a request found meanwhile that the part works
+                return False
+            self.broken[part] = f'{type(error).__name__}: {error}'
+            if not isinstance(error, (ThymeError, asyncio.TimeoutError)):
+                logger.exception('the %s cannot be tried', part)
+            elif part == 'engine' and not self._thinker.engine.comes_back:
+                self.on_dead(f'the engine does not work any more: {self.broken[part]}')
+                return False
+            return True
+        self.worked(part)
+        return False
 
     async def _ask(self) -> None:
         await self._thinker.engine.generate(Conversation((Message('user', 'Hi'),)), Sampling(max_tokens=1))
 
     async def _run(self) -> None:
-        async with await self._thinker.sandbox.open() as session:
-            await session.run(_PROBE)
+        await try_snippet(self._thinker.sandbox)
