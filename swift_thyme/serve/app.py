@@ -32,6 +32,7 @@ from .metrics import Metrics
 from .readiness import Readiness
 from .settings import ServeSettings
 from .state import ServerState
+from .wire import LONE_SURROGATE
 
 _NOT_OFFERED = ('completions', 'responses', 'embeddings', 'messages', 'generate')
 _MOST_TEXT_BYTES = 4 << 20
@@ -139,7 +140,10 @@ class _Pages:
         name = request.path_params['name']
         self._state.check_model(name)
         policy = await asyncio.to_thread(self._policy)
-        sampled = [{**asdict(sampling), 'requests': n} for sampling, n in self._state.sampled.items()]
+        sampled = [
+            {**(asdict(sampling) if sampling else {'others': True}), 'requests': n}
+            for sampling, n in self._state.sampled.items()
+        ]
         about = {'policy': policy, 'letters': self._state.settings.letters, 'sampled': sampled}
         return JSONResponse({**self._model(name), 'thyme': {**about, 'answer_rule': ANSWER_RULE}})
 
@@ -149,10 +153,12 @@ class _Pages:
         try:
             text = json.loads(await asyncio.wait_for(_bounded_body(request), self._state.settings.client_timeout_s))
             text = text['prompt']
-        except (ValueError, TypeError, LookupError, asyncio.TimeoutError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError, asyncio.TimeoutError) as error:
             raise ApiError(400, 'expected a JSON object with a text in `prompt`', param='prompt') from error
         if not isinstance(text, str) or len(text) > self._state.settings.text_chars:
             raise ApiError(400, 'prompt must be a text, and not longer than this server reads', param='prompt')
+        if LONE_SURROGATE.search(text):
+            raise ApiError(400, 'a text has half of a surrogate pair, which is no character', param='prompt')
         ids = await asyncio.to_thread(self._state.thinker.engine.tokens_of, text)
         if ids is None:
             raise ApiError(404, 'not offered here: the tokenizer of this model is on another server; ask that')

@@ -29,7 +29,7 @@ from ..trajectories import as_document
 from ..types import StopReason
 from .errors import ApiError
 from .intake import HEAVY_BYTES, HEAVY_PIXELS
-from .pictures import fetch, settle
+from .pictures import examine_fetched, fetch, settle
 from .replies import DONE, Replier, event_bytes
 from .state import ServerState
 from .wire import ChatRequest, read_request, understand
@@ -43,6 +43,8 @@ _RESTART_S = 5
 """Seconds in which a sandbox or a server is usually there again."""
 _IN_MEMORY_BYTES = 1 << 16
 _MOST_KINDS = 64
+_MAYBE_PICTURES = (b'image', b'\\u')
+"""A body without these names no picture: JSON can write the key with escapes only."""
 _SEE_LOG = "the server's log says why, under this reply's x-request-id"
 _MOST_READ = 4
 """Times the limit that is read of a body that is too large."""
@@ -91,6 +93,7 @@ class _Call:
         except ClientDisconnect:  # while an error was sent
             self.status = _GONE
         finally:
+            self._give_back()
             self.state.calls.discard(task)
             seconds = time.monotonic() - self.start
             self.state.metrics.request(self.status, seconds)
@@ -178,22 +181,30 @@ class _Call:
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
         arguments = (body, rules, folder, state.settings.text_chars)
         try:
-            if isinstance(body, bytes) and b'image' not in body:
+            if isinstance(body, bytes) and not any(mark in body for mark in _MAYBE_PICTURES):
                 read = read_request(*arguments)
             else:
                 read = await state.intake.run(read_request, *arguments, heavy=size >= HEAVY_BYTES)
         finally:
-            state.arriving_bytes -= self.held_bytes
             if isinstance(body, Path):
                 body.unlink()
+            self._give_back()
         self.model = read.body.model or state.names[0]
         state.check_model(read.body.model)
         decode = not state.thinker.engine.decodes_pictures
-        pictures = [
-            await state.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
-            for found in await fetch(read.pictures, rules)
-        ]
+        pictures = []
+        for found in await fetch(read.pictures, rules):
+            if found.url:
+                found = await state.intake.run(examine_fetched, found, rules)
+            pictures.append(
+                await state.intake.run(settle, found, rules, decode=decode, heavy=found.pixels >= HEAVY_PIXELS)
+            )
         return understand(read, tuple(pictures), state.thinker.settings.sampling, state.settings.most_tokens)
+
+    def _give_back(self) -> None:
+        """Frees what the body's file took of the room that all bodies share."""
+        self.state.arriving_bytes -= self.held_bytes
+        self.held_bytes = 0
 
     async def _body(self, folder: Path) -> bytes | Path:
         """The body, in a file where it is large.
@@ -243,8 +254,8 @@ class _Call:
         state, settings = self.state, self.state.settings
         asked = chat.question.text if settings.letters else ''
         replier = Replier(self.model, self.trajectory_id, asked, chat.events)
-        if chat.sampling in state.sampled or len(state.sampled) < _MOST_KINDS:
-            state.sampled[chat.sampling] += 1
+        known = chat.sampling in state.sampled or len(state.sampled) < _MOST_KINDS
+        state.sampled[chat.sampling if known else None] += 1
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         folder = settings.save / self.trajectory_id if settings.save is not None else None
         thinking = asyncio.ensure_future(

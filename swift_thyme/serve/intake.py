@@ -9,6 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import resource
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +26,8 @@ HEAVY_BYTES = 4 << 20
 HEAVY_PIXELS = 8_000_000
 """Pictures from this size on are decoded there, px."""
 _MEMORY_BYTES = 4 << 30
+_CPU_S = 60.0
+"""Processor time of one call. The kernel ends a process that needs more, whatever C code it is in."""
 _NICE = {'light': 0, 'heavy': 10}
 _READERS = {'light': 2, 'heavy': 1}
 
@@ -54,7 +57,9 @@ class Intake:
             except BrokenProcessPool:
                 if self._pools.get(lane) is pool:
                     del self._pools[lane]
-        raise ApiError(400, 'the request cannot be read: it takes more memory than this server gives', code='too_large')
+        raise ApiError(
+            400, 'the request cannot be read: it takes more memory or time than this server gives', code='too_large'
+        )
 
     def close(self) -> None:
         """Ends the processes; what they are at is not waited for."""
@@ -88,9 +93,12 @@ def _end_with(parent: Any) -> None:
 
 
 def _call(function: Callable[..., T], args: tuple[Any, ...], options: dict[str, Any]) -> T:
+    signal.setitimer(signal.ITIMER_PROF, _CPU_S)
     try:
         return function(*args, **options)
     except MemoryError as error:
         raise ApiError(
             400, 'the request cannot be read: it takes more memory than this server gives', code='too_large'
         ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)

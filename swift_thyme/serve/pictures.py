@@ -36,6 +36,10 @@ _MOST_PATH_CHARS = 4096
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
 _READ_BYTES = 1 << 16
 
+_IPV4_PREFIXES = (bytes(12), bytes.fromhex('0064ff9b') + bytes(8))
+"""First 96 bits of IPv6 addresses whose rest is an IPv4 address: `::/96` and, of NAT64, `64:ff9b::/96`."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -124,19 +128,22 @@ def examine(content: bytes, param: str, rules: PictureRules, path: Path) -> Pict
     return Picture(param, kept, pixels=width * height)
 
 
+def examine_fetched(picture: Picture, rules: PictureRules) -> Picture:
+    """As `examine`, for one that `fetch` put into its file."""
+    return examine(picture.path.read_bytes(), picture.param, rules, picture.path)
+
+
 def settle(picture: Picture, rules: PictureRules, *, decode: bool) -> Path:
     """Makes a picture plain (`picture.plain`), and sees whether it is whole where no engine does.
 
     Args:
-        picture: one that lies in a file; one that was fetched is examined first.
+        picture: one that was examined.
         rules: what is taken.
         decode: whether to decode it.
 
     Raises:
         ApiError: it is not taken, or no whole picture (400).
     """
-    if picture.url:
-        picture = examine(picture.path.read_bytes(), picture.param, rules, picture.path)
     try:
         if decode:
             with Image.open(picture.path) as image:
@@ -234,13 +241,37 @@ async def _fetch(session: aiohttp.ClientSession, picture: Picture, rules: Pictur
         raise bad(param, f'cannot be fetched: {type(error).__name__}') from error
 
 
+def _parts(rule: str) -> tuple[str, str]:
+    """Host and port of a rule, the port empty where it names none; an IPv6 address in its shortest form."""
+    name, colon, ports = rule.lower().rpartition(':')
+    if not colon or ']' in ports or (':' in name.strip('[]') and not name.startswith('[')):
+        name, ports = rule.lower(), ''
+    name = name.strip('[]') if ':' in name else name
+    address = _address(name)
+    return (name if address is None else str(address)), ports
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.partition('%')[0])
+    except ValueError:
+        return None
+
+
+def _reached(address: Address) -> Address:
+    """The IPv4 address behind one of IPv6 that stands for it: mapped, compatible, 6to4, NAT64."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address.packed[:12] in _IPV4_PREFIXES and int(address) > 1:
+        inner = ipaddress.IPv4Address(address.packed[12:])
+    return inner or address
+
+
 def _allows(rules: tuple[str, ...], host: str, port: int | None, scheme: str) -> bool:
-    for rule in rules:
-        name, colon, ports = rule.lower().rpartition(':')
-        if not colon or ']' in ports or (':' in name.strip('[]') and not name.startswith('[')):
-            name, ports = rule.lower(), ''
+    for name, ports in map(_parts, rules):
         fits = port == _DEFAULT_PORTS[scheme] if not ports else ports in ('*', str(port))
-        if fits and fnmatch(host.lower(), name.strip('[]')):
+        if fits and fnmatch(host.lower(), name):
             return True
     return False
 
@@ -254,13 +285,13 @@ class _Gate:
 
     def __init__(self, rules: PictureRules) -> None:
         self._networks = rules.networks
-        self._named = {rule.rpartition(':')[0] or rule for rule in rules.hosts} | set(rules.hosts)
+        named = (_address(_parts(rule)[0]) for rule in rules.hosts)
+        self._named = {_reached(address) for address in named if address is not None}
 
     def connect(self, info: Any) -> socket.socket:
         family, kind, protocol, _, address = info
-        found = ipaddress.ip_address(str(address[0]).partition('%')[0])
-        found = getattr(found, 'ipv4_mapped', None) or found
-        allowed = found.is_global and not found.is_multicast
-        if not allowed and str(found) not in self._named and not any(found in network for network in self._networks):
+        found = _reached(ipaddress.ip_address(str(address[0]).partition('%')[0]))
+        is_open = found.is_global and not found.is_multicast and not getattr(found, 'is_site_local', False)
+        if not is_open and found not in self._named and not any(found in network for network in self._networks):
             raise _Closed(f'{found} is not of the open net')
         return socket.socket(family, kind, protocol)

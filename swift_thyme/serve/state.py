@@ -34,8 +34,8 @@ class ServerState:
     folder: Path
     """For bodies and pictures of requests under way."""
     names: tuple[str, ...]
-    sampled: Counter[Sampling] = field(default_factory=Counter)
-    """How the engine was told to sample, and for how many requests."""
+    sampled: Counter[Sampling | None] = field(default_factory=Counter)
+    """How the engine was told to sample, and for how many requests; None: in further ways, when there are many."""
     arriving: int = 0
     """Requests that are not read yet."""
     arriving_bytes: int = 0

@@ -21,7 +21,7 @@ from ..infer import Question
 from .errors import ApiError
 from .pictures import Picture, PictureRules, read_reference
 
-_LONE_SURROGATE = re.compile('[\ud800-\udfff]')
+LONE_SURROGATE = re.compile('[\ud800-\udfff]')
 _PICTURE_KEYS = ('image_url', 'image', 'input_image')
 _NOT_SERVED = ('audio', 'audio_url', 'input_audio', 'video', 'video_url', 'file', 'input_file')
 _MOST_SEED = 1 << 63
@@ -242,7 +242,8 @@ class _Reader:
         else:
             text = ''.join(self._part(part, f'messages.{i}.content.{j}') for j, part in enumerate(content))
         if message.role in ('tool', 'function'):
-            return Message('user', f'Result of the tool {self._text(message.name or "")}:\n{text}'.replace(' :', ':'))
+            head = self._text(f'Result of the tool {message.name or ""}'.rstrip())
+            return Message('user', f'{head}:\n{text}')
         calls = [self._text(json.dumps(call.get('function', call))) for call in message.tool_calls or ()]
         text = '\n'.join([*filter(None, [text]), *(f'Call of a tool: {call}' for call in calls)])
         return Message('system' if message.role == 'developer' else message.role, text)
@@ -263,7 +264,7 @@ class _Reader:
         if self._chars_left < 0:
             message = f'the texts have more than the {self._most_chars} characters that this server takes; shorten them'
             raise ApiError(400, message, code='context_length_exceeded', param='messages')
-        if _LONE_SURROGATE.search(text):
+        if LONE_SURROGATE.search(text):
             raise ApiError(400, 'a text has half of a surrogate pair, which is no character', param='messages')
         if not self._beside:
             return protocol.neutralize_prompt(text)

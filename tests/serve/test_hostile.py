@@ -7,6 +7,8 @@ import base64
 import gzip
 import http.server
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -25,7 +27,9 @@ from swift_thyme.sandbox import local_sandbox
 from swift_thyme.serve import run
 from swift_thyme.serve.admission import Admission
 from swift_thyme.serve.errors import ApiError
-from swift_thyme.serve.pictures import PictureRules
+from swift_thyme.serve.intake import Intake
+from swift_thyme.serve.pictures import PictureRules, _allows, _Closed, _Gate
+from swift_thyme.serve.wire import read_request
 
 from ..evaluate.scripted import ScriptedEngine, answering
 from ..infer.scripts import lent
@@ -335,3 +339,147 @@ def test_a_picture_of_many_pixels_is_read_beside_the_others(start: Any, tmp_path
     assert any(one.is_alive() for one in heavy) or time.monotonic() - began < 1
     for one in heavy:
         one.join()
+
+
+def test_large_bodies_that_are_refused_give_back_their_room(start: Any) -> None:
+    running = start(body_bytes=1 << 18, client_timeout_s=1.0, arriving_bytes=1 << 20)
+    shared = running.app.state.shared
+
+    def send(size: int, stated: int, wait_s: float) -> bytes:
+        with connect(running) as client:
+            client.sendall(f'POST {ROUTE} HTTP/1.1\r\nHost: x\r\nContent-Length: {stated}\r\n\r\n'.encode())
+            client.sendall(b' ' * size)
+            client.settimeout(max(wait_s, 0.01))
+            try:
+                return client.recv(64)
+            except TimeoutError:
+                return b''
+
+    for size, stated, wait_s, status in (
+        (1 << 19, 1 << 19, 10, b' 413 '),
+        (1 << 17, 1 << 18, 10, b' 408 '),
+        (1 << 17, 1 << 18, 0.2, b''),  # the client goes away
+    ):
+        for _ in range(2):
+            assert status in send(size, stated, wait_s)
+    text = json.dumps({**ASK, 'user': 'x' * (1 << 17)})
+    assert httpx.post(f'{running.url}{ROUTE}', content=text, timeout=60).status_code == 200
+    deadline = time.monotonic() + 5
+    while shared.arriving_bytes:
+        assert time.monotonic() < deadline, f'{shared.arriving_bytes} bytes are still held'
+        time.sleep(0.05)
+
+
+def test_a_picture_named_with_escapes_is_read_in_another_process(start: Any, picture: Any, monkeypatch: Any) -> None:
+    def refuse(*args: Any) -> None:
+        raise AssertionError('a picture was read on the event loop')
+
+    monkeypatch.setattr('swift_thyme.serve.chat.read_request', refuse)
+    running = start()
+    called: list[Any] = []
+
+    async def run(function: Any, *args: Any, **options: Any) -> Any:
+        called.append(function)
+        raise ApiError(400, 'seen')
+
+    running.app.state.shared.intake.run = run
+    body = json.dumps(question(picture)).replace('image', '\\u0069mage')
+    assert httpx.post(f'{running.url}{ROUTE}', content=body).status_code == 400
+    assert called == [refuse]
+
+
+def test_the_pixels_of_a_fetched_picture_choose_where_it_is_decoded(start: Any, host: int, tmp_path: Any) -> None:
+    path = tmp_path / 'large.png'
+    Image.new('L', (3000, 3000)).save(path, compress_level=1)
+    _Host.content = path.read_bytes()
+    running = start(pictures=PictureRules(hosts=(f'127.0.0.1:{host}',)))
+    intake, lanes = running.app.state.shared.intake, {}
+    inner = intake.run
+
+    async def run(function: Any, *args: Any, heavy: bool = False, **options: Any) -> Any:
+        lanes[function.__name__] = heavy
+        return await inner(function, *args, heavy=heavy, **options)
+
+    intake.run = run
+    assert running.post(question(f'http://127.0.0.1:{host}/x.png')).status_code == 200
+    assert lanes == {'read_request': False, 'examine_fetched': False, 'settle': True}
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def test_a_call_that_does_not_end_makes_room() -> None:
+    async def go() -> None:
+        intake = Intake()
+        try:
+            with pytest.raises(ApiError, match='memory or time'):
+                await intake.run(_bounded_spin, heavy=True)
+            assert await intake.run(os.getpid, heavy=True)
+        finally:
+            intake.close()
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+
+
+def _bounded_spin() -> None:
+    """Stands for a decoder that is stuck; the bound is shortened in the process that it runs in."""
+    assert signal.getitimer(signal.ITIMER_PROF)[0] > 0
+    signal.setitimer(signal.ITIMER_PROF, 0.2)
+    spin()
+
+
+def test_ways_of_sampling_beyond_many_are_counted_together(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('swift_thyme.serve.chat._MOST_KINDS', 1)
+    running = start()
+    for seed in (1, 2, 3, 1):
+        assert running.post({**ASK, 'seed': seed}).status_code == 200
+    sampled = httpx.get(f'{running.url}/v1/models/scripted').json()['thyme']['sampled']
+    assert [one['requests'] for one in sampled] == [2, 2] and sampled[1] == {'others': True, 'requests': 2}
+
+
+@pytest.mark.parametrize('body', ['[' * 100_000, '{"prompt": "\\ud800"}'])
+def test_a_text_that_cannot_be_tokenized_is_400(server: Running, body: str) -> None:
+    assert httpx.post(f'{server.url}/tokenize', content=body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ('address', 'hosts', 'reached'),
+    [
+        ('::1', ('[::1]:8080',), True),
+        ('::1', ('[::1]',), True),
+        ('::1', ('[0:0::1]:*',), True),
+        ('::1', ('::1',), True),
+        ('::1', ('*',), False),
+        ('::ffff:127.0.0.1', ('127.0.0.1:80',), True),
+        ('2606:4700::1111', (), True),
+        ('64:ff9b::8.8.8.8', (), True),
+        ('64:ff9b::10.0.0.1', (), False),
+        ('2002:7f00:1::', (), False),
+        ('::10.0.0.1', (), False),
+        ('::ffff:10.0.0.1', (), False),
+        ('fec0::1', (), False),
+    ],
+)
+def test_addresses_that_stand_for_others_are_those(address: str, hosts: tuple[str, ...], reached: bool) -> None:
+    gate = _Gate(PictureRules(hosts=hosts))
+    try:
+        gate.connect((socket.AF_INET6, socket.SOCK_STREAM, 0, '', (address, 80, 0, 0))).close()
+    except _Closed:
+        assert not reached
+    else:
+        assert reached
+
+
+def test_rules_may_name_addresses_of_ipv6() -> None:
+    assert _allows(('[::1]:8080',), '::1', 8080, 'http') and not _allows(('[::1]:8080',), '::1', 80, 'http')
+    assert _allows(('[0:0::1]',), '::1', 80, 'http') and _allows(('::1',), '::1', 80, 'http')
+
+
+def test_a_tools_text_is_not_altered(tmp_path: Any) -> None:
+    said = 'if x : y = {"a" : 1}'
+    for more, head in (({'name': 'calc'}, 'Result of the tool calc:'), ({}, 'Result of the tool:')):
+        messages = [*ASK['messages'], {'role': 'tool', 'content': said, **more}]
+        read = read_request(json.dumps({'messages': messages}).encode(), PictureRules(), tmp_path, 1000)
+        assert read.messages[-1].content.endswith(f'{head}\n{said}')
