@@ -69,6 +69,13 @@ class RolloutSettings(FromEnv):
     """Bound of the decoded pictures that a process keeps for later rounds, MiB; 0: none."""
 
 
+PICTURE_BUDGET = {
+    'shortest_edge': ('MIN_PIXELS', 'IMAGE_MIN_TOKEN_NUM'),
+    'longest_edge': ('MAX_PIXELS', 'IMAGE_MAX_TOKEN_NUM'),
+}
+"""Bound of a processor's picture size → the host's variables that set it; it reads them in small letters, too."""
+
+
 class Convention(str, Enum):
     """Whose wording of a rule applies where the paper and the release differ."""
 
@@ -214,10 +221,11 @@ class JudgeSettings(FromEnv):
                 f'THYME_JUDGE_VOTES must be odd so that there is a majority, got {read.votes}; set it to '
                 f'{read.votes + 1}'
             )
+        cache = env.get('THYME_JUDGE_CACHE', read.cache_dir)
         return replace(
             read,
             addresses=read_env('REWARD_API_ADDRESS', lambda a: judge_addresses(a, ports), default, env),
-            cache_dir='' if read.cache_dir.lower() in ('off', 'none', '0', 'false') else read.cache_dir,
+            cache_dir='' if cache.strip().lower() in ('', 'off', 'none', '0', 'false') else read.cache_dir,
         )
 
     @classmethod

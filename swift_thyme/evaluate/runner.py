@@ -7,6 +7,7 @@ question is answered is the policy's, what an answer is worth `grading`'s.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from .grading import grade_by_rules
 from .items import Item, Posed, derived, pose
 from .store import Key, Store
 
+logger = logging.getLogger(__name__)
 MOST_FAILURES_IN_A_ROW = 20
 """After so many the run stops: the machinery is down, and going on would only list its failures."""
 
@@ -147,7 +149,9 @@ class Runner:
         started = time.monotonic()
         try:
             reply = await self._ask(attempt)
-        except Exception as error:  # noqa: BLE001 (the trajectory boundary: what fails here is not the policy's answer)
+        except Exception as error:  # the trajectory boundary: what fails here is not the policy's answer
+            if not isinstance(error, ThymeError):
+                logger.warning('attempt %s failed', attempt.key, exc_info=True)
             self._note_failure(attempt, f'{type(error).__name__}: {error}')
             return
         if reply.stop_reason in NOT_THE_POLICY:

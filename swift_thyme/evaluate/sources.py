@@ -26,6 +26,7 @@ from .items import Box, Item, ItemImage
 
 _REFERENCE_CHARS = 64
 """A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
+_MOST_PATH_CHARS = 4096
 
 
 _LETTERED = re.compile(r'^\s*\(?([A-Z])[.):]\s*')
@@ -119,6 +120,16 @@ def _tsv(path: Path, pictures: Path) -> Iterator[Item]:
             given = {'id': row['index'], 'question': question, 'task': task, 'options': options, 'images': images}
             given |= {'answer': row.get('answer'), 'box': row.get('box')}
             yield _item(given, where, path.parent, pictures)
+
+
+def named_pictures(path: Path) -> list[Path]:
+    """The picture files that a TSV file names, in order."""
+    csv.field_size_limit(sys.maxsize)
+    with path.open(encoding='utf-8-sig', newline='') as file:
+        rows = csv.DictReader(file, delimiter='\t')
+        cells = [row.get(column) or '' for row in rows for column in ('image', 'image_path')]
+    named = dict.fromkeys(path.parent / one for cell in cells for one in _listed(cell) if len(one) <= _MOST_PATH_CHARS)
+    return [place for place in named if picture.is_file(place)]
 
 
 def _letters(columns: Iterable[str], path: Path) -> list[str]:
@@ -256,12 +267,12 @@ def _image(reference: Any, where: str, folder: Path, pictures: Path | None, name
         return reference
     if isinstance(reference, str) and picture.is_file(folder / reference):
         return ItemImage(folder / reference, name)
-    for moved in _beside(reference, name):  # a set that was moved: its paths are dead, its pictures lie beside it
-        if picture.is_file(folder / moved):
-            return ItemImage(folder / moved, name)
     try:
         found = picture.resolve(reference)
     except DataError as error:
+        for moved in _beside(reference, name):  # a set that was moved: its paths are dead, its pictures lie beside it
+            if picture.is_file(folder / moved):
+                return ItemImage(folder / moved, name)
         raise DataError(f'{where}: {error}') from error
     if isinstance(found, Path):
         return ItemImage(found, name)

@@ -13,13 +13,11 @@ from typing import Any
 
 from swift.utils import get_logger
 
+from ..config import PICTURE_BUDGET
+
 logger = get_logger()
 _TRAINED = 'args.json'
 """The host writes it into the checkpoints that it trains."""
-_VARIABLES = {
-    'shortest_edge': ('MIN_PIXELS', 'IMAGE_MIN_TOKEN_NUM'),
-    'longest_edge': ('MAX_PIXELS', 'IMAGE_MAX_TOKEN_NUM'),
-}
 _HOST_TOKENS: dict[str, int] = {}
 """The host's own limits, before a checkpoint's took their place."""
 
@@ -39,7 +37,7 @@ def settle_budget(processor: Any, model_dir: str) -> None:
     factor_px = int(images.patch_size) * int(images.merge_size)
     trained = Path(model_dir, _TRAINED).is_file()
     settled = {}
-    for edge, (variable, tokens_name) in _VARIABLES.items():
+    for edge, (variable, tokens_name) in PICTURE_BUDGET.items():
         stored = int(images.size[edge])
         given = any(os.environ.get(name) for v in (variable, tokens_name) for name in (v, v.lower()))
         if not given:

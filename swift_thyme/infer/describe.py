@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..config import SamplingSettings, SandboxSettings
+from ..config import PICTURE_BUDGET, SamplingSettings, SandboxSettings
 from ..env import read_env
 from .thinker import InferSettings
 
-_WEIGHTS = ('*.safetensors', '*.bin', 'config.json', 'adapter_config.json')
+_FILES = (
+    *('*.safetensors', '*.bin', 'config.json', 'adapter_config.json', 'generation_config.json'),
+    *('preprocessor_config.json', 'video_preprocessor_config.json', 'processor_config.json'),
+    *('tokenizer*', '*.tiktoken', 'vocab.*', 'merges.txt', 'added_tokens.json', 'special_tokens_map.json'),
+    'chat_template*',
+)
+"""Weights, configuration, tokenizer and chat template."""
+_SHA256 = re.compile('[0-9a-f]{64}')
 _READ_BYTES = 1 << 24
 _CACHED_FROM_BYTES = 1 << 24
 _CACHE = '~/.cache/swift-thyme/sha256'
@@ -32,21 +40,21 @@ def describe_policy(
             any on this machine nothing is said of weights.
         more: backend, template and the like; plain values.
     """
+    names = [name for pair in PICTURE_BUDGET.values() for upper in pair for name in (upper, upper.lower())]
     environment = {  # what variables decide of an answer: picture size, sampling of code, sandbox limits and repairs
-        'MIN_PIXELS': read_env('MIN_PIXELS', int, 0) or None,
-        'MAX_PIXELS': read_env('MAX_PIXELS', int, 0) or None,
+        **{name: read_env(name, int, 0) or None for name in names},
         'code_sampling': asdict(SamplingSettings.from_env()),
         'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
     }
     shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment}
-    names = zip(('weights_sha256', 'adapters_sha256'), folders or (model, str(more.get('adapters', ''))), strict=False)
-    return shown | {key: fingerprint(Path(name)) for key, name in names if str(name) and Path(name).is_dir()}
+    parts = zip(('weights_sha256', 'adapters_sha256'), folders or (model, str(more.get('adapters', ''))), strict=False)
+    return shown | {key: fingerprint(Path(name)) for key, name in parts if str(name) and Path(name).is_dir()}
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and the bytes of a checkpoint's files."""
+    """SHA-256 over the names and the bytes of a checkpoint's files that decide an answer."""
     digest = hashlib.sha256()
-    for path in sorted({p for pattern in _WEIGHTS for p in folder.glob(pattern)}):
+    for path in sorted({p for pattern in _FILES for p in folder.glob(pattern) if p.is_file()}):
         digest.update(f'{path.name} {file_sha256(path)}\n'.encode())
     return digest.hexdigest()
 
@@ -58,8 +66,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     facts = (path.resolve(), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
     kept = Path(_CACHE).expanduser() / hashlib.sha256(repr(facts).encode()).hexdigest()
-    with suppress(OSError):
-        return kept.read_text(encoding='ascii')
+    with suppress(OSError, UnicodeError):
+        if _SHA256.fullmatch(known := kept.read_text(encoding='ascii')):
+            return known
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while piece := file.read(_READ_BYTES):

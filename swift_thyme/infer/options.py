@@ -110,7 +110,7 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
     except ThymeError:
         raise
     except (ValueError, OSError, RuntimeError) as error:
-        _LOG.debug('', exc_info=True)
+        _LOG.warning('%s cannot be loaded', args.model, exc_info=True)  # shown with --verbose
         said = (str(error).strip() or 'nothing').splitlines()[0][:300]
         raise ConfigError(f'{args.model} cannot be loaded: {type(error).__name__}: {said}') from error
     finally:

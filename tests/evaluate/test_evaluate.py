@@ -23,7 +23,7 @@ from swift_thyme.evaluate.grading import Grade, Mark
 from swift_thyme.evaluate.session import Plan, describe_policy, evaluate, rescore
 from swift_thyme.evaluate.sources import load
 from swift_thyme.evaluate.store import Store
-from swift_thyme.infer import InferSettings, Thinker
+from swift_thyme.infer import InferSettings, Reply, Thinker
 from swift_thyme.trajectories import Record, read_records
 
 from ..rewards.stub_judge import VERDICT, StubJudge, http, reply
@@ -114,6 +114,17 @@ def test_machinery_that_is_down_stops_the_run(tmp_path: Path) -> None:
     engine = ScriptedEngine(lambda c: '', fail_on=lambda c: True)
     with pytest.raises(ThymeError, match='20 attempts in a row failed'):
         evaluate(plan_of(items, EvalSettings()), Thinker(engine), tmp_path / 'run')
+
+
+def test_a_failure_that_nobody_foresaw_leaves_its_traceback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Odd:
+        settings = InferSettings()
+
+        async def answer(self, *args: object, **options: object) -> Reply:
+            raise KeyError('deep inside')
+
+    summary, _ = evaluate(plan_of([Item('1', 'q', 'x')], EvalSettings()), Odd(), tmp_path / 'run')
+    assert summary.missing == 1 and 'Traceback' in caplog.text and 'deep inside' in caplog.text
 
 
 def test_a_killed_run_goes_on_where_it_was(synth_set: Path, tmp_path: Path) -> None:

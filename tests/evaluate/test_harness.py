@@ -18,7 +18,7 @@ import pytest
 from swift_thyme.cli import main
 from swift_thyme.errors import ConfigError, ThymeError
 from swift_thyme.evaluate.harness import evalscope, vlmevalkit
-from swift_thyme.evaluate.harness.command import HarnessRun, begun, execute, model_arguments, require
+from swift_thyme.evaluate.harness.command import HarnessRun, _data_sha256, begun, execute, model_arguments, require
 from swift_thyme.evaluate.harness.server import is_ready, newly_sampled, served, served_card
 from swift_thyme.infer import Reply
 from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments
@@ -118,6 +118,42 @@ def test_a_run_goes_on_only_with_the_same_weights_settings_data_and_flags(tmp_pa
     data.write_text('changed')
     with pytest.raises(ConfigError, match='data'):
         begin(run, policy)
+
+
+def test_a_tsv_files_hash_covers_the_pictures_that_it_names(tmp_path: Path) -> None:
+    data = tmp_path / 'own.tsv'
+    data.write_text("index\timage_path\tquestion\n1\tpictures/a.png\tq\n2\t['pictures/b.png', 'gone.png']\tq\n")
+    (tmp_path / 'pictures').mkdir()
+    hashes = set()
+    for name in ('a.png', 'b.png', 'a.png'):
+        (tmp_path / 'pictures' / name).write_bytes(str(len(hashes)).encode())
+        hashes.add(_data_sha256(str(data)))
+    assert len(hashes) == 3
+
+
+def test_predictions_of_a_set_whose_name_goes_on_are_not_counted(tmp_path: Path) -> None:
+    silent = json.dumps({'model_output': {'choices': [{'message': {'content': ' '}}]}})
+    (tmp_path / 'predictions' / 'm').mkdir(parents=True)
+    (tmp_path / 'reports' / 'm').mkdir(parents=True)
+    for name, n in (('mmmu', 1), ('mmmu_pro', 3)):
+        (tmp_path / 'predictions' / 'm' / f'{name}_Art.jsonl').write_text(f'{silent}\n' * n)
+        report = {'dataset_name': name, 'metrics': [{'name': 'acc', 'score': 0, 'num': 3}]}
+        (tmp_path / 'reports' / 'm' / f'{name}.json').write_text(json.dumps(report))
+    assert [(s.data, s.not_answered) for s in evalscope.read_scores(tmp_path)] == [('mmmu', 1), ('mmmu_pro', 3)]
+
+
+def test_the_harness_own_server_asks_for_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('THYME_API_KEY', 's3cret')
+    keys: list[str] = []
+
+    def start(command: list[str], *, env: dict[str, str], **options: object) -> None:
+        keys.append(env['THYME_API_KEY'])
+        raise OSError('enough')
+
+    monkeypatch.setattr(subprocess, 'Popen', start)
+    with pytest.raises(OSError, match='enough'), served([], tmp_path / 'serve.log'):
+        pass
+    assert keys == ['']
 
 
 def test_what_reached_the_engine_is_counted_from_two_cards() -> None:

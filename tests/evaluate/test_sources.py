@@ -13,8 +13,8 @@ from PIL import Image
 from swift_thyme.errors import DataError
 from swift_thyme.evaluate.items import Item, pose
 from swift_thyme.evaluate.session import items_hash
-from swift_thyme.evaluate.sources import load
-from swift_thyme.infer import describe
+from swift_thyme.evaluate.sources import _item, load
+from swift_thyme.infer import InferSettings, describe
 from swift_thyme.infer.describe import fingerprint
 from swift_thyme.protocol import PromptImage, render_user_prompt
 from swift_thyme.rewards.rules import accepted_answers
@@ -247,6 +247,47 @@ def test_the_fingerprint_of_a_checkpoint_covers_all_its_bytes_and_is_made_once(
     assert after != before
     monkeypatch.setattr(describe, '_READ_BYTES', None)  # so nothing large can be read
     assert fingerprint(tmp_path) == after
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['generation_config.json', 'preprocessor_config.json', 'tokenizer.json', 'chat_template.jinja', 'merges.txt'],
+)
+def test_the_fingerprint_covers_every_file_that_decides_an_answer(name: str, tmp_path: Path) -> None:
+    hashes = set()
+    for content in ('', '{}', '{"temperature": 1}'):
+        (tmp_path / name).write_text(content)
+        hashes.add(fingerprint(tmp_path))
+    assert len(hashes) == 3
+
+
+def test_a_kept_hash_that_is_none_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    monkeypatch.setattr(describe, '_CACHED_FROM_BYTES', 0)
+    (tmp_path / 'file').write_bytes(b'x')
+    right = describe.file_sha256(tmp_path / 'file')
+    (kept,) = (tmp_path / 'home').rglob('sha256/*')
+    for wrong in (b'', right[:-1].encode(), right.upper().encode(), b'\xff' * 64):
+        kept.write_bytes(wrong)
+        assert describe.file_sha256(tmp_path / 'file') == right
+
+
+@pytest.mark.parametrize('name', ['MIN_PIXELS', 'max_pixels', 'IMAGE_MAX_TOKEN_NUM', 'image_min_token_num'])
+def test_a_policy_names_every_variable_of_the_picture_budget(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = describe.describe_policy('m', InferSettings())
+    monkeypatch.setenv(name, '4096')
+    assert describe.describe_policy('m', InferSettings()) != before
+
+
+@pytest.mark.parametrize('form', ['base64', 'bytes'])
+def test_a_rows_own_picture_wins_over_a_file_of_the_same_name(form: str, tmp_path: Path) -> None:
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / '1.png').write_bytes(png('blue'))
+    own = base64.b64encode(png('red')).decode() if form == 'base64' else {'bytes': png('red')}
+    user = render_user_prompt('q', [PromptImage('images/1.png', 40, 30)])
+    row = {'messages': [{'role': 'user', 'content': user}], 'solution': 'x', 'images': [own]}
+    item = _item(row, 'here', tmp_path, tmp_path / 'kept')
+    assert item.images[0].path.read_bytes() == png('red')
 
 
 def test_an_empty_picture_column_does_not_hide_the_other(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 
 from swift_thyme.cli import main
+from swift_thyme.errors import ConfigError
+from swift_thyme.infer import Thinker
+from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments, thinker_from
 from swift_thyme.infer.terminal import Painter
 
 from .scripts import ANSWER, CROP, SIZE, lent
@@ -82,3 +86,19 @@ def test_what_a_model_writes_cannot_steer_the_terminal(capsys: pytest.CaptureFix
 
     Painter(sys.stdout, colours=True)(TextDelta('\x1b[2Jx\r\n', SegmentKind.CODE))
     assert capsys.readouterr().out == '\x1b[36m[2Jx\n\x1b[0m'
+
+
+@pytest.mark.parametrize('flags', [[], ['--verbose']])
+def test_why_a_model_cannot_be_loaded_is_logged_with_its_traceback_when_asked_for(
+    flags: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(*args: Any, **options: Any) -> None:
+        raise RuntimeError('deep inside')
+
+    monkeypatch.setattr(Thinker, 'load', load)
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    with pytest.raises(ConfigError, match='deep inside'):
+        thinker_from(parser.parse_args(['--url', 'http://127.0.0.1:9/v1', *flags]))
+    assert ('Traceback' in caplog.text) == bool(flags)

@@ -89,3 +89,9 @@ def test_outage_and_cache_are_read() -> None:
     settings = JudgeSettings.from_env({'THYME_JUDGE_OUTAGE': 'neutral', 'THYME_JUDGE_CACHE': 'off'})
     assert settings.outage is OutagePolicy.NEUTRAL
     assert settings.cache_dir == ''
+
+
+@pytest.mark.parametrize('value', ['', ' ', 'off', 'None'])
+def test_an_empty_cache_is_none(value: str) -> None:
+    assert JudgeSettings.from_env({'THYME_JUDGE_CACHE': value}).cache_dir == ''
+    assert JudgeSettings.from_env({}).cache_dir

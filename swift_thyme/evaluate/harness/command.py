@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from ...env import child_env
 from ...errors import ConfigError, ThymeError
 from ...infer.describe import file_sha256
 from ...infer.options import add_model_arguments, add_sampling_arguments, defaults_of, flags_of
+from ..sources import named_pictures
 from ..store import RUN, Store, versions
 from ..summary import prompt
 
@@ -167,14 +169,19 @@ def begun(run: HarnessRun, policy: Mapping[str, Any], version: str) -> Iterator[
 
 
 def _data_sha256(name: str) -> str:
-    """Of a set of one's own: a file, or `NAME=FOLDER`. Empty for the harness's."""
+    """Of a set of one's own: a file with the pictures that it names, or `NAME=FOLDER`. Empty for the harness's."""
     path = Path(name.partition('=')[2] or name)
     if path.is_file():
-        return file_sha256(path)
-    if not path.is_dir():
+        named = named_pictures(path) if path.suffix == '.tsv' else []
+        if not named:
+            return file_sha256(path)
+        files = [path, *named]
+    elif path.is_dir():
+        files = sorted(file for file in path.rglob('*') if file.is_file())
+    else:
         return ''
-    files = sorted(file for file in path.rglob('*') if file.is_file())
-    listed = [f'{file.relative_to(path)} {file_sha256(file)}' for file in files]
+    below = path if path.is_dir() else path.parent
+    listed = [f'{os.path.relpath(file, below)} {file_sha256(file)}' for file in files]
     return hashlib.sha256('\n'.join(listed).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ Owns its command line and where it puts its scores. Data sets of one's own are n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .command import HarnessRun, Score, scored
@@ -44,17 +44,25 @@ def run_command(run: HarnessRun, line: list[str]) -> list[Score]:
 
 def read_scores(folder: Path) -> Iterator[Score]:
     """The scores of a results folder, from the harness's own reports."""
-    for path in sorted(folder.rglob('reports/*/*.json')):
-        report = json.loads(path.read_text(encoding='utf-8'))
+    reports = [json.loads(path.read_text(encoding='utf-8')) for path in sorted(folder.rglob('reports/*/*.json'))]
+    names = [report['dataset_name'] for report in reports]
+    for report in reports:
         for metric in report.get('metrics', ()):
             name = metric['identity']['name'] if 'identity' in metric else metric['name']
             data = report['dataset_name']
-            missing = not_answered(folder, data)
+            missing = not_answered(folder, data, names)
             yield Score(data, name, float(metric['score']), int(metric['num']), not_answered=missing)
 
 
-def not_answered(folder: Path, data: str) -> int:
-    """How many predictions of a data set hold no words: the model gave no answer."""
+def not_answered(folder: Path, data: str, names: Iterable[str]) -> int:
+    """How many predictions of a data set hold no words: the model gave no answer.
+
+    Args:
+        folder: of the results.
+        data: the data set.
+        names: of all data sets of the run: one may begin with another's, and files are named by set and subset.
+    """
+    longer = tuple(f'{name}_' for name in names if name.startswith(f'{data}_'))
 
     def words(line: str) -> str:
         content = json.loads(line)['model_output']['choices'][0]['message']['content']
@@ -62,4 +70,5 @@ def not_answered(folder: Path, data: str) -> int:
         return ''.join(parts).strip()
 
     paths = folder.glob(f'predictions/*/{data}_*.jsonl')
-    return sum(not words(line) for path in paths for line in path.read_text(encoding='utf-8').split('\n') if line)
+    own = [path for path in paths if not path.name.startswith(longer)]
+    return sum(not words(line) for path in own for line in path.read_text(encoding='utf-8').split('\n') if line)

@@ -29,7 +29,7 @@ _STOP_S = 150.0
 
 @contextmanager
 def served(arguments: Sequence[str], log: Path) -> Iterator[str]:
-    """Runs `thyme serve` on a free loopback port; yields its base URL, `/v1` included.
+    """Runs `thyme serve` on a free loopback port, without a key; yields its base URL, `/v1` included.
 
     Args:
         arguments: of `thyme serve`, without host and port.
@@ -41,7 +41,7 @@ def served(arguments: Sequence[str], log: Path) -> Iterator[str]:
     command = [sys.executable, '-m', 'swift_thyme.cli', 'serve', *arguments, '--host', '127.0.0.1', '--port', '0']
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open('w', encoding='utf-8') as output:
-        environment = child_env(PYTHONUNBUFFERED='1')
+        environment = child_env(PYTHONUNBUFFERED='1', THYME_API_KEY='')
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
             yield f'{_address(process, log)}/v1'
