@@ -86,12 +86,12 @@ class VllmBackend(HostBackend):
         n, limit = len(inputs['input_ids']), engine.max_model_len
         if limit is not None and n >= limit:
             raise ContextFull(f'the conversation has {n} tokens, expected fewer than {limit}; shorten it')
-        engine.set_default_max_tokens(config, inputs)
-        params = engine._prepare_generation_config(config)
-        engine._add_stop_words(params, config)
         text = TextOfIds(self._template.tokenizer)
         seen, result = 0, None
         try:
+            engine.set_default_max_tokens(config, inputs)
+            params = engine._prepare_generation_config(config)
+            engine._add_stop_words(params, config)
             async for result in engine._add_request(inputs, params, uuid.uuid4().hex):
                 ids = list(result.outputs[0].token_ids)
                 if show is not None and (piece := text.feed(ids[seen:])):

@@ -28,6 +28,8 @@ from ..picture import data_url
 from ..types import SegmentKind, Usage
 from .base import Conversation, Engine, FinishReason, Generation, Sampling, on_this_loop
 
+_UNFORESEEN = (LookupError, TypeError, ValueError, AttributeError)
+"""What reading a reply in another form than OpenAI's raises."""
 _TRY_AGAIN = (429, 502, 503, 504)
 _CONTEXT_MARKS = {('code', 'context_length_exceeded'), ('param', 'input_tokens'), ('param', 'input_text')}
 """How an error body of OpenAI and vLLM says that the conversation is too long."""
@@ -114,6 +116,11 @@ class UrlEngine(Engine):
                         'check that the server runs and is reachable'
                     ) from error
                 await asyncio.sleep(min(2.0**attempt, 15.0) / 2)
+            except (httpx.HTTPError, httpx.InvalidURL, *_UNFORESEEN) as error:
+                raise EngineError(
+                    f'{self._url} gave a reply that cannot be read: {type(error).__name__}: {error}; expected the chat '
+                    'API of OpenAI; check the address'
+                ) from error
         raise AssertionError('unreachable')
 
     async def _first_model(self, client: httpx.AsyncClient) -> str:
@@ -121,7 +128,7 @@ class UrlEngine(Engine):
             reply = await client.get(f'{self._url}/models')
             reply.raise_for_status()
             return str(reply.json()['data'][0]['id'])
-        except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, *_UNFORESEEN) as error:
             raise EngineError(
                 f'{self._url}/models lists no model: {type(error).__name__}: {error}; name one with --model'
             ) from error

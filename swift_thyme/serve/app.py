@@ -65,10 +65,7 @@ def make_app(thinker: Thinker, settings: ServeSettings | None = None) -> Starlet
     async def life(app: Starlette) -> AsyncIterator[None]:
         await state.intake.start()
         yield
-        await state.readiness.aclose()
-        state.intake.close()
-        await bounded.aclose()
-        await sandbox.aclose()
+        await state.aclose()
         temporary.cleanup()
 
     pages = _Pages(state, sandbox)

@@ -31,7 +31,11 @@ class _Server(uvicorn.Server):
         """Why there is nothing left to serve with."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._state.readiness.start()
+        try:
+            await self._state.readiness.start()
+        except BaseException:
+            await self._state.aclose()
+            raise
         self._state.readiness.on_dead = self._die
         await super().startup(sockets)
         if self.started:

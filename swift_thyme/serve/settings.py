@@ -8,6 +8,8 @@ from pathlib import Path
 from ..errors import ConfigError
 from .pictures import PictureRules
 
+_LEAST_S = 0.001
+
 
 @dataclass(frozen=True)
 class ServeSettings:
@@ -46,8 +48,17 @@ class ServeSettings:
     pictures: PictureRules = field(default_factory=PictureRules)
 
     def __post_init__(self) -> None:
-        for name in ('running', 'snippets', 'arriving'):
-            if getattr(self, name) < 1:
-                raise ConfigError(f'{name} must be >= 1, got {getattr(self, name)}')
-        if self.waiting < 0:
-            raise ConfigError(f'waiting must be >= 0, got {self.waiting}')
+        _require(self, 0, 'waiting', 'grace_s')
+        counts = ('running', 'snippets', 'arriving', 'body_bytes', 'arriving_bytes', 'text_chars', 'most_tokens')
+        _require(self, 1, *counts)
+        _require(self, _LEAST_S, 'client_timeout_s')
+        _require(self.pictures, 0, 'most')
+        _require(self.pictures, 1, 'bytes_each', 'pixels_each')
+        _require(self.pictures, _LEAST_S, 'fetch_timeout_s')
+
+
+def _require(settings: object, least: float, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not least <= value < float('inf'):
+            raise ConfigError(f'{name} must be >= {least}, got {value}')

@@ -45,6 +45,13 @@ class ServerState:
     stopping: bool = False
     """Whether the server's time is over, and that of its requests with it."""
 
+    async def aclose(self) -> None:
+        """Closes what the server has: processes, engine, sandbox."""
+        await self.readiness.aclose()
+        self.intake.close()
+        await self.thinker.aclose()
+        await self.thinker.sandbox.aclose()
+
     def cut_off(self) -> None:
         """Ends all requests: the server's time to stop is over."""
         self.stopping = True

@@ -153,6 +153,20 @@ def test_a_context_that_is_full_is_told_apart(server: Any, mark: Any) -> None:
         asyncio.run(engine.generate(ASKED, Sampling()))
 
 
+@pytest.mark.parametrize('finish', [{'delta': 3}, {'delta': [1]}, {'delta': {'content': 7}}])
+def test_replies_in_another_form_are_failures_of_the_engine(server: Any, finish: Any) -> None:
+    engine = UrlEngine(base_url=server({'text': 'x', **finish}).url, attempts=1)
+
+    async def go() -> None:
+        try:
+            await engine.generate(ASKED, Sampling())
+        finally:
+            await engine.aclose()
+
+    with pytest.raises(EngineError):
+        asyncio.run(go())
+
+
 def test_an_address_where_nobody_is_is_named() -> None:
     engine = UrlEngine(base_url='http://127.0.0.1:9/v1', model='m', attempts=1)
     with pytest.raises(EngineError, match=r'127\.0\.0\.1:9/v1'):

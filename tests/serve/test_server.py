@@ -14,9 +14,14 @@ import httpx
 import pytest
 
 from swift_thyme.engines import Generation
+from swift_thyme.errors import ConfigError, EngineError
 from swift_thyme.infer import Thinker
 from swift_thyme.sandbox import Sandbox, Session
 from swift_thyme.serve.admission import BoundedSandbox
+from swift_thyme.serve.app import make_app
+from swift_thyme.serve.pictures import PictureRules
+from swift_thyme.serve.run import run_app
+from swift_thyme.serve.settings import ServeSettings
 from swift_thyme.types import Outcome, SandboxResult
 
 from ..evaluate.scripted import ScriptedEngine
@@ -194,6 +199,41 @@ def test_engine_and_sandbox_are_closed_with_the_server() -> None:
     with listening(Thinker(engine, sandbox=sandbox)):  # type: ignore[arg-type]
         assert closed == []
     assert closed == [engine, sandbox]
+
+
+def test_engine_and_sandbox_are_closed_where_the_server_does_not_get_ready() -> None:
+    closed = []
+
+    class Closable(_SlowSandbox):
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    class Broken(ScriptedEngine):
+        async def generate(self, *args: Any) -> Generation:
+            raise EngineError('no')
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    engine, sandbox = Broken(lambda _: ''), Closable()
+    app = make_app(Thinker(engine, sandbox=sandbox))
+    with pytest.raises(EngineError, match='no'):
+        run_app(app, '127.0.0.1', 0, grace_s=1, on_ready=print)
+    assert closed == [engine, sandbox]
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        *(('running', 0), ('waiting', -1), ('body_bytes', 0), ('arriving_bytes', 0), ('grace_s', -1)),
+        *(('client_timeout_s', 0.0), ('client_timeout_s', float('nan')), ('text_chars', 0), ('most_tokens', 0)),
+        *(('pictures', PictureRules(most=-1)), ('pictures', PictureRules(pixels_each=0))),
+        ('pictures', PictureRules(fetch_timeout_s=float('inf'))),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match='must be >='):
+        ServeSettings(**{name: value})
 
 
 def test_health_and_metrics_tell_what_happened(serve: Any, scripted: Any, picture: Path) -> None:
