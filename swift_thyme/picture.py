@@ -11,7 +11,9 @@ import hashlib
 import io
 import math
 import os
+import struct
 import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,12 +25,22 @@ from .errors import DataError
 _MAX_PATH_CHARS = 4096
 _EXIF_ORIENTATION = 0x0112
 _DEEP_MODES = ('I', 'F')
+_MOST_SHARE = 2
+"""A float picture of the range 0 to 255 whose values all are below this would have nothing to see."""
+_TIFF_BITS, _TIFF_MOST = 258, 281
+"""BitsPerSample and MaxSampleValue."""
+_FULL_BITS = 16
+"""Says what a file has room for, not what was put there."""
 _PNG_SIGNATURE_BYTES = 8
 _PNG_CHECKSUM_BYTES = 4
 _PNG_TELLING = (b'eXIf', b'tEXt', b'zTXt', b'iTXt')
 """Chunks in which a PNG may say how it is to be turned."""
 _TURNED_BY_PILLOW = 'TIFF'
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+UNREADABLE = (
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
+"""What Pillow raises on broken files."""
 _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
 _SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
 
@@ -82,15 +94,17 @@ def plain(found: Path | bytes) -> Path | bytes:
     """
     try:
         with Image.open(io.BytesIO(found) if isinstance(found, bytes) else found) as image:
-            if not is_turned(image) and not image.mode.startswith(_DEEP_MODES):
+            if not is_turned(image) and not is_deep(image):
                 return found
             image.load()
-            upright = eight_bits(ImageOps.exif_transpose(image))
+            upright = ImageOps.exif_transpose(image)
+            if is_deep(image):
+                upright = eight_bits(upright, white_of(image))
             upright.info.pop('exif', None)
             out = io.BytesIO()
             upright.save(out, 'PNG', compress_level=1)
             return out.getvalue()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(found, error) from error
 
 
@@ -124,20 +138,42 @@ def _tells_after_pixels(png: BinaryIO) -> bool:
     return False
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 or more bits a pixel brought to 8; others as they are.
+def is_deep(image: Image.Image) -> bool:
+    """Whether a picture is grey with more than 8 bits a pixel."""
+    return image.mode.startswith(_DEEP_MODES)
 
-    White is the largest number of the fewest bits that hold its values: 8, 10, 12, 14 or 16, as cameras and scanners
-    fill them. Floating-point numbers up to 1 are shares of white.
+
+def white_of(image: Image.Image) -> float:
+    """The number that is shown white in a grey picture of more than 8 bits, as it was read from its file.
+
+    That of the fewest of 8, 10, 12, 14 or 16 bits that hold its values, and what a TIFF says of them: cameras and
+    scanners fill so many, whatever the file has room for. Floating-point numbers below 2 are shares of white; they
+    may overshoot it.
     """
-    if not image.mode.startswith(_DEEP_MODES):
-        return image
     import numpy as np
 
-    values = np.asarray(image, dtype=np.float64)
-    high = float(values.max())
-    white = 1 if image.mode == 'F' and high <= 1 else 2 ** max(8, 2 * math.ceil(int(high).bit_length() / 2)) - 1
-    return Image.fromarray((values * (255 / white)).clip(0, 255).astype(np.uint8), 'L')
+    values = np.asarray(image)
+    high = float(values.max(initial=0, where=np.isfinite(values)))
+    if image.mode == 'F' and high < _MOST_SHARE:
+        return 1
+    return 2 ** max(8, 2 * math.ceil(max(int(high), _most_told(image)).bit_length() / 2)) - 1
+
+
+def _most_told(image: Image.Image) -> int:
+    tags = getattr(image, 'tag_v2', {})
+    first = [value[0] if isinstance(value, tuple) else value for value in map(tags.get, (_TIFF_MOST, _TIFF_BITS))]
+    most, bits = (value if isinstance(value, int) else 0 for value in first)
+    return most or (2**bits - 1 if bits < _FULL_BITS else 0)
+
+
+def eight_bits(image: Image.Image, white: float) -> Image.Image:
+    """A grey picture of more than 8 bits a pixel brought to 8, NaN to black; `white` is from `white_of`."""
+    import numpy as np
+
+    values = np.asarray(image).astype(np.float32)
+    values *= 255 / white
+    np.nan_to_num(values, copy=False, nan=0)
+    return Image.fromarray(np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8), 'L')
 
 
 def size(picture: Any) -> tuple[int, int]:
@@ -179,7 +215,7 @@ def look(picture: Any, *, decode: bool = False) -> tuple[int, int, str]:
             lies = orientation(image) in range(5, 9) and image.format != _TURNED_BY_PILLOW
             width, height = (image.height, image.width) if lies else (image.width, image.height)
             return int(width), int(height), suffix(image.format)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _unreadable(picture, error) from error
 
 

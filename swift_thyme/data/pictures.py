@@ -23,7 +23,7 @@ import numpy as np
 import pybase64
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..picture import eight_bits, is_turned
+from ..picture import UNREADABLE, eight_bits, is_deep, is_turned, white_of
 from ..sandbox.base import Limits
 from .rows import Fix, Reason, RowRejected
 
@@ -157,7 +157,7 @@ def check_picture(data: bytes, *, decode: bool = False) -> Picture:
         raise RowRejected(Reason.UNREADABLE_IMAGE, 'not a picture') from error
     except Image.DecompressionBombError as error:
         raise RowRejected(Reason.IMAGE_SHAPE, str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, zlib.error) as error:
+    except UNREADABLE as error:
         reason = Reason.TRUNCATED_IMAGE if _ends_early(error) else Reason.UNREADABLE_IMAGE
         raise RowRejected(reason, f'{type(error).__name__}: {error}') from error
     _check_shape(picture.width_px, picture.height_px)
@@ -213,7 +213,12 @@ def _rewrite(image: Image.Image, turned: bool, whole: bool) -> Picture:
     fixes = [Fix.ORIENTATION] if turned else []
     fixes += [Fix.STRUCTURE] if kind == 'PNG' and not whole else []
     upright = ImageOps.exif_transpose(image) if turned else image
-    if upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
+    if is_deep(image):
+        _check_values(image)
+        white = white_of(image)
+        fixes += [Fix.BRIGHTNESS] if 1 < white < _WHITE else []
+        upright = eight_bits(upright, white)
+    if is_deep(image) or upright.mode not in _PLAIN_MODES or 'transparency' in upright.info:
         fixes.append(Fix.COLOUR_MODE)
         upright = _to_plain(upright)
     if not _has_own_profile(upright):
@@ -229,8 +234,6 @@ def _rewrite(image: Image.Image, turned: bool, whole: bool) -> Picture:
 
 
 def _to_plain(image: Image.Image) -> Image.Image:
-    _check_values(image)
-    image = eight_bits(image)
     if image.mode in ('1', 'L') and 'transparency' not in image.info:
         return image.convert('L')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa') or 'transparency' in image.info:
@@ -247,8 +250,6 @@ def _check_values(image: Image.Image) -> None:
     Raises:
         RowRejected: UNREADABLE_IMAGE.
     """
-    if image.mode not in ('I', 'F'):
-        return
     values = np.asarray(image)
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > _WHITE:
         raise RowRejected(

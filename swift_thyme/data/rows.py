@@ -123,6 +123,7 @@ class Fix(Told):
     SYSTEM_ADDED = 'system_added', 'The row had no system message; the paper’s was added (Table 1).'
     ORIENTATION = 'orientation', 'EXIF orientation was applied to the pixels.'
     COLOUR_MODE = 'colour_mode', 'Palette, CMYK, 16-bit or transparent pixels became RGB or grey.'
+    BRIGHTNESS = 'brightness', 'A 16-bit or float picture fills fewer bits than 16; the fewest that hold it are white.'
     FORMAT = 'format', 'A picture that is neither JPEG, PNG nor WEBP was stored as PNG.'
     STRUCTURE = 'structure', 'A picture whose pixels are whole but whose file is not was written anew.'
     SANDBOX_EMPTY = 'sandbox_empty', 'No change, a note: a sandbox output of the response is empty.'

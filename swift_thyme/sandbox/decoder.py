@@ -14,6 +14,7 @@ import struct
 import zlib
 from typing import Any
 
+from ..picture import eight_bits, is_deep, white_of
 from . import confine, linux
 from .base import Limits
 
@@ -84,7 +85,8 @@ def examine(source_fd: int, target_fd: int, limits: Limits) -> dict[str, Any]:
             return {'width': width, 'height': height, 'suffix': _SUFFIXES[kind], 'copied': False}
         image.seek(0)
         image.load()
-        copy = _flatten(ImageOps.exif_transpose(image) if orientation != 1 else image)
+        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+        copy = eight_bits(upright, white_of(image)) if is_deep(image) else _flatten(upright)
     return {'width': copy.width, 'height': copy.height, 'suffix': _write(copy, target_fd, limits), 'copied': True}
 
 
@@ -150,16 +152,9 @@ def _is_deep(data: bytes) -> bool:
 
 
 def _flatten(image: Any) -> Any:
-    """A plain RGB or gray copy: alpha over white, 16 bit and floats from 0 to 1 scaled to 8 bit, CMYK converted."""
+    """A plain RGB or gray copy: alpha over white, CMYK converted."""
     from PIL import Image
 
-    if image.mode in ('I;16', 'I;16B', 'I;16L', 'I', 'F'):
-        import numpy as np
-
-        values = np.asarray(image, dtype='f8')
-        most = values.max(initial=0)
-        top = 65535.0 if most > 255 else 1.0 if most <= 1 and image.mode == 'F' else 255.0
-        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype('u1'))
     if image.mode == 'P' or 'transparency' in image.info:
         image = image.convert('RGBA')
     if image.mode in ('RGBA', 'LA', 'PA', 'La', 'RGBa'):

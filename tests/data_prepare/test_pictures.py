@@ -227,3 +227,22 @@ def test_a_profile_of_another_colour_space_does_not_stay(space: bytes) -> None:
     assert whole.fixes == (Fix.STRUCTURE,)
     kept = check_picture(saved(gradient().convert('P'), 'PNG', icc_profile=profile))
     assert Image.open(io.BytesIO(kept.data)).info['icc_profile'] == profile
+
+
+@pytest.mark.parametrize(('top', 'noted'), [(200, True), (4095, True), (65535, False)])
+def test_a_white_that_was_told_by_the_values_is_counted(top: int, noted: bool) -> None:
+    values = np.tile(np.linspace(0, top, 40).astype(np.uint16), (40, 1))
+    checked = check_picture(saved(Image.fromarray(values), 'PNG'))
+    assert (Fix.BRIGHTNESS in checked.fixes) is noted
+    assert Fix.COLOUR_MODE in checked.fixes
+    assert Image.open(io.BytesIO(checked.data)).getextrema() == (0, 200 if top == 200 else 255)
+
+
+@pytest.mark.parametrize('size_bytes', range(9))
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
+def test_odd_exif_is_a_refused_row_at_worst(kind: str, size_bytes: int) -> None:
+    data = saved(gradient(), kind, exif=b'II*\0\x08\0\0\0'[:size_bytes])
+    try:
+        check_picture(data)
+    except RowRejected as refusal:
+        assert refusal.reason in (Reason.UNREADABLE_IMAGE, Reason.TRUNCATED_IMAGE)
