@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -10,12 +11,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tqdm import tqdm
 
 from swift_thyme.cli import main
+from swift_thyme.data.prepare import run as preparation
+from swift_thyme.data.prepare import state, worker
 from swift_thyme.data.prepare.options import Options
 from swift_thyme.data.prepare.run import prepare
 from swift_thyme.data.rows import Kind
@@ -191,3 +195,67 @@ def test_the_order_of_rows_is_that_of_the_source(sft_set: PreparedSet) -> None:
         if '00000-of' in row['source']
     ]
     assert numbers == sorted(numbers)
+
+
+def make_again(monkeypatch: pytest.MonkeyPatch, source: Path, out: Path) -> None:
+    """Makes every finished shard again, as another `--drop` does; `read` gives the first row of each piece only."""
+    real = worker.read
+
+    def first_row(*args: Any) -> Any:
+        yield next(iter(real(*args)))
+
+    monkeypatch.setattr(preparation, '_is_as_wanted', lambda *_: False)
+    monkeypatch.setattr(worker, 'read', first_row)
+    run(source, out, workers=1)
+
+
+def test_a_kill_while_a_finished_shard_is_made_again_leaves_it_unfinished(tmp_path: Path) -> None:
+    source, out = shards(tmp_path / 'source', 2), tmp_path / 'out'
+    run(source, out, workers=1)
+    before = fingerprint(out)
+
+    def publish_and_die(*args: Any) -> None:
+        state.publish(*args)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(preparation, 'publish', publish_and_die)
+        make_again(patch, source, out)
+    done, _ = run(source, out, workers=1)
+    assert done.resumed == 1
+    assert fingerprint(out) == before
+
+
+def test_a_source_that_fails_does_not_take_the_place_of_a_finished_shard(tmp_path: Path) -> None:
+    source, out = shards(tmp_path / 'source', 2), tmp_path / 'out'
+    run(source, out, workers=1)
+    before = fingerprint(out)
+    real = worker.process_shard
+
+    def broken(shard: Any, scratch: Path) -> Any:
+        result = real(shard, scratch)
+        result.failed['train'] = 'the network went'
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparation, 'process_shard', broken)
+        make_again(patch, source, out)
+    assert not json.loads((out / 'prepared.json').read_text())['complete']
+    done, _ = run(source, out, workers=1)
+    assert done.resumed == 2
+    assert fingerprint(out) == before
+
+
+@pytest.mark.parametrize('code', [errno.ENOSYS, errno.EINVAL])
+def test_a_kernel_that_cannot_flush_one_file_system_flushes_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    flushed: list[bool] = []
+    monkeypatch.setattr(state.ctypes, 'CDLL', lambda *_, **__: SimpleNamespace(syncfs=lambda _: -1))
+    monkeypatch.setattr(state.ctypes, 'get_errno', lambda: code)
+    monkeypatch.setattr(state.os, 'sync', lambda: flushed.append(True))
+    state.flush_disk(tmp_path)
+    assert flushed
+    monkeypatch.setattr(state.ctypes, 'get_errno', lambda: errno.EIO)
+    with pytest.raises(OSError, match='cannot flush'):
+        state.flush_disk(tmp_path)

@@ -202,7 +202,12 @@ def _outcome(result: Future[ShardResult], shard: Shard) -> ShardResult:
 
 
 def _commit(options: Options, state: State, certifier: Certifier, shard: Shard, result: ShardResult) -> dict[str, Any]:
-    """Makes a converted shard part of the set; a kill at any point leaves it undone, never half done."""
+    """Makes a converted shard part of the set; a kill at any point leaves it undone, never half done.
+
+    A source that could not be read to its end takes no place of what an earlier run finished.
+    """
+    if result.failed and (finished := state.finished(shard)) is not None:
+        return {**finished, 'failed': result.failed}
     scratch = state.scratch / f'{shard.index:05d}'
     taken = state.seen.claim(shard.index, [row.id for row in result.kept])
     _refuse(
@@ -214,6 +219,7 @@ def _commit(options: Options, state: State, certifier: Certifier, shard: Shard, 
     (scratch / FOLDER).write_text(
         ''.join(json.dumps(report, ensure_ascii=False) + '\n' for report in reports), encoding='utf-8'
     )
+    state.reopen(shard)
     suffix, part = options.row_format.value, f'part-{shard.index:05d}'
     for split in Split:
         there = any(row.split is split for row in result.kept)

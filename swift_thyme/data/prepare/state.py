@@ -7,6 +7,7 @@ Files come into being under another name and are renamed, so that a kill leaves 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -66,15 +67,15 @@ def flush_disk(folder: Path) -> None:
         OSError: the disk could not take it.
     """
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), 'syncfs', None)
-    if syncfs is None:
-        os.sync()
-        return
     held = os.open(folder, os.O_RDONLY)
     try:
-        if syncfs(held):
-            raise OSError(ctypes.get_errno(), f'cannot flush the disk of {folder}')
+        code = errno.ENOSYS if syncfs is None else ctypes.get_errno() if syncfs(held) else 0
     finally:
         os.close(held)
+    if code in (errno.ENOSYS, errno.EINVAL):
+        os.sync()
+    elif code:
+        raise OSError(code, f'cannot flush the disk of {folder}')
 
 
 class State:
@@ -164,6 +165,13 @@ class State:
         """Marks a shard as finished; the last step of its commit. What it speaks of is on the disk before it is."""
         flush_disk(self._out)
         write_json(self._marker(shard.index), {**marker, 'fingerprint': shard.fingerprint, 'name': shard.name})
+
+    def reopen(self, shard: Shard) -> None:
+        """Takes a shard's marker away, also from the disk, before the files it speaks of change."""
+        marker = self._marker(shard.index)
+        if marker.exists():
+            marker.unlink()
+            flush_disk(marker.parent)
 
     def notes(self, index: int) -> Path:
         """Where a shard's certification writes what it knows so far."""
