@@ -43,6 +43,15 @@ class Box(NamedTuple):
         """The middle, rounded down."""
         return (self.left + self.right) // 2, (self.top + self.bottom) // 2
 
+    def cell(self, row: int, rows: int, column: int, columns: int) -> Box:
+        """One of the cells of a grid that fills the box."""
+        return Box(
+            self.left + self.width * column // columns,
+            self.top + self.height * row // rows,
+            self.left + self.width * (column + 1) // columns,
+            self.top + self.height * (row + 1) // rows,
+        )
+
     def grown(self, by_x: int, by_y: int | None = None) -> Box:
         """The box with a margin on every side, in pixels; negative margins shrink it."""
         by_y = by_x if by_y is None else by_y

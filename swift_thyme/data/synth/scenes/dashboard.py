@@ -41,12 +41,7 @@ def build(brief: Brief) -> Scene:
         boxes = []
         for column in range(columns):
             title = titles[row * columns + column]
-            cell = Box(
-                width * column // columns,
-                head + (height - head) * row // rows,
-                width * (column + 1) // columns,
-                head + (height - head) * (row + 1) // rows,
-            )
+            cell = Box(0, head, width, height).cell(row, rows, column, columns)
             tile = cell.grown(-max(3, unit // 3))
             lamp, name, center = _tile(image, rng, tile, title, unit, tile_color, ink)
             style = LabelStyle(rng.choice(MONO), unit, tile_color, brief.level.contrast, plate=False)

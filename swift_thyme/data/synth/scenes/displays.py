@@ -63,12 +63,7 @@ def _build(scene: str, brief: Brief) -> Scene:
         boxes = []
         for column in range(columns):
             mark = marks[row * columns + column]
-            cell = Box(
-                width * column // columns,
-                height * row // rows,
-                width * (column + 1) // columns,
-                height * (row + 1) // rows,
-            )
+            cell = Box(0, 0, width, height).cell(row, rows, column, columns)
             name, (color, sticker), tag = _thing(image, brief, cell, display.noun, mark)
             named = f'the {display.noun} "{mark}"'
             context = Box(cell.left, name.top, cell.right, tag[1] + 2 * unit)

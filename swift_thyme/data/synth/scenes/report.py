@@ -46,12 +46,7 @@ def build(brief: Brief) -> Scene:
     charts = []
     for index, title in enumerate(titles):
         row, column = divmod(index, columns)
-        cell = Box(
-            width * column // columns,
-            head + (height - head) * row // rows,
-            width * (column + 1) // columns,
-            head + (height - head) * (row + 1) // rows,
-        )
+        cell = Box(0, head, width, height).cell(row, rows, column, columns)
         panel = cell.grown(-max(6, unit // 2))
         shadow(image, panel, max(3, unit // 3))
         ImageDraw.Draw(image).rectangle(tuple(panel), fill=(255, 255, 255))

@@ -96,11 +96,8 @@ def _cells(brief: Brief, least_px: int) -> list[Box]:
     wanted = max(3, min(brief.level.anchors, 16))
     columns = clamp(math.ceil((wanted * width / height) ** 0.5), 2, max(2, width // least_px))
     rows = clamp(math.ceil(wanted / columns), 1, max(1, height // least_px))
-    cells = [
-        Box(width * x // columns, height * y // rows, width * (x + 1) // columns, height * (y + 1) // rows)
-        for y in range(rows)
-        for x in range(columns)
-    ]
+    whole = Box(0, 0, width, height)
+    cells = [whole.cell(y, rows, x, columns) for y in range(rows) for x in range(columns)]
     rng.shuffle(cells)
     return cells[:wanted]
 
