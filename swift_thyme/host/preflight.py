@@ -43,6 +43,7 @@ logger = get_logger()
 ROWS_SAMPLED = 256
 """So many rows, evenly spaced, are looked at without `--strict true`."""
 PICTURES_DECODED = 32
+_LOSSES_WITHOUT_TEACHER = ('real', 'fipo')
 """Of so many of them the pictures are decoded in full; of the others the header is read."""
 _CUT = ('left', 'right')
 _ANSWER_TAGS = (protocol.THINK_OPEN, protocol.CODE_OPEN, protocol.SANDBOX_OPEN, protocol.ANSWER_OPEN)
@@ -129,6 +130,13 @@ def _grpo_faults(run: Run) -> Iterator[str]:
         yield (
             'with --streaming true the host puts different questions into one GRPO group, and their advantages mean '
             'nothing; leave it out: rows are mapped from disk, not held in memory'
+        )
+    no_loss = [f'--loss_type {run.get("loss_type")}'] if run.get('loss_type') in _LOSSES_WITHOUT_TEACHER else []
+    no_loss += ['--off_policy_sequence_mask_delta'] if run.get('off_policy_sequence_mask_delta') is not None else []
+    if no_loss:
+        yield (
+            f'the host ends {no_loss[0]} at its first loss, after the rollout: it takes every GRPO run for one that '
+            'may have a teacher; leave it out, or use --loss_type grpo, bnpo, dr_grpo, dapo, cispo or sapo'
         )
     if not any(run.get(name) for name in SIGNALS):
         yield (

@@ -64,6 +64,9 @@ def test_an_option_works_or_is_refused(cell: Cell, request: pytest.FixtureReques
     assert cell.expected != REFUSED or cell.says in result['note']
 
 
-def test_the_page_has_every_option() -> None:
-    page = PAGE.read_text(encoding='utf-8')
-    assert [cell.option for cell in CELLS if f'| {cell.group} | {cell.option} |' not in page] == []
+def test_the_page_says_of_every_option_what_is_expected() -> None:
+    rows = [line.split(' | ', 3) for line in PAGE.read_text(encoding='utf-8').splitlines()]
+    head, *told = [row for row in rows if len(row) == 4]
+    assert head[1:3] == ['option', 'outcome']
+    assert [row[:3] for row in told] == [[f'| {cell.group}', cell.option, cell.expected] for cell in CELLS]
+    assert [cell.option for cell, row in zip(CELLS, told, strict=True) if cell.says not in row[3]] == []

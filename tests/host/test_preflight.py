@@ -40,6 +40,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**GRPO, 'streaming': True}, 'different questions into one GRPO group'),
     ({**GRPO, 'template': 'qwen2_5_vl', 'multi_turn_scheduler': None, 'streaming': True}, 'different questions'),
     ({**GRPO, 'reward_funcs': []}, 'without a reward has nothing to learn from'),
+    ({**GRPO, 'loss_type': 'real'}, 'ends --loss_type real at its first loss'),
+    ({**GRPO, 'loss_type': 'fipo'}, 'ends --loss_type fipo at its first loss'),
+    ({**GRPO, 'off_policy_sequence_mask_delta': 0.1}, 'ends --off_policy_sequence_mask_delta at its first loss'),
     ({**GRPO, 'template_backend': 'jinja'}, '--template_backend jinja'),
     ({**SFT, 'template_backend': 'jinja'}, '--template_backend jinja'),
     ({**SFT, 'use_chat_template': False}, '--use_chat_template false'),
@@ -138,7 +141,7 @@ def test_a_solution_that_no_reward_can_read_is_refused(
 
 
 def test_a_list_of_accepted_answers_is_read(o3_template: Any, tmp_path: Path, picture: Path) -> None:
-    check(o3_template(), loaded(tmp_path / 'rows.jsonl', [row(picture, solution=['42', '43'])] * 2))
+    assert check(o3_template(), loaded(tmp_path / 'rows.jsonl', [row(picture, solution=['42', '43'])] * 2)) == 2
 
 
 def test_rows_without_solutions_are_refused_where_a_reward_needs_them(
