@@ -22,8 +22,8 @@ def test_more_than_a_quarter_of_sixteen_stops_with_the_reasons_counted() -> None
 
 
 def test_a_quarter_goes_on() -> None:
+    bound = SetAsideBound()
     for _ in range(20):
-        (bound := SetAsideBound()).observe(batch(4, 16))
         bound.observe(batch(4, 16))
 
 

@@ -14,7 +14,7 @@ from swift_thyme.trajectories.record import Recorder
 
 
 def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:
-    done = threading.Event()
+    done, rounds = threading.Event(), list[int]()
 
     def other_rank() -> None:
         while not done.is_set():
@@ -24,6 +24,7 @@ def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:
                 (folder / f'{n}.part').write_bytes(b'picture')
                 (folder / f'{n}.part').replace(folder / f'{n}.png')
             shutil.rmtree(folder.parent)
+            rounds.append(1)
 
     writer = threading.Thread(target=other_rank)
     writer.start()
@@ -34,6 +35,7 @@ def test_a_rank_may_trim_while_others_write_and_remove(tmp_path: Path) -> None:
     finally:
         done.set()
         writer.join()
+    assert len(rounds) > 1
 
 
 def test_the_oldest_steps_go_once_the_folder_outgrows_its_bound(tmp_path: Path) -> None:
