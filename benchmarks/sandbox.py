@@ -109,6 +109,8 @@ def verdict(rows: list[Row], started: Row | None) -> str:
             goals.append(('cores ÷ limit / eight clients', 1 / share, 1 / 0.85))
     if started is not None:
         goals.append(('start, ms', started.p50_ms, 6.0))
+    if not goals:
+        return 'nothing that has a goal was measured'
     said = ', '.join(f'{name} {found:.2f} (at most {most:.2f})' for name, found, most in goals)
     return f'{"PASS" if all(found <= most for _, found, most in goals) else "FAIL"}: {said}'
 
