@@ -15,6 +15,7 @@ import pytest
 from swift_thyme.cli import main
 from swift_thyme.data.forms import parse_form, rename
 from swift_thyme.data.rows import Kind, Reason, RowRejected
+from swift_thyme.data.sources import plan
 from swift_thyme.errors import DataError
 
 from . import public
@@ -143,6 +144,23 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     done, _ = run(tmp_path / name, tmp_path / 'out', Kind.RL, workers=1)
     assert [row['solution'] for row in rows_of(tmp_path / 'out')] == ['a, "b"\nc'] * 3
     assert (done.tally.rows, done.skipped) == (3, [])
+
+
+@pytest.mark.parametrize('name', ['list.json', 'list.json.gz'])
+def test_a_list_larger_than_the_memory_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, [{'question': 'a?' * 1000, 'answer': 'x'}] * 5000)
+    with pytest.raises(DataError, match=r'about 0\.1 GiB, more than the 0\.05 GiB .* convert it to \.jsonl'):
+        run(tmp_path / name, tmp_path / 'out', Kind.RL, memory_bytes=int(0.05 * (1 << 30)))
+
+
+def test_a_further_source_leaves_the_shards_of_those_before_as_they_were(tmp_path: Path) -> None:
+    for source in ('one', 'two'):
+        (tmp_path / source).mkdir()
+        for i in range(100):
+            write(tmp_path / source / f'{i:03}.jsonl', [{'question': f'{i}?', 'answer': 'x'}])
+    one, both = (plan([str(tmp_path / name) for name in names])[0] for names in (('one',), ('one', 'two')))
+    assert [shard.fingerprint for shard in both][: len(one)] == [shard.fingerprint for shard in one]
+    assert len(both) == len(one) + 2
 
 
 def test_files_that_may_be_data_and_are_not_read_are_named(tmp_path: Path, capsys: Any) -> None:

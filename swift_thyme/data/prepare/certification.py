@@ -38,7 +38,7 @@ class Certifier:
             watch: called with a number of rows as they are done.
         """
         self.quota = -(-options.certify_rows // max(shards, 1))
-        """Rows of a shard that are run, at most."""
+        """Rows of a shard that are run, at most; one where there are more shards than rows wanted."""
         self.unavailable = ''
         """Why this machine runs no code, where a sample was wanted."""
         self._options, self._state, self._watch = options, state, watch

@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         const=ALL,
         metavar='ROWS',
-        help=f'run the code of every row in the sandbox, or of so many (default for sft: a sample of {_SAMPLE_ROWS})',
+        help=f'run the code of every row in the sandbox, or of so many, at least one a shard '
+        f'(default for sft: a sample of {_SAMPLE_ROWS})',
     )
     parser.add_argument(
         '--drop',

@@ -69,12 +69,14 @@ def prepare(options: Options, bar: tqdm[Any] | None = None, *, restart: bool = F
 
     Raises:
         ConfigError: other settings or another source than the run that began the set.
-        DataError: no source holds data, one is a prepared set, or the set cannot be written (a full disk).
+        DataError: no source holds data, one is a prepared set or a list too large for the memory, or the set cannot
+            be written (a full disk).
         SandboxUnavailable: all rows are to be certified, and this machine cannot run the sandbox.
     """
     check_root(options.out)
     _check_sources(options)
     shards, skipped = plan(options.sources, options.shards)
+    _check_memory(options, shards)
     options.out.mkdir(parents=True, exist_ok=True)
     state = State(options.out, restart=restart)
     try:
@@ -97,6 +99,16 @@ def _check_sources(options: Options) -> None:
             raise DataError(
                 f'{source} is a prepared set already, or a part of one ({root / MANIFEST}); expected rows as they were '
                 'published; train on it as it is, or name what it was made from'
+            )
+
+
+def _check_memory(options: Options, shards: Sequence[Shard]) -> None:
+    for piece in (piece for shard in shards for piece in shard.pieces):
+        if piece.form == 'array' and piece.memory_bytes > options.memory_bytes:
+            raise DataError(
+                f'{piece.name} is one JSON list, which is held in memory as a whole: about '
+                f'{piece.memory_bytes / (1 << 30):.1f} GiB, more than the {options.memory_bytes / (1 << 30):g} GiB of '
+                '--memory-gib; convert it to .jsonl (one row a line), or give more'
             )
 
 
