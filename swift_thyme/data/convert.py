@@ -48,6 +48,8 @@ class Converter:
     lengths: LengthChecker | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     """Names of the source's columns → names that are read."""
+    columns_found: set[str] = field(default_factory=set)
+    """Of these, the ones that some row had."""
 
     def convert(
         self, row: Mapping[str, Any], source: str, *, base: Path | None = None, split: Split | None = None
@@ -67,7 +69,9 @@ class Converter:
             return self._convert(row, source, base, split)
 
     def _convert(self, row: Mapping[str, Any], source: str, base: Path | None, split: Split | None) -> PreparedRow:
-        parsed = parse_form(rename(dict(row), self.columns), self.kind)
+        renamed, found, lost = rename(dict(row), self.columns)
+        self.columns_found.update(found)
+        parsed = parse_form(renamed, self.kind)
         rendered = ANSWER_OPEN not in parsed.user and not paths_in(parsed.user)
         bare = rendered and IMAGE_TAG not in f'{parsed.user}{parsed.response}'
         fixes = list(check_texts(parsed, self.kind, count_tags=not bare))
@@ -103,7 +107,7 @@ class Converter:
             solution=parsed.solution,
             question=parsed.question,
             carried=tuple(map(escape_surrogates, sorted(parsed.extra))),
-            ignored=parsed.ignored if system_kept else tuple(sorted({*parsed.ignored, 'system'})),
+            ignored=tuple(sorted({*parsed.ignored, *lost, *(() if system_kept else ('system',))})),
             extra=_as_text(parsed.extra) if parsed.extra else None,
             fixes=tuple(dict.fromkeys(fixes)),
             length_tokens=length,

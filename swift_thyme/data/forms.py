@@ -49,20 +49,24 @@ _IMG_TAG = re.compile(r'<img>(.+?)</img>')
 _BASE64 = re.compile(r'data:image/|[A-Za-z0-9+/_-]{60}')
 
 
-def rename(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def rename(row: dict[str, Any], columns: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str], frozenset[str]]:
     """A row under other column names, as the host's `--columns` renames them.
 
     Args:
         row: the source's columns.
         columns: old name, in any case → new name. Of two columns for one new name none is renamed.
+
+    Returns:
+        The row; the names in `columns` that it has; and its columns that said something and gave way to a renamed one.
     """
-    if not columns:
-        return row
     named = {name.lower(): name for name in row}
-    there = {named[old.lower()]: new for old, new in columns.items() if old.lower() in named}
+    found = frozenset(old for old in columns if old.lower() in named)
+    there = {named[old.lower()]: columns[old] for old in columns if old in found}
     counts = Counter(there.values())
     there = {old: new for old, new in there.items() if counts[new] == 1}
-    return {**{k: v for k, v in row.items() if k not in there}, **{new: row[old] for old, new in there.items()}}
+    kept = {name: value for name, value in row.items() if name not in there}
+    lost = frozenset(new for new in there.values() if filled(kept.get(new)))
+    return {**kept, **{new: row[old] for old, new in there.items()}}, found, lost
 
 
 def filled(value: Any) -> bool:
@@ -114,7 +118,7 @@ def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
         system=system or None,
         response=response if kind is Kind.SFT else None,
         solution=solution_text(row.get(solution_key)) if kind is Kind.RL else None,
-        question=question if messages and isinstance(question, str) else user,
+        question=question if messages and isinstance(question, str) and filled(question) else user,
         extra=carried,
         ignored=ignored,
     )

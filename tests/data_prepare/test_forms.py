@@ -114,8 +114,44 @@ def test_an_answer_in_the_messages_of_a_question_is_left_out_as_in_the_host_and_
 
 def test_columns_are_renamed_as_in_the_host() -> None:
     row = {'Text': 'a?', 'gold': 'red', 'question': 'old'}
-    assert rename(row, {'text': 'question', 'gold': 'answer'}) == {'question': 'a?', 'answer': 'red'}
-    assert rename(row, {'text': 'query', 'gold': 'query'}) == row
+    assert rename(row, {'text': 'question', 'gold': 'answer', 'x': 'y'}) == (
+        {'question': 'a?', 'answer': 'red'},
+        {'text', 'gold'},
+        {'question'},
+    )
+    assert rename(row, {'text': 'query', 'gold': 'query'}) == (row, {'text', 'gold'}, set())
+    assert rename({**row, 'question': ''}, {'text': 'question'})[2] == set()
+    swapped = {'question': 'red', 'answer': 'a?'}
+    assert rename(swapped, {'question': 'answer', 'answer': 'question'})[::2] == (
+        {'question': 'a?', 'answer': 'red'},
+        set(),
+    )
+
+
+def test_columns_that_are_lost_or_missed_are_told(tmp_path: Path, capsys: Any) -> None:
+    write(tmp_path / 'a.jsonl', [{'text': 'a?', 'question': 'b?', 'answer': 'x'}])
+    columns = json.dumps({'text': 'question', 'gold': 'answer'})
+    command = ['prepare', 'rl', str(tmp_path / 'a.jsonl'), '--out', str(tmp_path / 'out'), '--columns', columns]
+    for _ in range(2):
+        assert main([*command, '--workers', '1']) == 0
+        told = capsys.readouterr()
+        assert "--columns: no row has 'gold'" in told.err
+        assert told.out.split('columns ignored, by rows:')[1].split()[:2] == ['question', '1']
+    (row,) = rows_of(tmp_path / 'out')
+    assert row['question'] == 'a?'
+
+
+def test_a_run_that_keeps_nothing_names_the_columns_that_no_row_has(tmp_path: Path, capsys: Any) -> None:
+    write(tmp_path / 'a.jsonl', [{'txt': 'a?', 'answer': 'x'}])
+    columns = json.dumps({'text': 'question'})
+    main(['prepare', 'rl', str(tmp_path / 'a.jsonl'), '--out', str(tmp_path / 'out'), '--columns', columns])
+    assert "no row has the columns ['text'] of --columns" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('empty', ['', ' ', None])
+def test_an_empty_question_beside_messages_is_that_of_the_messages(empty: str | None) -> None:
+    parsed = parse_form({**turns(('user', 'a?')), 'question': empty, 'solution': 'red'}, Kind.RL)
+    assert parsed.question == 'a?'
 
 
 ROWS = [{'question': f'{i}?', 'answer': 'a, "b"\nc', 'image': 'a.jpg'} for i in range(3)]

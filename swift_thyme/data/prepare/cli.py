@@ -121,6 +121,7 @@ def run(args: argparse.Namespace) -> int:
     if not done.tally.rows_kept and not done.failed:
         why = ', '.join(f'{reason} {count}' for reason, count in done.tally.rejected.most_common(3))
         got = f'{done.tally.rows} rows, all rejected: {why}' if why else f'none in {" ".join(options.sources)}'
+        got += f'; no row has the columns {done.columns_missed} of --columns' if done.columns_missed else ''
         raise DataError(f'no row is left to train on: got {got}; {options.out / REPORT_HTML} says why')
     _say(options, done)
     return 1 if done.failed else 0
@@ -148,6 +149,8 @@ def _say(options: Options, done: Prepared) -> None:
     if done.skipped:
         print(f'not read, no rows in a known format: {", ".join(done.skipped[:5])}', file=sys.stderr)
         print(f'  ({len(done.skipped)} files; parquet, json, jsonl and csv are read)', file=sys.stderr)
+    if done.columns_missed:
+        print(f'--columns: no row has {", ".join(map(repr, done.columns_missed))}', file=sys.stderr)
     for name, error in done.failed.items():
         print(f'not read: {name}: {error}', file=sys.stderr)
 

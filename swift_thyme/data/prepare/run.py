@@ -52,6 +52,8 @@ class Prepared:
     """Source files that could not be read, and why. The set is not complete while there are any."""
     skipped: list[str] = field(default_factory=list)
     """Files of the sources that may be data and are in no format of rows."""
+    columns_missed: list[str] = field(default_factory=list)
+    """Names in `--columns` that no row has."""
     not_certified: str = ''
     """Why no code was run, where a sample was wanted and this machine cannot run the sandbox."""
 
@@ -131,6 +133,8 @@ def _prepare(options: Options, state: State, shards: list[Shard], skipped: list[
     ordered = [markers[index] for index in sorted(markers)]
     for marker in ordered:
         done.failed.update(marker['failed'])
+    found = {name for marker in ordered for name in marker.get('columns', options.columns)}
+    done.columns_missed = sorted(set(options.columns) - found)
     done.tally, done.not_certified = total(map(_tally, ordered)), certifier.unavailable
     write_manifest(options, done.tally, complete=not done.failed)
     write_report(options, done.tally, ordered, done.failed, skipped)
@@ -248,6 +252,7 @@ def _commit(options: Options, state: State, certifier: Certifier, shard: Shard, 
         'failed': result.failed,
         'certified_rows': 0 if certifier.unavailable else certifier.quota,
         'dropped': _dropped(options),
+        'columns': result.columns,
         'samples': result.samples,
         'rejected_samples': result.rejected_samples,
     }

@@ -52,6 +52,8 @@ class ShardResult:
     """Source files that could not be read to their end, and why."""
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     rejected_samples: dict[str, dict[str, Any]] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=list)
+    """Names in `--columns` that some row had."""
     seconds: float = 0.0
 
 
@@ -116,6 +118,7 @@ def process_shard(shard: Shard, scratch: Path) -> ShardResult:
     result = ShardResult()
     writers: dict[Split, RowWriter] = {}
     seen: set[str] = set()
+    _Process.converter.columns_found.clear()
     try:
         with (scratch / REJECTED).open('w', encoding='utf-8', errors='backslashreplace') as rejected:
             for piece in shard.pieces:
@@ -136,6 +139,7 @@ def process_shard(shard: Shard, scratch: Path) -> ShardResult:
     finally:
         for writer in writers.values():
             writer.close()
+    result.columns = sorted(_Process.converter.columns_found)
     result.seconds = time.monotonic() - started
     return result
 
