@@ -110,6 +110,7 @@ def measure(path: Path, show: bool) -> Counter[str]:
         same = math_verify_says(row)
         counts['math-verify agree'] += row.truth == 'defer-ok' or same is (row.truth == 'match')
         counts['math-verify wrong match'] += same and row.truth == 'mismatch'
+        counts['math-verify wrong mismatch'] += not same and row.truth == 'match'
     if times_s:
         print(f'{path.name}: {dict(counts)}, {1000 * statistics.median(times_s):.2f} ms an answer')
     return counts
