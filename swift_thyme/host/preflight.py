@@ -43,8 +43,9 @@ logger = get_logger()
 ROWS_SAMPLED = 256
 """So many rows, evenly spaced, are looked at without `--strict true`."""
 PICTURES_DECODED = 32
-_LOSSES_WITHOUT_TEACHER = ('real', 'fipo')
 """Of so many of them the pictures are decoded in full; of the others the header is read."""
+_LOSSES_WITHOUT_TEACHER = ('real', 'fipo')
+"""Losses that the host refuses where a teacher may answer, which it takes every run for."""
 _CUT = ('left', 'right')
 _ANSWER_TAGS = (protocol.THINK_OPEN, protocol.CODE_OPEN, protocol.SANDBOX_OPEN, protocol.ANSWER_OPEN)
 
