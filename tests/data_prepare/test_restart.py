@@ -82,6 +82,8 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
         str(out),
         '--workers',
         '2',
+        '--certify',
+        '0',
     ]
     killed = 0
     for wanted in (1, 3, 5):
