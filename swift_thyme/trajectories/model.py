@@ -79,7 +79,7 @@ class TokenColumns(msgspec.Struct, frozen=True, omit_defaults=True):
     """Natural logarithm of the probability with which the token was sampled."""
 
 
-class RecordedTurn(msgspec.Struct, frozen=True, omit_defaults=True):
+class RecordedTurn(msgspec.Struct, frozen=True):
     """One generation and what the sandbox made of the code at its end."""
 
     text: str

@@ -118,3 +118,10 @@ def test_nobody_else_spells_a_field_of_the_record() -> None:
         for match in spelled.finditer(path.read_text(encoding='utf-8'))
     }
     assert not found
+
+
+def test_a_turn_in_a_file_has_all_its_fields() -> None:
+    """Programs that read the file need not know which fields are left out."""
+    turn = as_json(Record(turns=(RecordedTurn(text='Blue.'),)))['turns'][0]
+    names = {field.encode_name for field in msgspec.structs.fields(RecordedTurn)}
+    assert turn.keys() == names - {'raw_outcome'}
