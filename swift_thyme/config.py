@@ -154,10 +154,11 @@ def judge_addresses(address: str, ports: str) -> tuple[str, ...]:
             raise ValueError(f'expected ports from 1 to 65535 in QWEN_API_PORT, got {port!r}')
     found: list[str] = []
     for item in parse_words(address):
-        host = f'[{item}]' if item.count(':') > 1 and not item.startswith('[') and '/' not in item else item
+        bare = shown_address(item)
+        host = f'[{item}]' if bare.count(':') > 1 and not bare.startswith('[') and '/' not in item else item
         url = urlsplit(host if '://' in host else f'http://{host}')
         if url.scheme not in ('http', 'https') or not url.hostname or url.query or url.fragment:
-            raise ValueError(f'expected a host or http(s) URL, got {shown_address(item)!r}')
+            raise ValueError(f'expected a host or http(s) URL, got {bare!r}')
         path = url.path.rstrip('/').removesuffix('/chat/completions') or '/v1'
         if url.port is not None or url.path.strip('/') or (url.scheme == 'https' and not numbers):
             found.append(f'{url.scheme}://{url.netloc}{path}')
@@ -200,8 +201,13 @@ class JudgeSettings(FromEnv):
 
     def __repr__(self) -> str:
         shown = {k: ('***' if k == 'api_key' and v else v) for k, v in self.__dict__.items()}
-        shown['addresses'] = tuple(map(shown_address, self.addresses))
+        shown['addresses'] = self.shown
         return f'JudgeSettings({", ".join(f"{k}={v!r}" for k, v in shown.items())})'
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The addresses for logs, messages and reports."""
+        return tuple(map(shown_address, self.addresses))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> JudgeSettings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields
 from enum import Enum
@@ -17,6 +18,8 @@ from .errors import ConfigError
 
 T = TypeVar('T')
 S = TypeVar('S', bound='FromEnv')
+_USERS = re.compile(r'[^/,\s\'"]+@')
+"""Users and passwords that addresses name; no message shows them."""
 _LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
 
@@ -38,7 +41,8 @@ def read_env(name: str, parse: Callable[[str], T], default: T, env: Mapping[str,
     try:
         return parse(raw.strip())
     except ValueError as error:
-        raise ConfigError(f'{name} cannot be read: got {raw!r}: {error}; set it to a value like {default!r}') from error
+        what = _USERS.sub('***@', f'got {raw!r}: {error}')
+        raise ConfigError(f'{name} cannot be read: {what}; set it to a value like {default!r}') from error
 
 
 def setting(default: T, name: str, parse: Callable[[str], T]) -> T:

@@ -7,10 +7,9 @@ import os
 from collections.abc import Callable
 from contextlib import aclosing
 
-import httpx
-
 from ..config import JudgeSettings
 from ..env import read_env
+from ..errors import ConfigError
 from .finding import Finding, State
 from .machine import check_disk, check_flash_attention, check_gpu, check_ports, check_shared_memory
 from .versions import check_versions
@@ -51,24 +50,20 @@ def check_sandbox() -> Finding:
 
 def check_judge() -> Finding:
     """Whether every address of `REWARD_API_ADDRESS` and `QWEN_API_PORT` answers; `thyme judge check` looks at what."""
-    settings = JudgeSettings.from_env()
-    causes = {address: cause for address in settings.addresses if (cause := _cause(address, settings.api_key))}
-    text = f'{len(settings.addresses) - len(causes)} of {len(settings.addresses)} addresses answer'
+    from ..rewards.judge.check import first_models
+
+    try:
+        settings = JudgeSettings.from_env()
+        models, causes = asyncio.run(first_models(settings, _JUDGE_TIMEOUT_S))
+    except ConfigError as error:
+        return Finding('judge', State.FAILED, 'its settings cannot be used', (str(error),))
+    text = f'{len(models)} of {len(settings.addresses)} addresses answer'
     if not causes:
         return Finding('judge', State.OK, text)
     named = bool(read_env('REWARD_API_ADDRESS', str, '') or read_env('QWEN_API_PORT', str, ''))
     details = tuple(f'{address}: {cause}' for address, cause in causes.items())
     advice = 'start one: thyme judge --model M (or --rules); then set REWARD_API_ADDRESS and QWEN_API_PORT'
     return Finding('judge', State.FAILED if named else State.WARNING, text, (*details, advice))
-
-
-def _cause(address: str, api_key: str) -> str:
-    headers = {'Authorization': f'Bearer {api_key}'} if api_key else {}
-    try:
-        response = httpx.get(f'{address}/models', headers=headers, timeout=_JUDGE_TIMEOUT_S)
-    except httpx.HTTPError as error:
-        return f'{type(error).__name__}: {error}'
-    return '' if response.status_code == httpx.codes.OK else f'HTTP {response.status_code}'
 
 
 CHECKS: list[Callable[[], Finding]] = [

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import JudgeSettings, judge_addresses
+from ..config import JudgeSettings, judge_addresses, shown_address
 from ..errors import ConfigError
 from ..infer.options import refuse_unwritable, resolve_model, settings_from, thinker_from
 
@@ -127,7 +127,9 @@ def judge_settings(address: str | None) -> JudgeSettings | None:
     try:
         return replace(settings, addresses=judge_addresses(address, '')) if address else settings
     except ValueError as error:
-        raise ConfigError(f'--judge cannot be read: got {address!r}: {error}; give http://HOST:PORT/v1') from error
+        raise ConfigError(
+            f'--judge cannot be read: got {shown_address(address)!r}: {error}; give http://HOST:PORT/v1'
+        ) from error
 
 
 def reachable_judge(address: str | None) -> JudgeSettings | None:
@@ -139,25 +141,13 @@ def reachable_judge(address: str | None) -> JudgeSettings | None:
     settings = judge_settings(address)
     if settings is None or settings.model:
         return settings
-    return replace(settings, model=asyncio.run(_first_model(settings)))
+    from ..rewards.judge.check import first_models
 
-
-async def _first_model(settings: JudgeSettings) -> str:
-    from ..rewards.judge.transport import EndpointFault, Transport
-
-    transport, causes = Transport(settings), []
-    try:
-        for url in settings.addresses:
-            try:
-                return await asyncio.wait_for(transport.first_model(url), _JUDGE_S)
-            except (EndpointFault, asyncio.TimeoutError) as error:
-                causes.append(f'{type(error).__name__}: {error}')
-    finally:
-        await transport.aclose()
-    raise ConfigError(
-        f'no judge answers at {", ".join(settings.addresses)}: {"; ".join(causes)}; start it, or leave --judge out: '
-        'rules alone grade then'
-    )
+    models, causes = asyncio.run(first_models(settings, _JUDGE_S))
+    if not models:
+        said = '; '.join(f'{address}: {cause}' for address, cause in causes.items())
+        raise ConfigError(f'no judge answers: {said}; start it, or leave --judge out: rules alone grade then')
+    return replace(settings, model=next(iter(models.values())))
 
 
 def progress_bar(total: int) -> OnProgress:

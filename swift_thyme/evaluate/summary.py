@@ -103,7 +103,7 @@ def judge_name(judge: JudgeSettings | None) -> str:
     """A judge as reports name it; empty for none."""
     if judge is None:
         return ''
-    return f'{judge.model or "first model listed"} at {", ".join(judge.addresses)}, {judge.votes} vote(s)'
+    return f'{judge.model or "first model listed"} at {", ".join(judge.shown)}, {judge.votes} vote(s)'
 
 
 def prompt() -> dict[str, str]:

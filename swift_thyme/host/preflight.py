@@ -214,7 +214,7 @@ def await_machinery(args: Any) -> None:
     """
     run, judge = Run(args), JudgeSettings.from_env()
     if NEEDS_JUDGE & run.parts and judge.outage is OutagePolicy.STOP:
-        logger.info(f'waiting for a judge that rules: {", ".join(judge.addresses)}')
+        logger.info(f'waiting for a judge that rules: {", ".join(judge.shown)}')
         asyncio.run(until_a_judge_rules(judge))
     if run.uses_scheduler and not run.in_server:
         limit_s = SandboxSettings.from_env().outage_limit_s

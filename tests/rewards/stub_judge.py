@@ -110,13 +110,13 @@ class StubJudge:
                     (int(h.split(':')[1]) for h in head.split('\r\n') if h.lower().startswith('content-length')), 0
                 )
                 body = await reader.readexactly(length)
+                self.heads.append(head)
                 if head.startswith('GET'):
                     models = json.dumps({'object': 'list', 'data': [{'id': 'stub'}]}).encode()
                     writer.write(http(body=models) if 'models' in head else http('404 Not Found'))
                     continue
                 request = json.loads(body)
                 self.requests.append(request)
-                self.heads.append(head)
                 action = self.behaviour(len(self.requests), request)
                 if self.latency_s:
                     await asyncio.sleep(self.latency_s)

@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from swift_thyme.cli import main
 from swift_thyme.config import JudgeSettings, OutagePolicy, judge_addresses
-from swift_thyme.errors import AnswerRefused, JudgeError, JudgeUnavailable, QuestionRefused
+from swift_thyme.doctor.checks import check_judge
+from swift_thyme.errors import AnswerRefused, ConfigError, JudgeError, JudgeUnavailable, QuestionRefused
+from swift_thyme.evaluate.summary import judge_name
 from swift_thyme.rewards.judge import JudgeClient, Question
 from swift_thyme.rewards.judge.cache import VerdictCache, key_of
+from swift_thyme.rewards.judge.check import first_models
+from swift_thyme.rewards.judge.launch import free_port
 from swift_thyme.rewards.prompts import Task, decode, version
 from swift_thyme.rewards.scorer import ANSWER_CHARS, Part, Scorer
 from swift_thyme.trajectories import Record
@@ -241,7 +246,28 @@ def test_user_and_password_of_an_address_are_sent_and_never_shown(caplog: pytest
 
         asyncio.run(go())
     assert base64.b64encode(b'gate:s@cret').decode() in stub.heads[0]
-    assert 'cret' not in caplog.text and 'cret' not in repr(settings)
+    assert 'cret' not in caplog.text and 'cret' not in repr(settings) and 'cret' not in judge_name(settings)
+
+
+def test_a_probe_of_a_judge_sends_its_user_and_shows_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with StubJudge(odd_one(http(body=reply()))) as stub:
+        gone = f'http://gate:s%40cret@127.0.0.1:{free_port("127.0.0.1")}/v1'
+        named = stub.url.replace('http://', 'http://gate:s%40cret@')
+        monkeypatch.setenv('REWARD_API_ADDRESS', f'{named},{gone}')
+        finding = check_judge()
+        assert base64.b64encode(b'gate:s@cret').decode() in stub.heads[0]
+        assert main(['judge', 'check', '--wait', '1']) == 1
+    assert finding.text == '1 of 2 addresses answer' and 'cannot connect' in finding.details[0]
+    assert 'cret' not in repr(finding) and 'cret' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('address', ['http://gate:s%40cret@host?x=1', 'gate:s%40cret@host:port'])
+def test_an_address_that_cannot_be_read_shows_no_password(address: str) -> None:
+    with pytest.raises(ConfigError) as found:
+        JudgeSettings.from_env({'REWARD_API_ADDRESS': f'localhost,{address}'})
+    assert 'host' in str(found.value) and 'cret' not in str(found.value)
 
 
 def test_loopback_is_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +290,26 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
                 await client.aclose()
 
         assert asyncio.run(go()) == (1,)
-    assert 'judge.invalid' in proxy.heads[0]
+        assert list(asyncio.run(first_models(settings, 5))[0].values()) == ['stub']
+    assert all('judge.invalid' in head for head in proxy.heads) and len(proxy.heads) == 2
+
+
+def test_a_proxy_that_refuses_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> str:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b'\r\n\r\n')
+            writer.write(http('407 Proxy Authentication Required'))
+            writer.close()
+
+        server = await asyncio.start_server(refuse, '127.0.0.1', 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv('https_proxy', f'http://gate:s3cret@127.0.0.1:{port}')
+        async with server:
+            _, causes = await first_models(JudgeSettings(addresses=('https://judge.invalid/v1',)), 5)
+        return str(causes)
+
+    said = asyncio.run(go())
+    assert '407' in said and 'cret' not in said
 
 
 @pytest.fixture(scope='module')
@@ -305,11 +350,13 @@ def test_a_private_authority_can_be_trusted(authority: Path, way: str, monkeypat
             finally:
                 await client.aclose()
 
-        found = asyncio.run(go())
+        found, probed = asyncio.run(go()), asyncio.run(first_models(settings, 5))
     if way == 'nothing':
         assert 'certificate' in str(found) and str(found).endswith('or do something else')
+        assert 'certificate' in str(probed[1])
     else:
         assert found == (1,)
+        assert list(probed[0].values()) == ['stub']
 
 
 @pytest.mark.parametrize(

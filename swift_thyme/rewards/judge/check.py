@@ -15,6 +15,7 @@ from ...config import JudgeSettings
 from ...errors import JudgeError
 from ..prompts import Task
 from .client import JudgeClient, Question
+from .transport import EndpointFault, Transport
 
 _FIELDS = {
     Task.CORRECTNESS: ('question', 'reference_answer', 'generated_answer'),
@@ -74,6 +75,34 @@ async def until_a_judge_rules(settings: JudgeSettings) -> None:
         await client.aclose()
 
 
+async def first_models(settings: JudgeSettings, limit_s: float) -> tuple[dict[str, str], dict[str, str]]:
+    """The first model that each address lists, and why the others list none; both by the address as it may be shown.
+
+    Args:
+        settings: whose addresses are asked, all at once.
+        limit_s: how long each is waited for.
+
+    Raises:
+        ConfigError: `THYME_JUDGE_CA_FILE` cannot be used.
+    """
+    transport = Transport(settings)
+    models, causes = dict[str, str](), dict[str, str]()
+
+    async def ask(address: str, shown: str) -> None:
+        try:
+            models[shown] = await asyncio.wait_for(transport.first_model(address), limit_s)
+        except EndpointFault as error:
+            causes[shown] = str(error)
+        except asyncio.TimeoutError:
+            causes[shown] = f'no reply within {limit_s:g} s'
+
+    try:
+        await asyncio.gather(*map(ask, settings.addresses, settings.shown))
+    finally:
+        await transport.aclose()
+    return models, causes
+
+
 async def check_all(settings: JudgeSettings, limit_s: float) -> list[AddressReport]:
     """Asks every address all known pairs, all addresses at once.
 
@@ -89,7 +118,7 @@ async def check_all(settings: JudgeSettings, limit_s: float) -> list[AddressRepo
 
 async def _check(settings: JudgeSettings, pairs: Sequence[KnownPair]) -> AddressReport:
     client = JudgeClient(settings)
-    report = AddressReport(settings.addresses[0], len(pairs))
+    report = AddressReport(settings.shown[0], len(pairs))
     try:
         for pair in pairs:
             try:

@@ -116,6 +116,8 @@ class Transport:
                 method, target.url + path, json=body, headers=target.headers, proxy=target.proxy, allow_redirects=False
             ) as response:
                 text = await _read(response)
+        except aiohttp.ClientHttpProxyError as error:
+            raise EndpointFault(f'the proxy says HTTP {error.status}: {error.message}') from error
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, aiohttp.ClientProxyConnectionError) as error:
             raise EndpointFault(f'cannot connect: {error or "no reply"}') from error
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
