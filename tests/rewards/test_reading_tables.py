@@ -46,6 +46,7 @@ TABLES: dict[str, tuple[Sequence[Row[Any]], dict[str, str]]] = {
             'turned corner': 'left top', 'chinese': '在左边',
         },
     ),
+    'compass': (phrases.COMPASS, {'compass': 'to the North-west', 'short compass': 'NW'}),
     'colours': (phrases.COLOURS, {'chinese': '红色', 'english': 'Grey'}),
     'formulas': (
         formulas.TABLE,

@@ -17,8 +17,8 @@ from .question import Question
 from .text import latin, normal, unwrap
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
-_LINE = re.compile(r'^[ \t]*(?:[-*•][ \t]+)?[(\[]?([A-Za-z])(?:[)\].:,]|[ \t]*[-)])[ \t]*(\S.*)$', re.MULTILINE)
-_INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|([A-Z])[).:,]|\(?([a-h])\))\s*(?=\S)')
+_LINE = re.compile(r'^[ \t]*(?:[-*•][ \t]+)?[(\[<]?([A-Za-z])(?:[)\].:,>]|[ \t]*[-)])[ \t]*(\S.*)$', re.MULTILINE)
+_INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|<([A-Z])>|([A-Z])[).:,]|\(?([a-h])\))\s*(?=\S)')
 LONGEST_CHARS = 200
 """Longer answers take no option by rule."""
 
@@ -107,7 +107,7 @@ def decide_choice(question: Question, reference: str, answer: str) -> RuleVerdic
     """Compares the options taken; None when the question offers none, or the reference is none of them."""
     options = options_of(question.text)
     if not options:
-        return _letters_without_options(reference, answer)
+        return _numbered(question, reference, answer) or _letters_without_options(reference, answer)
     wanted = taken(question, options, reference)
     if wanted.reading is not Reading.TAKES:
         return None
@@ -125,6 +125,18 @@ def decide_choice(question: Question, reference: str, answer: str) -> RuleVerdic
     if given.reading is Reading.NONE_OFFERED:
         return mismatch('not offered')
     return undecided('choice')
+
+
+_NUMBERED = re.compile(r'[(\[]?(\d|x|i?[vx]|v?i{1,3})[)\].:]?')
+
+
+def _numbered(question: Question, reference: str, answer: str) -> RuleVerdict | None:
+    """Two of the labels (1), [2] or iii. that a question puts before what it offers."""
+    found = [_NUMBERED.fullmatch(unwrap(text)) for text in (reference, answer)]
+    labels = [one[1] for one in found if one]
+    if len(labels) < 2 or not all(re.search(rf'(?<!\w){label}[)\].:](?!\d)', question.plain) for label in labels):
+        return None
+    return match('label') if labels[0] == labels[1] else mismatch('label')
 
 
 def _letters_without_options(reference: str, answer: str) -> RuleVerdict | None:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from .formula import decide_formula
 from .moments import decide_moment
 from .numeric import decide_number
-from .phrases import decide_colour, decide_side, decide_text, said_of_it
+from .phrases import decide_colour, decide_compass, decide_label, decide_side, decide_text
 from .polarity import decide_polarity
 from .printed import decide_code, decide_printed
 from .question import Question
+from .statements import said_in
 from .text import unwrap
 from .verdict import RuleVerdict, Verdict, match, undecided
 
@@ -26,7 +27,9 @@ TYPES: tuple[Comparator, ...] = (
     decide_number,
     decide_code,
     decide_side,
+    decide_compass,
     decide_colour,
+    decide_label,
     decide_formula,
     decide_text,
 )
@@ -35,7 +38,7 @@ TYPES: tuple[Comparator, ...] = (
 def compare_texts(question: Question, reference: str, answer: str) -> RuleVerdict:
     """The verdict on an answer, or on what it says where it is a sentence about the question's subject."""
     verdict = _by_type(question, reference, answer)
-    said = said_of_it(question, answer) if verdict.verdict is Verdict.UNDECIDED else None
+    said = said_in(question, answer) if verdict.verdict is Verdict.UNDECIDED else None
     return verdict if said is None else _by_type(question, reference, unwrap(said))
 
 

@@ -106,7 +106,7 @@ DATES: tuple[Row[Date], ...] = (
     row('chinese day', r'(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]', _date),
     row(
         'era',
-        r'(?:(?P<first>AD|A\.D\.|CE) )?(?P<year>\d{1,4})(?: ?(?P<era>BCE?|B\.C\.(?:E\.)?|CE|AD|A\.D\.|C\.E\.))?',
+        r'(?:(?P<first>AD|A\.D\.|CE) )?(?P<year>\d{1,4})(?: ?(?P<era>BCE?|B\.C\.?(?:E\.?)?|CE|AD|A\.D\.|C\.E\.))?',
         _era,
     ),
     row('numeric', r'(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})', _numeric),

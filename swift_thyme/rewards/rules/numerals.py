@@ -23,7 +23,7 @@ TENS = {
 SCALES = {'hundred': 100, 'thousand': 10**3, 'million': 10**6, 'billion': 10**9, 'trillion': 10**12}
 DIGITS_ZH = {c: i for i, c in enumerate('零一二三四五六七八九')} | {'〇': 0, '两': 2}
 SCALES_ZH = {'十': 10, '百': 100, '千': 1000, '万': 10**4, '亿': 10**8}
-MEASURES_ZH = '个只人条辆张位本把头匹艘架台棵朵颗块支根件次名座栋间扇层盏'
+MEASURES_ZH = '个只人条辆张位本把头匹艘架台棵朵颗块支根件次名座栋间扇层盏羽'
 
 _WORD = '|'.join(sorted((*ONES, *TENS, *SCALES, 'dozen'), key=len, reverse=True))
 ENGLISH = rf'(?:(?:a|an) (?=hundred|thousand|million|dozen))?(?:{_WORD})\b(?:(?: and |[ -])(?:{_WORD})\b)*'

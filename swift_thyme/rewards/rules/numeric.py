@@ -10,6 +10,7 @@ from math import gcd
 from .numerals import MEASURES_ZH
 from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
 from .question import Question
+from .text import tokens
 from .units import SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
@@ -121,6 +122,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
     identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
     if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
         return undecided('number or a label')
+    if wanted.unit != given.unit and given.unit and ''.join(tokens(answer.casefold())) in question.compact:
+        return undecided('copied')
     if wanted.written == given.written and not (identity and given.is_plain):
         return None
     if question.asks_form and wanted.written.lstrip('-0') != given.written.lstrip('-0'):
@@ -178,7 +181,7 @@ def _is_counted(question: Question, nouns: tuple[str, ...]) -> bool:
 def _is_measured(question: Question, words: str) -> bool:
     """Whether a Chinese measure word and noun are what the question counts; `次` counts times, the others things."""
     measure, noun = (words[0], words[1:]) if words[0] in MEASURES_ZH else ('', words)
-    asked = re.search(rf'(?:几|多少)([{MEASURES_ZH}])?', question.plain)
+    asked = re.search(rf'(?:几|多少|何)([{MEASURES_ZH}])?', question.plain)
     if measure == '次' or (asked and asked[1] == '次'):
         return re.search(r'次|\btimes\b', question.plain) is not None and measure in ('次', '')
     if asked and asked[1] and measure not in ('', '个', asked[1]):
@@ -188,7 +191,7 @@ def _is_measured(question: Question, words: str) -> bool:
 
 def _stem(word: str) -> str:
     irregular = {'people': 'person', 'persons': 'person', 'men': 'man', 'women': 'woman', 'children': 'child'}
-    return irregular.get(word, re.sub(r'(?<=\w\w)(?:es|s)\Z', '', word))
+    return irregular.get(word, re.sub(r'(?<=\w\w)(?:e?s|e)\Z', '', word))
 
 
 def _across_percent(question: Question, wanted: Quantity, given: Quantity) -> RuleVerdict:

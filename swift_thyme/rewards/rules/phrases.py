@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
+from .numerals import MEASURES_ZH
 from .question import Question
-from .reading import Row, read, row
+from .reading import Row, listed, read, row
 from .text import tokens
 from .verdict import RuleVerdict, match, mismatch, undecided
 from .words import AFTER_A_LETTER, ARTICLES, CHINESE_COLOURS, CLASSES, SPELLINGS
@@ -60,12 +61,26 @@ _DISTINCT = frozenset(['red', 'yellow', 'green', 'blue', 'black', 'white'])
 _SEPARATOR = re.compile(r'\s*(?:,\s*and\b|[,;&\n]|\band\b|和|与|以及|及)\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'\A(["\'])([^"\']*)\1\Z')
 _HYPHEN = re.compile(r'(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})')
+_GLUED_UNIT = re.compile(r'(?<![\w.@/-])(\d+(?:\.\d+)?)(?!st|nd|rd|th)(?=[A-Za-z]{3}|[a-z]{2})')
+_ONE_OF = re.compile(rf'\A一[{MEASURES_ZH}](?=[一-鿿])')
+_DOTTED = re.compile(r'(?<!\w)([A-Z]|Dr|Mr|Mrs|Ms|St|Jr|Sr|Prof)\.(?=\s+[A-Z]|\Z|[A-Z]\.)')
+_ANGLE = re.compile(r'\\angle(?![A-Za-z]) ?')
+_ORDINALS = listed('first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth')
+_ORDINAL = re.compile(rf'\b(?:{"|".join(_ORDINALS).replace("second", "(?<=the )second")})\b', re.IGNORECASE)
+"""A second is a time, too, but not with an article."""
 _NUMERALS = (
     re.compile(r'[1-9]\d*(?:st|nd|rd|th)'),
     re.compile(r'(?=.)x{0,3}(?:ix|iv|v?i{0,3})'),
 )
 """Written so that two of a kind that differ have different values."""
-_ADDRESS = re.compile(r'[@/\\:_]|\.\w')
+_POINTS = {'N': 'north', 'S': 'south', 'E': 'east', 'W': 'west'}
+COMPASS: tuple[Row[str], ...] = (
+    row('compass', r'(?:to the |the )?(north|south|)[ -]?(east|west|)',
+        lambda m: ''.join(m.groups()).casefold() or None, re.IGNORECASE),
+    row('short compass', r'[NS][EW]', lambda m: ''.join(_POINTS[letter] for letter in m[0])),
+)  # fmt: skip
+_LABELS = tuple(map(re.compile, (r'[A-Za-z][1-9]\d?', r'[1-9]\d?[A-Z]', r'[A-Z]{1,2}(?:\+{1,2}|-|#)')))
+_ADDRESS = re.compile(r'[@/\\:_]|\.(?![A-Z]\.)\w')
 
 
 def decide_side(question: Question, reference: str, answer: str) -> RuleVerdict | None:
@@ -90,15 +105,36 @@ def decide_colour(question: Question, reference: str, answer: str) -> RuleVerdic
     return undecided('colour') if near and not {wanted, given} <= _DISTINCT else mismatch('colour')
 
 
+def decide_compass(question: Question, reference: str, answer: str) -> RuleVerdict | None:
+    """Two points of the compass; None when one is none."""
+    table = COMPASS if question.asks_direction else COMPASS[:1]
+    wanted, given = read(table, reference), read(table, answer)
+    if wanted is None or given is None:
+        return None
+    return match('compass') if wanted == given else mismatch('compass')
+
+
+def decide_label(question: Question, reference: str, answer: str) -> RuleVerdict | None:
+    """Two labels of one shape (`23A`, `f3`, `AB+`) that differ in more than case; None of all others."""
+    alike = any(shape.fullmatch(reference) and shape.fullmatch(answer) for shape in _LABELS)
+    return mismatch('label') if alike and reference.casefold() != answer.casefold() else None
+
+
 def key_of(text: str) -> tuple[str, ...]:
     """The tokens of a text in the form that is compared: see the module's docstring for what they no longer tell."""
+    text = _ANGLE.sub('∠', _GLUED_UNIT.sub(r'\1 ', _ONE_OF.sub('', text)))
     if not _ADDRESS.search(text):
-        text = _HYPHEN.sub(' ', text)
-    found = tokens(text)
+        text = _HYPHEN.sub(' ', _DOTTED.sub(r'\1 ', text))
+    found = tokens(_ORDINAL.sub(_in_digits, text))
     if len(found) > 1 and _is_article(*found[:2]):
         found = found[1:]
     ordinary = any(len(t) > 2 and t.replace("'", '').isalpha() for t in found)
     return tuple(_folded(t) if ordinary else t for t in found)
+
+
+def _in_digits(ordinal: re.Match[str]) -> str:
+    place = _ORDINALS.index(ordinal.group().casefold()) + 1
+    return f'{place}{("st", "nd", "rd")[place - 1] if place < 4 else "th"}'
 
 
 def _is_article(first: str, second: str) -> bool:
@@ -128,29 +164,30 @@ def decide_text(question: Question, reference: str, answer: str) -> RuleVerdict:
     if same_text(question, reference, answer):
         return match('same text')
     if question.asks_exact_text:
-        return undecided('exact text')
+        return mismatch('exact text') if reference.isalnum() and answer.isalnum() else undecided('exact text')
     wanted, given = key_of(reference), key_of(answer)
     listed = _lists(question, reference, answer)
     if listed is not None:
         return listed
     if _another_numeral(wanted, given):
         return mismatch('another numeral')
+    if question.offers(reference, answer):
+        return mismatch('the other alternative')
     if len(wanted) == len(given) == 1:
         pair = {wanted[0], given[0]}
         if any(pair <= group for group in CLASSES):
             return mismatch('another of its class')
-    offered = question.alternatives
-    if wanted != given and {wanted[-1:], given[-1:]} <= {(w,) for w in offered} and len(wanted) == len(given) == 1:
-        return mismatch('the other alternative')
+        if wanted != given and (pair <= question.alternatives):
+            return mismatch('the other alternative')
     return undecided('text')
 
 
 def _another_numeral(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool:
-    """Whether two texts of several words differ in one ordinal or Roman numeral alone."""
-    if len(wanted) != len(given) or len(wanted) < 2:
+    """Whether two texts differ in one ordinal, or of several words in one Roman numeral, alone."""
+    if len(wanted) != len(given):
         return False
     apart = [pair for pair in zip(wanted, given, strict=True) if pair[0] != pair[1]]
-    return len(apart) == 1 and any(all(map(kind.fullmatch, apart[0])) for kind in _NUMERALS)
+    return len(apart) == 1 and any(all(map(kind.fullmatch, apart[0])) for kind in _NUMERALS[: len(wanted)])
 
 
 def _lists(question: Question, reference: str, answer: str) -> RuleVerdict | None:
@@ -159,7 +196,7 @@ def _lists(question: Question, reference: str, answer: str) -> RuleVerdict | Non
     if len(left) < 2 or len(left) != len(right):
         return None
     if left == right:
-        return match('list')
+        return undecided('a name or a list') if question.asks_name else match('list')
     if sorted(left) == sorted(right):
         return mismatch('order') if question.asks_order else undecided('order')
     return None
@@ -169,28 +206,3 @@ def _items(text: str) -> list[tuple[str, ...]]:
     bracketed = re.fullmatch(r'\[([^\[\]]*)\]', text)
     parts = [_QUOTED.sub(r'\2', p.strip()) for p in _SEPARATOR.split(bracketed.group(1) if bracketed else text)]
     return [] if any(not p or re.search(r'[(){}\[\]]', p) for p in parts) else [key_of(p) for p in parts]
-
-
-_PRONOUN = re.compile(
-    r"(?:it|this|that|they|these|those|he|she)(?:'s|'re| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL
-)
-_THERE = re.compile(r"there(?:'s| is| are| was| were) (.+)", re.IGNORECASE | re.DOTALL)
-_SAYS = re.compile(
-    r'(?:it|the (?:sign|text|label|plate|board|display|title)) (?:says|reads|shows) (.+)', re.IGNORECASE | re.DOTALL
-)
-
-
-def said_of_it(question: Question, answer: str) -> str | None:
-    """What a sentence says of the question's subject ("It is black", "There are 3 cars"), or None."""
-    for pattern in (_PRONOUN, _SAYS):
-        found = pattern.fullmatch(answer)
-        if found:
-            return found.group(1)
-    found = _THERE.fullmatch(answer)
-    if found:
-        return found.group(1) if question.asks_count else None
-    if question.subject:
-        verb = r' (?:is|are|was|were|says?|reads?|shows?) '
-        found = re.fullmatch(rf'{re.escape(question.subject)}{verb}(.+)', answer, re.IGNORECASE | re.DOTALL)
-        return found.group(1) if found else None
-    return None

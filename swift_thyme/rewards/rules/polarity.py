@@ -11,7 +11,7 @@ from .words import CLASSES, FILLER, NEGATION, NO, SPELLINGS, YES
 
 _SEVERAL = re.compile(r'\s*(?:[,/|;]|\bor\b|\band\b|或者?|和|\s)\s*')
 _EXPLAINED = re.compile(r'([a-z]+|是的|不是的|不是|是|否|没有|有|不对|对)\s*(?:[,.;:!，]| -)\s*(.+)', re.DOTALL)
-_SIDES = frozenset({'correct', 'incorrect', 'true', 'false'})
+_SIDES = frozenset({'correct', 'incorrect', 'true', 'false', '正确', '不正确'})
 """Words that say yes or no as an answer, but may mean something else as a reference (a rating, a printed value)."""
 
 
@@ -34,7 +34,11 @@ def decide_polarity(question: Question, reference: str, answer: str) -> RuleVerd
     ):
         return None
     if said is not None:
-        if said is not wanted and (reference.casefold() in _SIDES) != (answer.casefold() in _SIDES):
+        if (
+            said is not wanted
+            and not question.is_closed
+            and (reference.casefold() in _SIDES) != (answer.casefold() in _SIDES)
+        ):
             return undecided('yes or no')
         return match('yes or no') if said is wanted else mismatch('yes or no')
     each = {polarity_of(p) for p in _SEVERAL.split(answer.casefold()) if p}

@@ -40,6 +40,7 @@ PRINTED: tuple[Row[Printed], ...] = (
 )  # fmt: skip
 _WORDED_RATIO = row('worded ratio', rf'({_N}) (?:to|比) ({_N})', lambda m: Printed('ratio', _fields(m)))
 _VERSION = row('asked version', r'[vV]?(\d+(?:\.\d+)*)', lambda m: Printed('version', tuple(m[1].split('.'))))
+_PHONE = row('phone', r'\+?[\d ()./-]{6,24}', lambda m: Printed('phone', tuple(re.findall(r'\d', m[0]))))
 _CODE = re.compile(r'[A-Z0-9]{1,8}(?:[ ./·-][A-Z0-9]{1,8}){0,3}')
 
 _SUFFIXED = re.compile(r'\d+ [A-Z]{1,4}')
@@ -48,7 +49,12 @@ _SUFFIXED = re.compile(r'\d+ [A-Z]{1,4}')
 
 def decide_printed(question: Question, reference: str, answer: str) -> RuleVerdict | None:
     """Two printed things of one kind; None when they are not."""
-    table = PRINTED + (_WORDED_RATIO,) * question.asks_ratio + (_VERSION,) * question.asks_version
+    table = (
+        (_PHONE,) * question.asks_phone
+        + PRINTED
+        + (_WORDED_RATIO,) * question.asks_ratio
+        + (_VERSION,) * question.asks_version
+    )
     wanted, given = read(table, reference), read(table, answer)
     if wanted is not None and given is not None and wanted.kind == given.kind:
         return _compare(wanted, given)

@@ -176,10 +176,11 @@ _EXTRA = re.compile(r'in total|altogether|in all|exactly', re.IGNORECASE)
 _NOUNS = re.compile(r"[A-Za-z][a-z'-]+(?: [A-Za-z][a-z'-]*){0,3}")
 _NOUNS_ZH = re.compile(rf'([{MEASURES_ZH}])?([一-鿿]{{0,3}})')
 _NOT_NOUNS = re.compile(
-    r'\b(?:or|and|half|not|times|dozen|more|less|than|of|per|plus|minus|over|to|from|each|percent|bc|bce|ad|am|pm|only|hundred|thousand|'
+    r'\b(?:or|and|half|not|dozen|more|less|than|of|per|plus|minus|over|to|from|each|percent|bc|bce|ad|am|pm|only|hundred|thousand|'
     r'million|billion|k|m|b|if|but|maybe|perhaps|almost|about)\b|[多余几左右上下倍成半分点年月日时号第]',
     re.IGNORECASE,
 )
+_TIMES = {'once': '1 times', 'twice': '2 times', 'thrice': '3 times'}
 _GLUED = frozenset('KkMBTG')
 """Letters that mean a thousand, a million … as well as a unit when no space stands before them."""
 
@@ -203,6 +204,7 @@ def plain_latex(text: str) -> str:
 def parse_quantity(text: str) -> Quantity | None:
     """Reads a text that is one quantity as a whole; None when it is anything else."""
     text = plain_latex(normal(text))
+    text = _TIMES.get(text.casefold(), text)
     if len(text) > 80 or not text:
         return None
     bound, text = _bounded(text)
@@ -285,7 +287,8 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
 
 _SIDE = r'[$€£¥]? ?[+-]?\d[\d,.]*(?: ?(?:%|[°A-Za-zμ][°A-Za-zμ/^\d]*))?'
 _RANGE = re.compile(
-    rf'(?:(?P<lead>from|between) )?(?P<low>{_SIDE}) ?(?P<by>-|~|to|and|至|到) ?(?P<high>{_SIDE})', re.IGNORECASE
+    rf'(?:(?P<lead>from|between|pages|pp\.?) )?(?P<low>{_SIDE}) ?(?P<by>-|~|to|and|至|到) ?(?P<high>{_SIDE})',
+    re.IGNORECASE,
 )
 _CHOICE = re.compile(r'\s*(?:\bor\b|/|\||或者?)\s*', re.IGNORECASE)
 _LIST = re.compile(r'\s*(?:,\s*and\b|[,;\n&]|\band\b|和)\s*', re.IGNORECASE)

@@ -10,7 +10,7 @@ import re
 from functools import cached_property
 
 from .text import normal, tokens, words
-from .units import Unit, asked_unit
+from .units import Unit, asked_unit, unit_of
 from .words import ARTICLES
 
 LONGEST_CHARS = 8000
@@ -66,15 +66,13 @@ _ORDER = _wording(
 _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点')
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
 _UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
-_SUBJECT = _wording(
-    r'(?:what|which|who|where|how)\b(?: [a-z]+){0,3}? (?:is|are|was|were|does|do|did) '
-    r"((?:the|this|that|these|those|his|her|their) [a-z' -]+?)"
-    r'(?: (?:say|read|show|display|have|cost|look like|made of))?\s*\?'
-)
-
-
 _OPEN = _wording(r'\A\W*(?:what|which|who|whose|whom|where|when|why|how)\b')
 _CLOSED = _wording(r'\byes\b|\bno\b|\btrue\b|\bfalse\b|\bcorrect\b')
+_YES_NO = _wording(r'\A\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?!.* or )')
+_AGE = _wording(r'\bhow old\b')
+_NAME = _wording(r'\b(?:title|called|name of|brand|says?|reads?|written)\b')
+_PHONE = _wording(r'\b(?:phone|fax|mobile) number|\btelephone\b|电话号码')
+_DIRECTION = _wording(r'\b(?:directions?|way|fac(?:es?|ing)|compass|point(?:s|ing)?|head(?:s|ing)|wind)\b|方向')
 _JAPAN = _wording(r'\b(?:yen|japan\w*|jpy|tokyo|osaka|kyoto)\b|日元|日本|円|[ぁ-ヿ]')
 _CHINA = _wording(r'\b(?:yuan|rmb|cny|chin\w*|beijing|shanghai)\b|元|中国|多少钱')
 
@@ -105,21 +103,15 @@ class Question:
 
     @cached_property
     def unit(self) -> Unit | None:
-        """The unit it asks for."""
-        return asked_unit(self.plain)
+        """The unit it asks for; years where it asks how old somebody is."""
+        return asked_unit(self.plain) or (unit_of('years') if self._says(_AGE) else None)
 
     @cached_property
     def counted(self) -> tuple[str, ...]:
         """What it counts ("how many red cars are" → red, cars); empty where that is not plain."""
         found = _COUNTED.search(self.plain) or _NUMBER_OF.search(self.plain)
         named = tuple(found.group(1).casefold().split()) if found else ()
-        return () if _NOT_COUNTED.intersection(named) else named
-
-    @cached_property
-    def subject(self) -> str:
-        """What it asks about ("what colour is the car?" → the car)."""
-        found = _SUBJECT.fullmatch(self.plain.split('\n')[0])
-        return found.group(1).casefold() if found else ''
+        return () if _NOT_COUNTED.intersection(named) and named != ('times',) else named
 
     @cached_property
     def alternatives(self) -> frozenset[str]:
@@ -127,7 +119,12 @@ class Question:
         before, offered, after = self.plain.split('\n')[0].partition(' or ')
         named = [w for part in before.split(',') for w in words(part)[-1:]]
         following = [w for w in words(after) if w not in ARTICLES]
-        return frozenset((*named, *following[:1], *following[-1:])) if offered else frozenset()
+        return frozenset((*named, *following[:2], *following[-1:])) if offered else frozenset()
+
+    def offers(self, one: str, other: str) -> bool:
+        """Whether it asks which of two Chinese words it is (`开着还是关着`)."""
+        before, _, after = self.plain.partition('还是')
+        return one != other and any(before.endswith(x) and after.startswith(y) for x, y in ((one, other), (other, one)))
 
     @cached_property
     def unknown(self) -> str:
@@ -135,6 +132,7 @@ class Question:
         found = _UNKNOWN.search(self.plain)
         return found.group(1) if found else ''
 
+    is_closed = cached_property(lambda self: self._says(_YES_NO))
     is_open = cached_property(lambda self: self._says(_OPEN) and not self._says(_CLOSED))
     yen_sign = cached_property(lambda self: 'JPY' if self._says(_JAPAN) else 'CNY' if self._says(_CHINA) else '')
     asks_count = cached_property(lambda self: self._says(_COUNT))
@@ -148,6 +146,9 @@ class Question:
     asks_version = cached_property(lambda self: self._says(_VERSION))
     asks_form = cached_property(lambda self: self._says(_FORM))
     asks_exact_text = cached_property(lambda self: self._says(_EXACT))
+    asks_name = cached_property(lambda self: self._says(_NAME))
+    asks_phone = cached_property(lambda self: self._says(_PHONE))
+    asks_direction = cached_property(lambda self: self._says(_DIRECTION))
     asks_order = cached_property(lambda self: self._says(_ORDER))
     asks_point = cached_property(lambda self: self._says(_POINT))
     asks_interval = cached_property(lambda self: self._says(_INTERVAL))

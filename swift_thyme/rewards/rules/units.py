@@ -128,8 +128,8 @@ _POWERS = (
     (re.compile(r'(?:cubic|cu\.?)\s+(\S+)'), 3),
     (re.compile(r'(\S+)\s+squared'), 2),
     (re.compile(r'(\S+)\s+cubed'), 3),
-    (re.compile(r'([^\d^/]+)\^?2'), 2),
-    (re.compile(r'([^\d^/]+)\^?3'), 3),
+    (re.compile(r'([^\d^/]*[^\d^/\s])(?: ?\^ ?)?2'), 2),
+    (re.compile(r'([^\d^/]*[^\d^/\s])(?: ?\^ ?)?3'), 3),
 )
 _BRACED = re.compile(r'\^ ?\{ ?(-?\d) ?\}')
 _PER = re.compile(r'\s*/\s*|\s+per\s+')
@@ -142,6 +142,8 @@ def unit_of(text: str) -> Unit | None:
     known = SYMBOLS.get(text) or NAMES.get(text.casefold())
     if known:
         return known
+    if re.fullmatch(r'(?:years?|yrs?) (?:old|of age)|岁', text, re.IGNORECASE):
+        return NAMES['year']
     scale = re.fullmatch(r'(?:degrees? |°)\s*(c|f|celsius|fahrenheit)', text, re.IGNORECASE)
     if scale:
         return SYMBOLS['°' + scale.group(1)[0].upper()]
@@ -158,7 +160,8 @@ def unit_of(text: str) -> Unit | None:
 
 _ASKED = (
     re.compile(
-        r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+(?:\s?(?:/|per)\s?[a-z]+)?)\s*(?=[,.?!()]|\Z|\n)',
+        r'\b(?:in|as|of)\s+((?:square |cubic |degrees )?[^\s,.?!()\d]+[23]?(?:\s?(?:/|per)\s?[a-z]+)?)\s*'
+        r'(?=[,.?!()\n]|\Z)',
         re.IGNORECASE,
     ),
     re.compile(r'[(\[（]\s*(?:in\s+)?([^\s()\[\]]{1,12}(?: [^\s()\[\]]{1,12})?)\s*[)\]）]'),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .reading import listed
 
-YES = frozenset({'yes', 'yeah', 'yep', 'yup', 'true', 'correct', '是', '是的', '对', '对的', '有', '有的'})
-NO = frozenset({'no', 'nope', 'nah', 'false', 'incorrect', '否', '不是', '不', '不对', '没有', '没', '不是的'})
+YES = frozenset({'yes', 'yeah', 'yep', 'yup', 'true', 'correct', '是', '是的', '对', '对的', '有', '有的', '正确'})
+NO = frozenset(
+    {'no', 'nope', 'nah', 'false', 'incorrect', '否', '不是', '不', '不对', '没有', '没', '不是的', '不正确'}
+)
 
 
 def _set(text: str) -> frozenset[str]:
@@ -14,7 +16,7 @@ def _set(text: str) -> frozenset[str]:
 
 NEGATION = _set(
     "not no never none neither nor without except isn't aren't wasn't weren't doesn't don't didn't can't cannot "
-    "couldn't won't "
+    "couldn't won't hasn't haven't hadn't "
     "wouldn't shouldn't hardly 不 没 非 无 否 别"
 )
 ARTICLES = frozenset({'a', 'an', 'the'})
@@ -48,8 +50,7 @@ CLASSES: tuple[frozenset[str], ...] = (
     _set('indoors outdoors'),
     _set('indoor outdoor'),
     _set('front back'),
-    _set('north south east west'),
-    _set('northwest northeast southwest southeast'),
+    _set('asleep awake'),
     _set('open closed'),
     _set('clockwise counterclockwise'),
     _set('male female'),
