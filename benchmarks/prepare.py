@@ -1,13 +1,14 @@
-"""How fast and how small `thyme prepare` is, against reading the parquet and decoding the base64 alone.
+"""How fast and how small `thyme prepare` is, against reading the parquet and decoding its pictures alone.
 
-    python benchmarks/prepare.py --gigabytes 5 --dir FOLDER
+    python benchmarks/prepare.py --gigabytes 2 --dir FOLDER
+    python benchmarks/prepare.py --files 2000 --dir FOLDER
 
-Builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then measures in
-turns, with the same number of processes: the limit (read + decode: the standard library's base64, pybase64, and
-every pixel by Pillow) and the whole of `thyme prepare`, plain and with `--decode`, start-up and report included. Prints
-one JSON object with every round; the median round is the result. Each round writes into a new folder (ext4 is slow
-where files were just deleted) and begins when the kernel has written out the last one's files. The folder is removed
-at the end.
+The first builds shards in the public SFT schema (unique JPEG pictures, raw base64 in lists of `large_string`), then
+measures in turns, with the same number of processes: the limit (every row read, every picture decoded to pixels by
+Pillow; with `--limits` also base64 alone, of two libraries) and the whole of `thyme prepare`, plain and with
+`--decode`, start-up and report included. The second makes one-row files of JSON lines and says what one costs. Each
+round writes into a new folder (ext4 is slow where files were just deleted) and begins when the kernel has written out
+the last one's files. Prints one JSON object with every round, then the ratios. The folder is removed at the end.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from __future__ import annotations
 import argparse
 import base64
 import io
+import itertools
 import json
 import multiprocessing
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,9 @@ from PIL import Image
 
 SCHEMA = pa.schema([('image', pa.list_(pa.large_string())), ('question', pa.string()), ('response', pa.string())])
 ROW_GROUP = 200
-HOWS = ('base64', 'pybase64', 'pillow')
+GOALS = {'plain / limit': 1.0, 'decode / limit': 1.2}
+DECODED = 'pillow'
+HOWS = ('base64', 'pybase64', DECODED)
 """Limits: base64 of two libraries, and base64 with every pixel decoded."""
 
 
@@ -65,7 +70,7 @@ def unique(picture: bytes, number: int) -> str:
 
 def build(folder: Path, size_bytes: int, kib: int) -> dict[str, Any]:
     """Writes shards of about 512 MB until `size_bytes` are there."""
-    folder.mkdir(parents=True)
+    folder.mkdir()
     originals, crops = base_pictures(kib), base_pictures(max(kib // 10, 4))
     row_bytes = 4 * (len(originals[0]) + len(crops[0])) // 3
     shard_rows = max(ROW_GROUP, (512 << 20) // row_bytes // ROW_GROUP * ROW_GROUP)
@@ -110,7 +115,7 @@ def read_and_decode(job: tuple[str, str]) -> int:
             for row in batch.to_pylist():
                 for data in map(decode, row['image']):
                     size += len(data)
-                    if how == 'pillow':
+                    if how == DECODED:
                         Image.open(io.BytesIO(data)).load()
     return size
 
@@ -170,7 +175,7 @@ def measure_prepare(source: Path, out: Path, processes: int, *flags: str) -> dic
         raise SystemExit(f'thyme prepare failed with {process.returncode}')
     print(said, file=sys.stderr)
     cpu = children_cpu_s() - cpu
-    return {'seconds': seconds, 'cpu_s': cpu, 'peak_rss_bytes': memory.peak_rss, 'peak_pss_bytes': memory.peak_pss}
+    return {'seconds': seconds, 'cpu_s': cpu, 'rss': memory.peak_rss >> 20, 'pss': memory.peak_pss >> 20}
 
 
 def settle(folder: Path) -> None:
@@ -191,55 +196,76 @@ def _rounded(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
+def measure_round(source: Path, out: Path, processes: int, hows: Iterable[str]) -> dict[str, Any]:
+    """The limits and both ways to prepare, one after the other, and the ratios of their times."""
+    settle(out.parent)
+    limits = {how: measure_limit(source, processes, how) for how in hows}
+    plain = measure_prepare(source, out / 'plain', processes)
+    decode = measure_prepare(source, out / 'decode', processes, '--decode')
+
+    def ratios(key: str) -> dict[str, float]:
+        decoded = limits[DECODED][key]
+        shares = {f'{how} / plain': limit[key] / plain[key] for how, limit in limits.items() if how != DECODED}
+        return {'plain / limit': plain[key] / decoded, 'decode / limit': decode[key] / decoded, **shares}
+
+    return {
+        'ratios': {key: ratios(key) for key in ('seconds', 'cpu_s')},
+        'limits': limits,
+        'plain': plain,
+        'decode': decode,
+    }
+
+
+def measure_large(args: argparse.Namespace) -> str:
+    """Some gigabytes of shards: prints every round; returns the result in a line."""
+    facts = build(args.dir / 'source', int(args.gigabytes * 1e9), args.picture_kib)
+    rounds = []
+    for number in range(args.rounds):
+        hows = dict.fromkeys([DECODED, *args.limits])
+        rounds.append(measure_round(args.dir / 'source', args.dir / 'out' / str(number), args.processes, hows))
+        print(json.dumps(_rounded(rounds[-1])), file=sys.stderr, flush=True)
+    speeds = [facts['bytes'] / 1e6 / one['plain']['seconds'] for one in rounds]
+    result = {**facts, 'processes': args.processes, 'mb_per_s': statistics.median(speeds), 'rounds': rounds}
+    print(json.dumps(_rounded(result), indent=1))
+    peak = {key: max(one[how][key] for one in rounds for how in ('plain', 'decode')) for key in ('rss', 'pss')}
+    lines = []
+    for key, (name, goal) in itertools.product(('seconds', 'cpu_s'), GOALS.items()):
+        each = [one['ratios'][key][name] for one in rounds]
+        shown = ', '.join(f'{ratio:.2f}' for ratio in each)
+        lines.append(f'{name}, {key}: median {statistics.median(each):.2f} of {shown}; goal at most {goal}')
+    return '\n'.join([*lines, f'peak of all processes: {peak["pss"]} MiB PSS ({peak["rss"]} RSS), goal below 1024'])
+
+
+def measure_small(args: argparse.Namespace) -> str:
+    """Many files of one row each; returns what one costs."""
+    source, picture = args.dir / 'source', base_pictures(16, 1)
+    source.mkdir()
+    for number in range(args.files):
+        row = _row(number, picture * 24, picture * 24)
+        (source / f'{number:05d}.jsonl').write_text(json.dumps(row) + '\n')
+    costs = []
+    for number in range(args.rounds):
+        settle(args.dir / 'out')
+        found = measure_prepare(source, args.dir / 'out' / str(number), args.processes)
+        costs.append({key: 1000 * found[key] / args.files for key in ('seconds', 'cpu_s')})
+    shown = {key: ', '.join(f'{cost[key]:.2f}' for cost in costs) for key in ('seconds', 'cpu_s')}
+    return f'{args.files} files: {shown["seconds"]} ms a file, goal at most 5; {shown["cpu_s"]} ms of processor time'
+
+
 def main() -> None:
     """Builds, measures, prints, cleans up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--gigabytes', type=float, default=5)
+    parser.add_argument('--gigabytes', type=float, default=2)
     parser.add_argument('--picture-kib', type=int, default=600, help='of an original; its crop has a tenth')
+    parser.add_argument('--limits', nargs='+', choices=HOWS, default=[], help='further limits beside all pixels')
+    parser.add_argument('--files', type=int, help='measure so many one-row files instead')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--processes', type=int, default=multiprocessing.cpu_count())
     parser.add_argument('--dir', type=Path, required=True, help='a folder to make and remove')
     args = parser.parse_args()
-    source, out = args.dir / 'source', args.dir / 'out'
+    args.dir.mkdir(parents=True)
     try:
-        facts = build(source, int(args.gigabytes * 1e9), args.picture_kib)
-        rounds = []
-        for number in range(args.rounds):
-            settle(out)
-            limits = {how: measure_limit(source, args.processes, how) for how in HOWS}
-            ours = measure_prepare(source, out / str(number), args.processes)
-            full = measure_prepare(source, out / f'{number}-decode', args.processes, '--decode')
-            ratios = {
-                name: {key: one[key] / limits['pillow'][key] for key in ('seconds', 'cpu_s')}
-                for name, one in (('plain', ours), ('decode', full))
-            }
-            shares = {how: limit['seconds'] / ours['seconds'] for how, limit in limits.items()}
-            cpu_shares = {how: limit['cpu_s'] / ours['cpu_s'] for how, limit in limits.items()}
-            rounds.append(
-                {
-                    'limit': limits,
-                    **ours,
-                    'decode': full,
-                    'share_of_limit': shares,
-                    'share_of_limit_cpu': cpu_shares,
-                    'ratio_to_read_and_decode': ratios,
-                }
-            )
-            print(json.dumps(_rounded(rounds[-1])), file=sys.stderr, flush=True)
-        middle = sorted(rounds, key=lambda one: one['share_of_limit']['base64'])[len(rounds) // 2]
-        result = {
-            **facts,
-            'processes': args.processes,
-            'median_round': {
-                **middle,
-                'mb_per_s': facts['bytes'] / 1e6 / middle['seconds'],
-                'rows_per_s': facts['rows'] / middle['seconds'],
-            },
-            'peak_rss_mib': round(max(one['peak_rss_bytes'] for one in rounds) / 2**20),
-            'peak_pss_mib': round(max(one['peak_pss_bytes'] for one in rounds) / 2**20),
-            'rounds': rounds,
-        }
-        print(json.dumps(_rounded(result), indent=1))
+        print(measure_small(args) if args.files else measure_large(args))
     finally:
         shutil.rmtree(args.dir, ignore_errors=True)
 
