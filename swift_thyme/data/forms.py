@@ -7,11 +7,13 @@ options that the question does not tell. An empty value has no fate. Not here: w
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +26,9 @@ PICTURES = ('images', 'image')
 _QUESTIONS = ('question', 'problem', 'query', 'prompt')
 _SOLUTIONS = ('solution', 'answer')
 _SYSTEMS = ('system', 'system_prompt')
-_OPTIONS = ('options', 'choices')
+_OPTIONS = ('options', 'choices', 'candidates', 'answer_choices')
+_OPTION_COLUMN = re.compile(r'[A-H]|(?:option|choice)_?(?i:[a-h]|\d)')
+"""A column that holds one option."""
 _ROLES = {'human': 'user', 'gpt': 'assistant', 'bot': 'assistant'}
 """As the host spells roles of ShareGPT rows."""
 _TOOL_ROLES = ('tool', 'tool_call', 'tool_response', 'function', 'function_call', 'observation')
@@ -41,11 +45,16 @@ REFUSED_COLUMNS = {
 _REFUSED_IN_MESSAGES = {
     'loss_scale': 'a weight of the loss, which the template sets by itself',
     'reasoning_content': 'thoughts beside the text; put them into <think> tags of the content',
+    'images': 'pictures; put them into the row’s images, and a tag for each into the text',
     'tool_calls': 'calls of a tool, and the model’s only tool is code',
     'function_call': 'a call of a tool, and the model’s only tool is code',
 }
 _MESSAGE_KEYS = frozenset({'role', 'content', 'from', 'value', 'loss'})
 _IMG_TAG = re.compile(r'<img>(.+?)</img>')
+_MEDIA_COLUMN = re.compile(r'image|img|pic|photo|screenshot|video|audio|clip|sound|speech|media|file', re.IGNORECASE)
+_PICTURE_FILE = re.compile(r'\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|heic)(?:\?\S*)?\Z', re.IGNORECASE)
+_CLIP_FILE = re.compile(r'\.(?:mp4|avi|mov|mkv|webm|mp3|wav|flac|ogg|m4a)(?:\?\S*)?\Z', re.IGNORECASE)
+"""What columns are called that name a picture, a clip or a sound, and how what they name ends."""
 _BASE64 = re.compile(r'data:image/|[A-Za-z0-9+/_-]{60}')
 
 
@@ -108,10 +117,12 @@ def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
         raise RowRejected(Reason.MALFORMED_ROW, 'no response: expected the column response or an assistant message')
     if system is not None and not isinstance(system, str):
         raise RowRejected(Reason.MALFORMED_ROW, f'{system_key} is {type(system).__name__}; expected a text')
-    carried, ignored = _fates(row, used, kind, user, messages or ())
     pictures = [*inline, *_pictures(row.get(picture_key))]
     if not pictures:
         user, pictures = _IMG_TAG.sub(IMAGE_TAG, user), _IMG_TAG.findall(user)
+    _check_options(row, user)
+    carried, ignored = _fates(row, used, kind, messages or ())
+    _check_media({name: row[name] for name in row.keys() - used}, has_pictures=bool(pictures))
     return SourceRow(
         user=user,
         pictures=pictures,
@@ -131,9 +142,9 @@ def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
 
 def _from_verl(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The rows of verl and its kin: messages in `prompt`, the solution inside `reward_model`."""
-    judged = row.get('reward_model')
-    if isinstance(row.get('prompt'), list) and not any(filled(row.get(name)) for name in MESSAGES):
-        row = {**{k: v for k, v in row.items() if k != 'prompt'}, 'messages': row['prompt']}
+    judged, prompt = _from_json(row.get('reward_model')), _from_json(row.get('prompt'))
+    if isinstance(prompt, list) and not any(filled(row.get(name)) for name in MESSAGES):
+        row = {**{k: v for k, v in row.items() if k != 'prompt'}, 'messages': prompt}
     if isinstance(judged, dict) and filled(judged.get('ground_truth')) and not filled(row.get(_first(row, _SOLUTIONS))):
         rest = {key: value for key, value in judged.items() if key != 'ground_truth'}
         row = {**row, 'reward_model': rest, 'solution': judged['ground_truth']}
@@ -144,8 +155,7 @@ def _from_verl(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _pictures(value: Any) -> list[Any]:
-    if isinstance(value, str) and value.lstrip()[:1] in ('[', '{'):
-        value = _from_json(value)
+    value = _from_json(value)
     if not filled(value):
         return []
     is_bytes = isinstance(value, list) and all(isinstance(one, int) for one in value)
@@ -158,11 +168,14 @@ def _names_picture(value: Any) -> bool:
     return any(filled(one) for each in said for one in each)
 
 
-def _from_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+def _from_json(value: Any) -> Any:
+    """A list or object that a table holds as text: JSON, or as Python prints it; anything else as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ('[', '{'):
+        return value
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            return read(value)
+    return value
 
 
 def solution_text(value: Any) -> str | None:
@@ -170,10 +183,10 @@ def solution_text(value: Any) -> str | None:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     items = value if isinstance(value, list) else [value]
-    if filled(value) and not all(isinstance(one, str | int | float | Decimal | list) for one in items):
+    odd = [type(one).__name__ for one in items if not isinstance(one, str | int | float | Decimal | list)]
+    if filled(value) and odd:
         raise RowRejected(
-            Reason.MALFORMED_ROW,
-            f'solution holds {type(items[0]).__name__}; expected a text, a number or a list of accepted answers',
+            Reason.MALFORMED_ROW, f'solution holds {odd[0]}; expected a text, a number or a list of accepted answers'
         )
     if not filled(value):
         return None
@@ -185,11 +198,7 @@ def solution_text(value: Any) -> str | None:
 
 def _read_messages(messages: Any) -> list[dict[str, Any]]:
     """The turns of a row with `role` and `content`, whichever way they are spelled."""
-    if isinstance(messages, str):
-        try:
-            messages = json.loads(messages)
-        except ValueError as error:
-            raise RowRejected(Reason.MALFORMED_ROW, f'messages are not JSON: {error}') from error
+    messages = _from_json(messages)
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise RowRejected(Reason.MALFORMED_ROW, 'messages are no list of objects')
     turns = [turn for message in messages for turn in _turns_of(message)]
@@ -197,8 +206,10 @@ def _read_messages(messages: Any) -> list[dict[str, Any]]:
         for name, what in _REFUSED_IN_MESSAGES.items():
             if filled(turn.get(name)):
                 raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{name} of a message holds {what}')
-        if turn['role'] == 'assistant' and turn.get('loss') in (False, 0):
-            raise RowRejected(Reason.UNSUPPORTED_COLUMN, 'loss of the assistant’s message is false: nothing to learn')
+        for name in ('loss', 'weight'):
+            if turn['role'] == 'assistant' and turn.get(name) in (False, 0):
+                what = f'{name} of the assistant’s message is {turn[name]}: nothing to learn'
+                raise RowRejected(Reason.UNSUPPORTED_COLUMN, what)
     return turns
 
 
@@ -282,7 +293,7 @@ def _text_of(content: Any, pictures: list[Any]) -> str:
 
 
 def _fates(
-    row: Mapping[str, Any], used: set[str], kind: Kind, user: str, messages: Sequence[Mapping[str, Any]]
+    row: Mapping[str, Any], used: set[str], kind: Kind, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Columns that are carried along, and names of those that are left out.
 
@@ -292,8 +303,6 @@ def _fates(
     for name, what in REFUSED_COLUMNS.items():
         if filled(row.get(name)):
             raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{name} holds {what}')
-    for name in _OPTIONS:
-        _check_options(name, row.get(name), user)
     further = {name: value for name, value in row.items() if name not in used and filled(value)}
     carried = {name: value for name, value in further.items() if kind is Kind.RL and not _holds_picture(value)}
     left = {*(further.keys() - carried.keys())}
@@ -303,9 +312,17 @@ def _fates(
     return carried, tuple(sorted(map(escape_surrogates, left)))
 
 
-def _check_options(name: str, value: Any, question: str) -> None:
-    value = _from_json(value) if isinstance(value, str) and value.lstrip()[:1] in ('[', '{') else value
+def _check_options(row: Mapping[str, Any], question: str) -> None:
+    columns = [name for name in row if _OPTION_COLUMN.fullmatch(name) and isinstance(row[name], str)]
+    for name in (*_OPTIONS, *(columns if len(columns) > 1 else ())):
+        if filled(row.get(name)):
+            _check_told(name, row[name], question)
+
+
+def _check_told(name: str, value: Any, question: str) -> None:
+    value = _from_json(value)
     texts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    texts = [value] if isinstance(value, str) else texts
     told = ' '.join(question.split()).casefold()
     missing = [text for text in texts if filled(text) and ' '.join(str(text).split()).casefold() not in told]
     if missing:
@@ -313,6 +330,25 @@ def _check_options(name: str, value: Any, question: str) -> None:
             Reason.UNSUPPORTED_COLUMN,
             f'{name} holds {str(missing[0])[:60]!r}, which the question does not tell; write the options into it',
         )
+
+
+def _check_media(columns: Mapping[str, Any], *, has_pictures: bool) -> None:
+    """No column names a clip; none holds or names a picture beside a row that has none.
+
+    Raises:
+        RowRejected: UNSUPPORTED_COLUMN.
+    """
+    for name, value in columns.items():
+        named = _texts_in(value) if _MEDIA_COLUMN.search(name) else []
+        lost = not has_pictures and (_holds_picture(value) or any(map(_PICTURE_FILE.search, named)))
+        if lost or any(map(_CLIP_FILE.search, named)):
+            what = 'a picture, and the row has none; rename it to image (--columns)' if lost else 'a clip or a sound'
+            raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'{escape_surrogates(name)} holds {what}')
+
+
+def _texts_in(value: Any) -> list[str]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value] if isinstance(value, str) else [text for one in inner for text in _texts_in(one)]
 
 
 def _holds_picture(value: Any) -> bool:

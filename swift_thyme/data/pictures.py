@@ -81,11 +81,15 @@ def read_picture(value: Any, base: Path | None = None) -> bytes:
         RowRejected: MALFORMED_ROW, or UNREADABLE_IMAGE when it is no base64 or there is no such file.
     """
     if isinstance(value, dict):
+        if not value.keys() & {'bytes', 'path'}:
+            raise RowRejected(
+                Reason.MALFORMED_ROW, f'a picture has the keys {sorted(map(str, value))}; expected bytes or path'
+            )
         data = value.get('bytes')
         value = data if data is not None else value.get('path')
         if isinstance(data, str):
             return decode_base64(data)
-    if isinstance(value, list) and value:
+    if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
         value = bytes(value)
     if isinstance(value, bytes):
         return value

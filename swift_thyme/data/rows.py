@@ -6,6 +6,7 @@ Owns names, shapes and what each name means in words; `forms`, `pictures`, `path
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -172,6 +173,34 @@ class RowRejected(DataError):
         """The columns that could be read, where the row itself could not."""
 
 
+def parse_line(line: bytes | str) -> dict[str, Any] | RowRejected:
+    """A line of JSON as a row, or why it is none."""
+    try:
+        return as_row(json.loads(line, object_pairs_hook=read_object))
+    except (ValueError, RecursionError) as error:
+        return RowRejected(Reason.MALFORMED_ROW, f'not JSON: {error}')
+
+
+def as_row(value: Any) -> dict[str, Any] | RowRejected:
+    """A value of JSON as a row, or why it is none."""
+    if isinstance(value, _Ambiguous):
+        return RowRejected(Reason.MALFORMED_ROW, f'{", ".join(map(repr, value))} stands twice, with two values')
+    return value if isinstance(value, dict) else RowRejected(Reason.MALFORMED_ROW, 'not a JSON object')
+
+
+class _Ambiguous(dict[str, Any]):
+    """An object in which a key stands twice with two values; it holds these keys."""
+
+
+def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What `json` calls with the members of an object, so that `as_row` can refuse one with two values of one key."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    twice = {key: found[key] for key, value in pairs if found[key] != value}
+    return _Ambiguous(twice) if twice else found
+
+
 @contextmanager
 def refusing_odd_values() -> Iterator[None]:
     """Makes one rejected row of what a library raises over the values of one row: nesting, text, numbers, dates.
@@ -181,7 +210,7 @@ def refusing_odd_values() -> Iterator[None]:
     """
     try:
         yield
-    except RowRejected:
+    except DataError:
         raise
     except RecursionError as error:
         raise RowRejected(Reason.MALFORMED_ROW, 'values are nested too deep to be read') from error

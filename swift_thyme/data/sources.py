@@ -1,24 +1,19 @@
-"""Where rows come from: local files and Hugging Face data sets, cut into shards and streamed.
+"""Where rows come from: local files and Hugging Face data sets, cut into shards.
 
 A shard is a unit of work and of restart: a parquet file (or a run of its row groups), a byte range of a file of JSON
-lines, another file as a whole, or many small files. Not here: what the rows mean (`forms`).
+lines, another file as a whole, or many small files. Not here: reading them (`readers`), what the rows mean (`forms`).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import fsspec
 import httpx
@@ -26,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
-from .rows import Reason, RowRejected, Split, escape_surrogates
+from .rows import Split, escape_surrogates
 
 SHARD_BYTES = 512 << 20
 """A larger parquet file is cut into several shards of about this size."""
@@ -40,8 +35,8 @@ _NOT_ROWS = re.compile(
 )
 """Of files that nobody expects to be read as rows."""
 _HUB_ID = re.compile(r'[\w][\w.-]*/[\w.-]+(?:@[\w./-]+)?\Z')
-_BATCH_BYTES = 8 << 20
-_READ_BYTES = 1 << 20
+BOM = b'\xef\xbb\xbf'
+READ_BYTES = 1 << 20
 _HEAD_BYTES = 64 << 10
 _SMALL_BYTES, _ALONE, _TOGETHER = 2 << 20, 64, 64
 """Behind so many shards, files up to this size share one, so many at most: a shard costs some disk flushes."""
@@ -190,9 +185,9 @@ def _cut(filesystem: Any, url: str, name: str, info: dict[str, Any], skipped: li
         runs = _row_group_runs(url, size) if '://' not in url else [_Run(0, -1, 0, size, size)]
     elif form == 'lines' and not name.endswith('.gz'):
         edges = [*range(0, max(size, 1), LINES_BYTES), size]
-        runs = [_Run(a, b, a, b - a, _READ_BYTES) for a, b in pairwise(edges)]
+        runs = [_Run(a, b, a, b - a, READ_BYTES) for a, b in pairwise(edges)]
     else:
-        held = _unpacked_bytes(url, name, size) * _MEMORY_PER_JSON_BYTE if form == 'array' else _READ_BYTES
+        held = _unpacked_bytes(url, name, size) * _MEMORY_PER_JSON_BYTE if form == 'array' else READ_BYTES
         runs = [_Run(0, -1, 0, size, held)]
     fingerprint = f'{name}|{size}|{_content_mark(info)}'
     hint = next((split for pattern, split in _HINTS if pattern.search(name.lower())), None)
@@ -214,8 +209,8 @@ def _cut(filesystem: Any, url: str, name: str, info: dict[str, Any], skipped: li
 def _form_of_json(url: str, name: str) -> str:
     """Whether a file holds JSON lines or one list; `object` for a single object over several lines."""
     try:
-        with _open(url, name) as file:
-            head = file.read(_HEAD_BYTES).removeprefix(b'\xef\xbb\xbf').lstrip()
+        with open_source(url, name) as file:
+            head = file.read(_HEAD_BYTES).removeprefix(BOM).lstrip()
     except (OSError, EOFError, httpx.HTTPError):
         return 'lines'
     if head.startswith(b'['):
@@ -236,7 +231,8 @@ def _unpacked_bytes(url: str, name: str, size_bytes: int) -> int:
         return size_bytes
 
 
-def _open(url: str, name: str) -> Any:
+def open_source(url: str, name: str) -> Any:
+    """A file of a source, without its compression, as a context."""
     return fsspec.open(url, 'rb', compression='gzip' if name.endswith('.gz') else None)
 
 
@@ -276,126 +272,3 @@ def _row_group_runs(path: str, size_bytes: int) -> list[_Run]:
     except (OSError, pa.ArrowException):
         return [_Run(0, -1, 0, size_bytes, 0)]
     return runs
-
-
-def _ignore(size_bytes: int) -> None:
-    """Nobody watches."""
-
-
-Rows = Iterator[tuple[str, dict[str, Any] | RowRejected]]
-
-
-def read(piece: Piece, consumed: Callable[[int], None] = _ignore) -> Rows:
-    """Streams the rows of a piece of a source.
-
-    Args:
-        piece: from `plan`.
-        consumed: told how many bytes of the source each step has used up; they sum to about `piece.size_bytes`.
-
-    Yields:
-        `file#row` and the row's columns; or a `RowRejected` in place of a row that cannot be read (broken JSON).
-
-    Raises:
-        DataError: the file itself is broken; the message names it.
-    """
-    try:
-        if piece.form == 'parquet':
-            yield from _read_parquet(piece, consumed)
-            return
-        with _open(piece.url, piece.name) as file:
-            if piece.form == 'lines':
-                yield from _read_lines(piece, file, consumed)
-            else:
-                rows = _read_array(file) if piece.form == 'array' else _read_csv(file)
-                yield from ((f'{piece.name}#{number}', row) for number, row in enumerate(rows))
-                consumed(piece.size_bytes)
-    except (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowException, httpx.HTTPError) as error:
-        raise DataError(
-            f'{piece.name} cannot be read: {type(error).__name__}: {error}; expected a whole {piece.form} file; '
-            'fetch it again, then run the same command: finished shards are kept'
-        ) from error
-
-
-def _read_lines(piece: Piece, file: IO[bytes], consumed: Callable[[int], None]) -> Rows:
-    at = max(piece.start - 1, 0)
-    file.seek(at)
-    if piece.start:
-        at += len(file.readline())
-    while piece.stop < 0 or at < piece.stop:
-        line = file.readline()
-        if not line:
-            break
-        if not at and line.startswith((b'\xff\xfe', b'\xfe\xff')):
-            raise ValueError('UTF-16; expected UTF-8')
-        label = f'{piece.name}@{at}'
-        at += len(line)
-        if piece.stop >= 0:
-            consumed(len(line))
-        if line.strip():
-            yield label, _parse_line(line)
-    if piece.stop < 0:
-        consumed(piece.size_bytes)
-
-
-def _parse_line(line: bytes) -> dict[str, Any] | RowRejected:
-    try:
-        return _as_row(json.loads(line))
-    except (ValueError, RecursionError) as error:
-        return RowRejected(Reason.MALFORMED_ROW, f'not JSON: {error}')
-
-
-def _as_row(value: Any) -> dict[str, Any] | RowRejected:
-    return value if isinstance(value, dict) else RowRejected(Reason.MALFORMED_ROW, 'not a JSON object')
-
-
-def _read_array(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
-    """A list of rows, or such lists one a line; the whole file is held in memory."""
-    text = file.read()
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        values = [value for line in text.splitlines() if line.strip() for value in json.loads(line)]
-    return map(_as_row, values)
-
-
-def _read_csv(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
-    csv.field_size_limit(sys.maxsize)
-    with io.TextIOWrapper(file, encoding='utf-8-sig', errors='surrogateescape', newline='') as text:
-        for row in csv.DictReader(text, restkey=''):
-            yield RowRejected(Reason.MALFORMED_ROW, 'more cells than the header has') if '' in row else row
-
-
-def _read_parquet(piece: Piece, consumed: Callable[[int], None]) -> Rows:
-    with (
-        fsspec.open(piece.url, 'rb') if '://' in piece.url else nullcontext(piece.url) as place,
-        pq.ParquetFile(place, buffer_size=_READ_BYTES, pre_buffer=False) as file,
-    ):
-        stop = piece.stop if piece.stop >= 0 else file.metadata.num_row_groups
-        number = piece.first_row
-        for group in range(piece.start, stop):
-            meta = file.metadata.row_group(group)
-            size = sum(meta.column(i).total_uncompressed_size for i in range(meta.num_columns))
-            compressed = sum(meta.column(i).total_compressed_size for i in range(meta.num_columns))
-            batch_rows = max(1, min(1024, meta.num_rows * _BATCH_BYTES // max(size, 1)))
-            for batch in file.iter_batches(batch_size=batch_rows, row_groups=[group], use_threads=False):
-                try:
-                    rows = batch.to_pylist(maps_as_pydicts='lossy')
-                except (ValueError, OverflowError):
-                    rows = [_read_cells(batch, i) for i in range(batch.num_rows)]
-                for row in rows:
-                    yield f'{piece.name}#{number}', row
-                    number += 1
-                consumed(compressed * batch.num_rows // max(meta.num_rows, 1))
-
-
-def _read_cells(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
-    """One row, cell by cell: a cell of its batch holds what Python cannot, as bad UTF-8 or a date in year 30,000."""
-    row, rejected = dict[str, Any](), None
-    for name in batch.schema.names:
-        try:
-            row[name] = batch.column(name)[i].as_py()
-        except (ValueError, OverflowError) as error:
-            rejected = RowRejected(Reason.MALFORMED_ROW, f'column {name}: {type(error).__name__}: {error}')
-    if rejected is not None:
-        rejected.row = row
-    return rejected or row

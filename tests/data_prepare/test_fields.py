@@ -28,6 +28,12 @@ REFUSED: dict[str, Any] = {
     'tools': '[{"type": "function"}]',
     'options': ['a cat', 'a dog'],
     'choices': {'A': 'a cat', 'B': 'a dog'},
+    'candidates': "['a cat', 'a dog']",
+    'image_path': 'a.jpg',
+    'img': public.encode(public.picture(1)),
+    'pictures': [{'path': 'a.PNG', 'bytes': None}],
+    'image_url': 'https://example.com/a.webp?size=2',
+    'video_path': 'a.mp4',
 }
 
 
@@ -47,7 +53,15 @@ def test_what_changes_the_meaning_is_refused_and_its_empty_column_is_not(name: s
 
 
 @pytest.mark.parametrize(
-    'more', [{'loss': False}, {'loss': 0.0}, {'loss_scale': 2.0}, {'reasoning_content': 'so'}, {'tool_calls': [{}]}]
+    'more',
+    [
+        {'loss': False},
+        {'weight': 0},
+        {'loss_scale': 2.0},
+        {'reasoning_content': 'so'},
+        {'tool_calls': [{}]},
+        {'images': 'a'},
+    ],
 )
 def test_a_message_that_is_to_be_learned_otherwise_is_refused(more: dict[str, Any]) -> None:
     messages = [MESSAGES[0], {**MESSAGES[1], **more}]
@@ -59,6 +73,20 @@ def test_a_message_that_is_to_be_learned_otherwise_is_refused(more: dict[str, An
 def test_options_that_the_question_tells_are_carried_along() -> None:
     row = {'question': 'What?\nA. a Cat\nB. a  dog', 'options': ['a cat', 'a dog'], 'answer': 'A'}
     assert parse_form(row, Kind.RL).extra == {'options': ['a cat', 'a dog']}
+
+
+@pytest.mark.parametrize(
+    'options', [{'options': 'A. cat\nB. dog'}, {'A': 'cat', 'B': 'dog'}, {'option_a': 'cat', 'option_b': 'dog'}]
+)
+def test_options_are_looked_for_however_they_are_spelled(options: dict[str, str]) -> None:
+    row = {'question': 'What?', 'answer': 'A', **options}
+    assert refusal(row, Kind.RL) is Reason.UNSUPPORTED_COLUMN
+    assert parse_form({**row, 'question': 'What?\nA. cat\nB. dog'}, Kind.RL).extra == options
+
+
+def test_a_picture_s_old_path_beside_the_picture_is_a_column_like_another() -> None:
+    row = {'question': 'q', 'answer': 'x', 'image': 'a.jpg', 'image_path': '/old/a.jpg', 'image_id': 'a'}
+    assert parse_form(row, Kind.RL).extra == {'image_path': '/old/a.jpg', 'image_id': 'a'}
 
 
 @pytest.mark.parametrize('kind', Kind)
@@ -129,6 +157,7 @@ def test_pictures_of_further_columns_are_left_out_and_counted() -> None:
     row = {
         'question': 'q',
         'answer': 'x',
+        'image': 'a.jpg',
         'processed_image': {'bytes': data, 'path': None},
         'thumbs': [[data]],
         'encoded': public.encode(data),

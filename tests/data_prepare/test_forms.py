@@ -10,10 +10,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from swift_thyme.cli import main
 from swift_thyme.data.forms import parse_form, rename
+from swift_thyme.data.readers import read
 from swift_thyme.data.rows import Kind, Reason, RowRejected
 from swift_thyme.data.sources import plan
 from swift_thyme.errors import DataError
@@ -230,3 +233,51 @@ def test_many_small_files_share_shards_and_each_is_read(tmp_path: Path) -> None:
     assert sorted(row['question'] for row in rows_of(tmp_path / 'out')) == sorted(
         f'{i}?' for i in range(200) if i != 150
     )
+
+
+def read_csv(path: Path, text: str) -> list[Any]:
+    path.write_text(text)
+    (shard,), _ = plan([str(path)])
+    return [row for _, row in read(shard.pieces[0])]
+
+
+def test_a_csv_with_an_index_as_pandas_writes_it_is_read(tmp_path: Path) -> None:
+    assert read_csv(tmp_path / 'a.csv', ',question\n0,a\n1,"b ""c"",\nd"\n') == [
+        {'': '0', 'question': 'a'},
+        {'': '1', 'question': 'b "c",\nd'},
+    ]
+
+
+def test_an_odd_row_of_a_csv_is_one_rejected_row(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path / 'a.csv', 'question\n"a"b\nc,d\ne\n')
+    assert [isinstance(row, RowRejected) for row in rows] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ('text', 'why'), [('question\na\n"b\nc\nd\n', 'end of data'), ('question,question\na,b\n', 'two columns')]
+)
+def test_a_csv_that_would_lose_cells_is_a_broken_file(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(DataError, match=why):
+        read_csv(tmp_path / 'a.csv', text)
+
+
+def test_two_parquet_columns_of_one_name_are_a_broken_file(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(['a']), pa.array(['b'])], names=['note', 'note'])
+    pq.write_table(table, tmp_path / 'a.parquet')
+    (shard,), _ = plan([str(tmp_path / 'a.parquet')])
+    with pytest.raises(DataError, match='two columns'):
+        list(read(shard.pieces[0]))
+
+
+def test_verl_s_columns_are_read_from_text_too() -> None:
+    prompt, judged = [{'role': 'user', 'content': 'What?'}], {'ground_truth': 'red', 'style': 'rule'}
+    row = {'prompt': json.dumps(prompt), 'reward_model': str(judged)}
+    parsed = parse_form(row, Kind.RL)
+    assert (parsed.user, parsed.solution, parsed.extra) == ('What?', 'red', {'reward_model': {'style': 'rule'}})
+
+
+def test_a_key_with_two_values_refuses_its_row_in_a_list_too(tmp_path: Path) -> None:
+    (tmp_path / 'a.json').write_text('[{"a": 1, "a": 2}, {"a": 1, "a": 1}]')
+    (shard,), _ = plan([str(tmp_path / 'a.json')])
+    refused, row = [row for _, row in read(shard.pieces[0])]
+    assert isinstance(refused, RowRejected) and 'twice' in refused.detail and row == {'a': 1}

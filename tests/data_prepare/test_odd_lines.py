@@ -37,6 +37,7 @@ ODD = {
     'deep JSON in JSON': json.dumps({'messages': '[' * 20_000 + ']' * 20_000}),
     'NUL in a path': '{"query":"<image>q","image":"a\\u0000.jpg","response":"<answer>red</answer>"}',
     'number for a path': '{"query":"<image>q","image":1e400,"response":"<answer>red</answer>"}',
+    'key twice': '{"query":"a?","query":"b?","response":"<answer>red</answer>"}',
     'not UTF-8': b'{"query":"a\xff?","response":"<answer>red</answer>"}'.decode('latin-1'),
 }
 

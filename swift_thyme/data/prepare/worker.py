@@ -24,8 +24,9 @@ from ..convert import Converter
 from ..forms import PICTURES
 from ..lengths import LengthChecker
 from ..pictures import PictureStore
+from ..readers import read
 from ..rows import PreparedRow, Reason, RowRejected, Split
-from ..sources import Piece, Shard, read
+from ..sources import Piece, Shard
 from .options import Options
 from .writer import RowWriter, as_columns
 

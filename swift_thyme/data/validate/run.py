@@ -22,9 +22,10 @@ from ..lengths import LengthChecker
 from ..manifest import prepared_root, read_manifest
 from ..paths import resolve
 from ..pictures import FOLDER, NAME_HEX, check_picture, read_picture
+from ..readers import read
 from ..rows import Kind, Reason, RowRejected, SourceRow, refusing_odd_values
 from ..seen import SeenIds
-from ..sources import Piece, plan, read
+from ..sources import Piece, plan
 
 _STORED = re.compile(rf'(?:.*/)?{FOLDER}/[0-9a-f]{{2}}/[0-9a-f]{{{NAME_HEX}}}\.\w+\Z')
 
