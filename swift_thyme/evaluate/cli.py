@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 _SAMPLED = ('temperature', 'top_p', 'top_k', 'seed')
-_ASKED = ('baseline', 'repeats', 'no_shuffle')
+_ASKED = ('baseline', 'repeats', 'no_shuffle', 'strict')
 
 
 def refuse_without_effect(args: argparse.Namespace) -> None:
@@ -178,7 +178,10 @@ def _rescore(args: argparse.Namespace) -> int:
 
 def _show(summary: Summary, out: Path) -> None:
     from .report import CONDITION_TEXT, interval
+    from .session import LEFT_OUT
 
+    if rows := summary.settings.get('rows_left_out'):
+        print(f'{rows} rows of the set could not be used and were not asked: {LEFT_OUT} in the run names them')
     for condition in summary.conditions:
         line = summary.overall(condition)
         graded = line.right + line.wrong + line.undecided

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,13 +18,16 @@ from ..config import JudgeSettings, judge_addresses, shown_address
 from ..errors import ConfigError
 from ..infer.options import refuse_unwritable, resolve_model, settings_from, thinker_from
 
+logger = logging.getLogger(__name__)
 _JUDGE_S = 15.0
+_TOLD = 5
 
 if TYPE_CHECKING:
     from ..infer import InferSettings, Thinker
     from .items import Item
     from .runner import EvalSettings, OnProgress
     from .session import Plan
+    from .sources import LeftOut
 
 
 def add_asking_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,7 @@ def add_asking_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--repeats', type=int, default=1, help='attempts an item, each with its own order of options')
     group.add_argument('--no-shuffle', action='store_true', help='options and wording as the source has them')
     group.add_argument('--limit', type=int, help='only the first items')
+    group.add_argument('--strict', action='store_true', help='refuse a set with a row that cannot be used')
     group.add_argument('--concurrency', type=int, default=8, help='items under way at a time (default: %(default)s)')
     group.add_argument(
         '--judge',
@@ -66,10 +71,10 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
         resolve_model(args)
     refuse_unwritable(args.out)
     judge = reachable_judge(args.judge)
-    items = load_items(args, args.out)
+    items, left_out = load_items(args, args.out)
     thinker = thinker_from(args)
     policy = described(args, thinker.settings, name=thinker.engine.name, folders=thinker.engine.weights)
-    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency)
+    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency, left_out)
     return thinker, plan, args.out
 
 
@@ -98,17 +103,25 @@ def described(
     )
 
 
-def load_items(args: argparse.Namespace, out: Path) -> list[Item]:
-    """The items of all sets named, or of a set made for this run."""
-    from .sources import load, require_unique
+def load_items(args: argparse.Namespace, out: Path) -> tuple[list[Item], LeftOut]:
+    """The items of all sets named, or of a set made for this run, and what the sets say beside them."""
+    from .sources import LeftOut, load, require_unique
 
+    left_out = LeftOut()
     paths = [Path(path) for path in args.data] or [_made_set(args, out / 'data')]
-    sets = {path: load(path, out / 'inputs') for path in paths}
+    sets = {path: load(path, out / 'inputs', None if args.strict else left_out) for path in paths}
+    for told in left_out.rows[:_TOLD]:
+        logger.warning('%s', told)
+    if left_out.rows:
+        logger.warning('%d rows cannot be used and are not asked; --strict refuses such a set', len(left_out.rows))
+    if left_out.columns:
+        named = ', '.join(f'{name} ({rows})' for name, rows in left_out.columns.most_common())
+        logger.warning('columns that are not read, by rows: %s', named)
     if len(sets) == 1:
-        return sets[paths[0]][: args.limit]
+        return sets[paths[0]][: args.limit], left_out
     items = [replace(item, id=f'{path.stem}/{item.id}') for path, found in sets.items() for item in found]
     require_unique(items, ', '.join(args.data))
-    return items[: args.limit]
+    return items[: args.limit], left_out
 
 
 def _made_set(args: argparse.Namespace, folder: Path) -> Path:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,12 @@ from .grading import grade_all
 from .items import Item, can_shuffle
 from .report import write_report
 from .runner import EvalSettings, Intervention, OnProgress, Policy, Runner, no_intervention
+from .sources import LeftOut
 from .store import Store, with_grade
 from .summary import Summary, prompt, summarize
+
+LEFT_OUT = 'left_out.txt'
+"""In a run's folder: a sentence for each row of its sets that could not be used."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Plan:
     judge: JudgeSettings | None = None
     """Who grades what rules leave undecided; None for nobody."""
     concurrency: int = 1
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """What the sets say and no item does."""
 
     def stated(self) -> dict[str, Any]:
         """The settings of `run.json`: all that decides an answer."""
@@ -46,6 +52,8 @@ class Plan:
             'data': list(self.data),
             'data_sha256': items_hash(self.items),
             'n_items': len(self.items),
+            'rows_left_out': len(self.left_out.rows),
+            'columns_left_out': dict(self.left_out.columns),
             'not_shuffled': sum(bool(i.options) and not can_shuffle(i) for i in self.items),
             **asdict(self.settings),
             'conditions': chosen,
@@ -78,6 +86,9 @@ def evaluate(
     store = Store(folder)
     runner = Runner(plan.items, plan.settings, store, policy, plan.concurrency, intervention, on_progress)
     with store.opened(plan.stated()):
+        if plan.left_out.rows:
+            told = ''.join(f'{line}\n' for line in plan.left_out.rows)
+            (folder / LEFT_OUT).write_text(told, encoding='utf-8', errors='backslashreplace')
         asyncio.run(runner.run())
         store.regrade(grade_all(store.records(), plan.judge))
     summary = summarize(store, store.records(), judge=plan.judge)

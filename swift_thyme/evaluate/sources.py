@@ -11,15 +11,19 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
 from .. import picture, protocol
+from ..data.checks import check_unicode
 from ..data.forms import REFUSED_COLUMNS, filled, solution_text
-from ..data.rows import RowRejected
-from ..data.synth.writers import CANONICAL, read_canonical
+from ..data.rows import RowRejected, parse_line, refusing_odd_values
+from ..data.synth.writers import CANONICAL
 from ..errors import DataError
 from ..trajectories import question_of
 from .items import Box, Item, ItemImage
@@ -27,34 +31,61 @@ from .items import Box, Item, ItemImage
 _REFERENCE_CHARS = 64
 """A TSV picture cell up to this length is the index of the row that carries the picture. VLMEvalKit's convention."""
 _MOST_PATH_CHARS = 4096
-
-
+_READ_OF_TSV = frozenset(('index', 'question', 'hint', 'image', 'image_path', 'answer', 'category', 'task', 'box'))
+_READ = (_READ_OF_TSV - {'hint', 'image_path'}) | {'id', 'stem', 'messages', 'options', 'choices', 'images', 'solution'}
+_SAME_MEANING = (('id', 'index'), ('options', 'choices'), ('images', 'image'), ('task', 'category'))
+_Rows = Iterator[tuple[str, Callable[[], tuple[dict[str, Any], set[str]]]]]
+"""Where each row stands, and what reads it: the row, and names of its columns that are left out."""
 _LETTERED = re.compile(r'^\s*\(?([A-Z])[.):]\s*')
 """How a line that tells an option begins: `A. `, `(B) `, `C: `."""
 
 
-def load(path: Path, pictures: Path) -> list[Item]:
+@dataclass
+class LeftOut:
+    """What a set says and no item does."""
+
+    rows: list[str] = field(default_factory=list)
+    """A sentence for each row that cannot be used; it names the row."""
+    columns: Counter[str] = field(default_factory=Counter)
+    """Columns that say something and are not read → rows that have them; of sets of `thyme synth` none is counted."""
+
+
+def load(path: Path, pictures: Path, left_out: LeftOut | None = None) -> list[Item]:
     """The items of a set.
 
     Args:
         path: a folder made by `thyme synth`, a `.tsv` file or a `.jsonl` file.
         pictures: folder for pictures that the file itself carries; made when needed.
+        left_out: takes what is left out. Without it the first row that cannot be used refuses the set.
 
     Raises:
-        DataError: the file is missing, of another kind, or a row cannot be used; the message names the row.
+        DataError: the file is missing or of another kind, no row is left, or one cannot be used; the message names it.
     """
     if path.is_dir():
-        items = list(_synth(path))
+        rows = _lines(_canonical(path))
     elif path.suffix == '.tsv' and path.is_file():
-        items = list(_tsv(path, pictures))
+        rows = _tsv(path, pictures)
     elif path.suffix in ('.jsonl', '.json') and path.is_file():
-        items = list(_jsonl(path, pictures))
+        rows = _lines(path)
     else:
         raise DataError(
             f'no evaluation set: got {str(path)!r}; expected a folder of `thyme synth`, a .tsv or a .jsonl file; '
             f'check the path'
         )
-    require_unique(items, path)
+    left, items = left_out or LeftOut(), list[Item]()
+    for where, read in rows:
+        try:
+            with refusing_odd_values():
+                row, unread = read()
+                items.append(_item(row, where, *((path, None) if path.is_dir() else (path.parent, pictures))))
+        except DataError as error:
+            told = f'{where} cannot be used: {error.detail}' if isinstance(error, RowRejected) else str(error)
+            if left_out is None:
+                raise DataError(told) from error
+            left.rows.append(told)
+        else:
+            left.columns.update(() if path.is_dir() else unread)
+    require_unique(items, left.rows[0] if left.rows and not items else path)
     return items
 
 
@@ -77,49 +108,56 @@ def require_unique(items: Sequence[Item], where: str | Path) -> None:
         seen.add(item.id)
 
 
-def _synth(folder: Path) -> Iterator[Item]:
+def _canonical(folder: Path) -> Path:
     if not (folder / CANONICAL).is_file():
         raise DataError(
             f'{folder} is no set of `thyme synth`: {CANONICAL} is missing; name its folder, or a .tsv or .jsonl file'
         )
-    for number, row in enumerate(read_canonical(folder), 1):
-        yield _item(row, f'{folder / CANONICAL}:{number}', folder, None)
+    return folder / CANONICAL
 
 
-def _jsonl(path: Path, pictures: Path) -> Iterator[Item]:
-    with path.open(encoding='utf-8-sig', newline='\n') as lines:
+def _lines(path: Path) -> _Rows:
+    def read(number: int, line: bytes) -> tuple[dict[str, Any], set[str]]:
+        row = parse_line(line)
+        if isinstance(row, RowRejected):
+            raise row
+        return {'id': number, **row}, _unread(row)
+
+    with path.open('rb') as lines:
         for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            where = f'{path}:{number}'
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f'{where} cannot be read: got {line[:80]!r}: {error}; expected JSON') from error
-            if not isinstance(row, dict):
-                raise DataError(f'{where} is no row: got {line[:80]!r}; expected a JSON object')
-            yield _item({'id': number, **row}, where, path.parent, pictures)
+            if line.strip():
+                yield f'{path}:{number}', partial(read, number, line)
 
 
-def _tsv(path: Path, pictures: Path) -> Iterator[Item]:
+def _unread(row: Mapping[str, Any]) -> set[str]:
+    """Columns that say something and are not read; of two of one meaning that differ, the second."""
+    second = {b for a, b in _SAME_MEANING if filled(row.get(a)) and row.get(b) != row[a]}
+    return {name for name, value in row.items() if (name not in _READ or name in second) and filled(value)}
+
+
+def _tsv(path: Path, pictures: Path) -> _Rows:
     csv.field_size_limit(sys.maxsize)
     carried: dict[str, list[Any]] = {}
-    with path.open(encoding='utf-8-sig', newline='') as file:
+
+    def read(cells: dict[str, Any], where: str) -> tuple[dict[str, Any], set[str]]:
+        row: dict[str, Any] = {key: value for key, value in cells.items() if key and value}
+        if 'index' not in row:
+            raise DataError(f'{where} has no index: expected one in each row; add it')
+        images = carried[row['index']] = _tsv_images(row, where, carried, pictures, path.parent)
+        question = row.get('question', '')
+        if 'hint' in row:
+            question = f'Hint: {row["hint"]}\n{question}'
+        task = row.get('category') or row.get('task') or ''
+        given = {'id': row['index'], 'question': question, 'task': task, 'images': images}
+        given |= {'options': [cells[letter] for letter in letters], **{k: row.get(k) for k in ('answer', 'box')}}
+        return given, row.keys() - {*_READ_OF_TSV, *letters}
+
+    with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
         reader = csv.DictReader(file, delimiter='\t')
         letters = _letters(reader.fieldnames or (), path)
         for number, cells in enumerate(reader, 2):
-            row: dict[str, Any] = {key: value for key, value in cells.items() if key and value}
             where = f'{path}:{number}'
-            options = [cells[letter] for letter in letters]
-            images = _tsv_images(row, where, carried, pictures, path.parent)
-            carried[str(row['index'])] = images
-            question = row.get('question', '')
-            if 'hint' in row:
-                question = f'Hint: {row["hint"]}\n{question}'
-            task = row.get('category') or row.get('task') or ''
-            given = {'id': row['index'], 'question': question, 'task': task, 'options': options, 'images': images}
-            given |= {'answer': row.get('answer'), 'box': row.get('box')}
-            yield _item(given, where, path.parent, pictures)
+            yield where, partial(read, cells, where)
 
 
 def named_pictures(path: Path) -> list[Path]:
@@ -171,11 +209,14 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
             )
     options = _options(row, where)
     messages = row.get('messages') or []
+    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
+        raise DataError(f'{where} has unusable messages: got {messages!r:.80}; expected a list of objects')
     stem, worded = row.get('stem'), row.get('question') or question_of(messages)
     question = stem if isinstance(stem, str) and stem else _without_options(worded, options)
     if not isinstance(question, str) or not question.strip():
         raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
     answer, right = _truth(row, options, where)
+    check_unicode({'question': question, 'answer': answer, 'options': ' '.join(options)})
     pictured = row.get('images') or row.get('image') or []
     listed = pictured if isinstance(pictured, list) else [pictured]
     kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed

@@ -78,6 +78,21 @@ def test_several_sets_keep_their_items_apart(synth_set: Path, tmp_path: Path, sc
     assert len(set(ids)) == 15 and {i.split('/')[0] for i in ids} == {'set', 'thyme_synth_choice'}
 
 
+def test_a_row_that_cannot_be_used_is_told_wherever_the_score_is(
+    synth_set: Path, tmp_path: Path, scripted: ScriptedEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = tmp_path / 'set.jsonl', tmp_path / 'run'
+    lines = (synth_set / 'rows.jsonl').read_text().splitlines()
+    data.write_text('\n'.join([lines[0], '{"question": "no truth?"}', lines[1]]))
+    assert main(['eval', '--model', 'm', '--data', str(data), '--out', str(out), '--strict']) == 2
+    assert main(['eval', '--model', 'm', '--data', str(data), '--out', str(out)]) == 0
+    assert '1 rows of the set could not be used' in capsys.readouterr().out
+    for name in ('report.md', 'report.html'):
+        assert '1 rows of the set could not be used and were not asked' in (out / name).read_text()
+    assert f'{data}:2' in (out / 'left_out.txt').read_text()
+    assert json.loads((out / 'report.json').read_text())['settings']['rows_left_out'] == 1
+
+
 @pytest.mark.parametrize('argv', [['--model', 'm'], ['--out', 'x'], ['--out', 'x', '--model', 'm', '--judge', '::']])
 def test_what_is_missing_or_wrong_exits_2(
     argv: list[str], synth_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

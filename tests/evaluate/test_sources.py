@@ -13,7 +13,7 @@ from PIL import Image
 from swift_thyme.errors import DataError
 from swift_thyme.evaluate.items import Item, pose
 from swift_thyme.evaluate.session import items_hash
-from swift_thyme.evaluate.sources import _item, load
+from swift_thyme.evaluate.sources import LeftOut, _item, load
 from swift_thyme.infer import InferSettings, describe
 from swift_thyme.infer.describe import fingerprint
 from swift_thyme.protocol import PromptImage, render_user_prompt
@@ -324,3 +324,46 @@ def test_options_that_the_question_tells_are_put_once(form: str, shuffle: bool, 
 def write_jsonl(path: Path, row: dict[str, object]) -> Path:
     path.write_text(json.dumps(row) + '\n', encoding='utf-8')
     return path
+
+
+ODD = [
+    b'{"question": "q", "answer"',
+    b'[1, 2]',
+    b'{"question": "q"}',
+    b'{"question": "caf\\ud83d?", "answer": "x"}',
+    b'{"question": "caf\xe9?", "answer": "x"}',
+    b'{"question": "q", "answer": "x", "image": "gone.png"}',
+    b'{"question": "q", "answer": "x", "messages": "none"}',
+    b'{"question": "q", "answer": "x", "videos": ["a.mp4"]}',
+    b'{"question": "q", "answer": ' + b'[' * 20_000 + b']' * 20_000 + b'}',
+]
+
+
+@pytest.mark.parametrize('odd', ODD)
+def test_one_odd_line_is_left_out_by_name_and_the_others_are_asked(odd: bytes, tmp_path: Path) -> None:
+    good = [f'{{"id": {i}, "question": "q", "answer": "x", "level": {i}}}'.encode() for i in range(2)]
+    path, left_out = tmp_path / 'set.jsonl', LeftOut()
+    path.write_bytes(b'\n'.join([good[0], odd, good[1]]))
+    assert [item.id for item in load(path, tmp_path / 'inputs', left_out)] == ['0', '1']
+    assert len(left_out.rows) == 1 and f'{path}:2' in left_out.rows[0]
+    assert left_out.columns == {'level': 2}
+    with pytest.raises(DataError, match='jsonl:2'):
+        load(path, tmp_path / 'inputs')
+    path.write_bytes(odd)
+    with pytest.raises(DataError, match='holds no item'):
+        load(path, tmp_path / 'inputs', LeftOut())
+
+
+def test_a_tsv_s_odd_row_is_left_out_by_name(tmp_path: Path) -> None:
+    rows = [{'index': '1', 'question': 'q', 'answer': 'x', 'l2': 'colour'}]
+    rows += [{'index': '', 'question': 'q', 'answer': 'x'}, {'index': '3', 'question': 'q', 'answer': ''}]
+    path, left_out = write_tsv(tmp_path / 's.tsv', rows), LeftOut()
+    assert [item.id for item in load(path, tmp_path, left_out)] == ['1']
+    assert [told.split(':')[1].split()[0] for told in left_out.rows] == ['3', '4'] and left_out.columns == {'l2': 1}
+
+
+def test_a_column_that_gives_way_to_one_of_the_same_meaning_is_told(tmp_path: Path) -> None:
+    row = {'question': 'q', 'answer': 'A', 'options': ['x', 'y'], 'choices': ['v', 'w'], 'task': 't', 'category': 't'}
+    left_out = LeftOut()
+    load(write_jsonl(tmp_path / 'set.jsonl', row), tmp_path, left_out)
+    assert left_out.columns == {'choices': 1}
