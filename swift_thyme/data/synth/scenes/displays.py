@@ -95,12 +95,13 @@ def _thing(
         tuple(plate), fill=(246, 244, 236), outline=(120, 116, 110), width=max(1, unit // 9)
     )
     name = text_at(image, plate.center, mark, rng.choice((*BOLD, *PLAIN)), unit, (38, 38, 42), 9 * unit)
-    body = PALETTE[rng.choice(VIVID)]
+    painted = rng.choice(VIVID)
+    body = PALETTE[painted]
     corner = x - side // 2, plate.bottom + unit // 3
     box = Box(corner[0], corner[1], corner[0] + side, corner[1] + side)
     shadow(image, Box(box.left + side // 5, box.bottom - side // 8, box.right - side // 5, box.bottom), unit // 2)
     stamp(image, shape(noun, side, body), corner)
-    color, radius = rng.choice(VIVID), round(0.7 * unit)
+    color, radius = rng.choice([one for one in VIVID if one != painted]), round(0.7 * unit)
     spot = Box(x - radius, box.center[1] - radius, x + radius, box.center[1] + radius)
     draw = ImageDraw.Draw(image)
     draw.ellipse(tuple(spot.grown(max(2, unit // 4))), fill=(250, 250, 248), outline=shade(body, 0.5))
