@@ -181,19 +181,21 @@ class ZygoteSandbox(Sandbox):
             limits: overrides the sandbox's own.
             output_dir: accepted pictures are put here and outlive the session; by default they go with it.
         """
-        return await asyncio.to_thread(self._open, list(images), limits or self.default_limits, output_dir)
-
-    def _open(self, images: list[InputImage], limits: Limits, output_dir: str | Path | None) -> ZygoteSession:
-        looks = [look_at(image) for image in images]
-        client = self.connect()
-        run_dir = client.hello.result()['run_dir']
+        client = self._client if self._client and self._client.alive else await asyncio.to_thread(self.connect)
+        run_dir = (await asyncio.wrap_future(client.hello))['run_dir']
         made: list[str] = []
         try:
-            inputs = [_input(*pair, run_dir, made) for pair in zip(images, looks, strict=True)]
+            inputs = await asyncio.to_thread(_inputs, list(images), run_dir, made)
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
                 make_output_dir(directory)
-            reply = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory).result()
+            limits = limits or self.default_limits
+            opening = client.request('open', inputs=inputs, limits=asdict(limits), output_dir=directory)
+            try:
+                reply = await asyncio.wrap_future(opening)
+            except asyncio.CancelledError:
+                opening.add_done_callback(partial(_close_unwanted, client))
+                raise
         except BaseException:
             _remove_files(made)
             raise
@@ -266,17 +268,29 @@ def make_output_dir(directory: str) -> None:
         raise DataError(f'output_dir {directory} cannot be made: {error}; give a directory to write to') from error
 
 
-def _input(image: InputImage, look: tuple[str, tuple[int, int]], run_dir: str, made: list[str]) -> dict[str, Any]:
-    """What the supervisor is told of one input picture; bytes become a file outside the session's reach."""
-    suffix, size = look
-    if isinstance(image.source, bytes):
-        fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
-        made.append(path)
-        with open(fd, 'wb') as file:
-            file.write(image.source)
-    else:
-        path = os.path.abspath(image.source)
-    return {'path': path, 'prompt_path': image.prompt_path, 'size': size}
+def _close_unwanted(client: Client, opened: Future[Any]) -> None:
+    """Closes a session whose caller was cancelled before it was open."""
+    if opened.exception() is None:
+        client.tell('close', session=opened.result()['session'])
+
+
+def _inputs(images: list[InputImage], run_dir: str, made: list[str]) -> list[dict[str, Any]]:
+    """What the supervisor is told of input pictures; bytes become files outside the session's reach, named in `made`.
+
+    Raises:
+        DataError: see `look_at`.
+    """
+    inputs = []
+    for image, (suffix, size) in zip(images, [look_at(image) for image in images], strict=True):
+        if isinstance(image.source, bytes):
+            fd, path = tempfile.mkstemp(prefix='in-', suffix=suffix, dir=run_dir)
+            made.append(path)
+            with open(fd, 'wb') as file:
+                file.write(image.source)
+        else:
+            path = os.path.abspath(image.source)
+        inputs.append({'path': path, 'prompt_path': image.prompt_path, 'size': size})
+    return inputs
 
 
 def look_at(image: InputImage) -> tuple[str, tuple[int, int]]:

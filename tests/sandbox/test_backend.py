@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -68,6 +68,49 @@ def test_the_event_loop_is_not_blocked_while_64_snippets_run(sandbox):
 
     lags = asyncio.run(measure())
     assert lags[int(len(lags) * 0.95)] < 0.02
+
+
+def test_opening_a_session_holds_no_thread_of_the_event_loop(sandbox, monkeypatch):
+    """Others use them, too: hundreds of sessions that wait for processes once held up all of them."""
+
+    async def measure():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        await (await sandbox.open()).close()
+        client, answer = sandbox.connect(), Future()
+        ask = client.request
+        monkeypatch.setattr(client, 'request', lambda op, **fields: answer if op == 'open' else ask(op, **fields))
+        opening = asyncio.create_task(sandbox.open())
+        await asyncio.sleep(0.2)
+        await asyncio.wait_for(asyncio.to_thread(int), 10)
+        answer.set_result({'session': 'none', 'dir': ''})
+        await opening
+
+    asyncio.run(measure())
+
+
+def test_a_session_whose_caller_is_cancelled_while_it_opens_is_closed(sandbox, monkeypatch):
+    async def cancelled():
+        await (await sandbox.open()).close()
+        client = sandbox.connect()
+        ask = client.request
+
+        def request(op, **fields):
+            asked.append(ask(op, **fields))
+            return asked[-1]
+
+        monkeypatch.setattr(client, 'request', request)
+        opening = asyncio.create_task(sandbox.open())
+        while not asked:
+            await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    before, asked = sandbox.stats()['sessions'], []
+    asyncio.run(cancelled())
+    asked[0].result(10)
+    wait_for(lambda: sandbox.stats()['sessions'].keys() == before.keys())
+    assert sandbox.stats()['sessions'].keys() == before.keys()
 
 
 def test_closing_twice_and_from_sync_code_is_fine(sandbox):
