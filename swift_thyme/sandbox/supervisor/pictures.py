@@ -58,7 +58,7 @@ class Gallery:
                 if mention.path is None:
                     raise Refused('no picture of this name was saved in the working directory')
                 if self._count >= self._limits.images:
-                    raise Refused(f'at most {self._limits.images} pictures are returned')
+                    raise Refused('no more pictures are returned')
                 picture = await self._take(mention.path)
             except Refused as reason:
                 problems.append(f'{os.path.basename(mention.written)}: {reason}')
