@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import struct
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +33,12 @@ MADV_COLLAPSE = 25
 _quick = ctypes.PyDLL(None)
 _raw_fork, _trim, _madvise = _quick.fork, _quick.malloc_trim, _quick.madvise
 _madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_sbrk, _malloc = _quick.sbrk, _quick.malloc
+_sbrk.argtypes, _sbrk.restype = [ctypes.c_ssize_t], ctypes.c_size_t
+_malloc.argtypes, _malloc.restype = [ctypes.c_size_t], ctypes.c_size_t
+_PIECES = (*(1 << power for power in range(20, 4, -1)), 24)
+"""Bytes; the last is the smallest piece that glibc keeps."""
+_MOST_PIECES = 1 << 20
 
 
 def fork() -> int:
@@ -206,17 +211,12 @@ def advise(ranges: Sequence[tuple[int, int]], advice: int) -> None:
         _madvise(start, end - start, advice)
 
 
-class _HeapState(ctypes.Structure):
-    """`struct mallinfo2`: ten sizes, the ninth of which is that of free memory."""
-
-    _fields_ = (('others', ctypes.c_size_t * 8), ('free_bytes', ctypes.c_size_t), ('last', ctypes.c_size_t))
-
-
-def free_heap_bytes() -> int:
-    """Memory that the C library holds and nobody uses; very much where it cannot say (before glibc 2.33)."""
-    return int(_heap_state().free_bytes) if _heap_state is not None else sys.maxsize
-
-
-_heap_state = getattr(_libc, 'mallinfo2', None)
-if _heap_state is not None:
-    _heap_state.restype = _HeapState
+def use_up_heap() -> None:
+    """Takes every free piece of the C library's heap, for good: what a fork allocates then lies together, on pages of
+    its own, and nowhere between what it shares with others.
+    """
+    end = _sbrk(0)
+    for size in _PIECES:
+        for _ in range(_MOST_PIECES):
+            if _malloc(size) >= end:
+                break

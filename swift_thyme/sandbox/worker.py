@@ -36,8 +36,6 @@ _HEAD_END = _NONCE_END + wire.PID_BYTES
 _NO_RULESET = 2
 """In place of a ruleset's descriptor where there is none: one of those that become /dev/null."""
 _MOST_REQUEST_BYTES = 1 << 20
-_FREE_BYTES_KEPT = 64 << 20
-"""Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 
 
 def main(fds: tuple[int, int], runner: Runner, program: bytes, paths: confine.Paths, *, huge_pages: bool) -> None:
@@ -152,8 +150,6 @@ class _Loop:
     def _run(self, nonce: bytes, code: bytes) -> None:
         chdir(self._work)
         fields = self._runner.run(code.decode('utf-8', 'replace'))
-        if linux.free_heap_bytes() > _FREE_BYTES_KEPT:
-            linux.trim_heap()
         for part in wire.chunks(nonce, wire.REPORT_MORE, wire.REPORT, wire.pack_fields(fields)):
             self._sendmsg([part])
 

@@ -67,10 +67,11 @@ def _warm_plotting() -> None:
 
 
 def pack_memory() -> None:
-    """Freezes the objects made so far and puts huge pages behind them: a fork then copies little."""
+    """Freezes the objects made so far and puts huge pages behind them, with no gaps: a fork then copies little."""
     gc.collect()
     gc.freeze()
     linux.trim_heap()
+    linux.use_up_heap()
     huge = 2 << 20
     ranges = []
     with open('/proc/self/maps') as maps:

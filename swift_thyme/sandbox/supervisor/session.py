@@ -277,7 +277,8 @@ class SupervisedSession:
         """Does work on the session's files; beside the event loop where they are large."""
         large = True
         with suppress(tree.TooManyFiles):
-            large = tree.used_bytes(tree.scan(self._place.work, self.limits.files)) > _LARGE_BYTES
+            files = tree.scan(self._place.work, self.limits.files) if self._seen is None else self._seen
+            large = tree.used_bytes(files) > _LARGE_BYTES
         if large:
             await asyncio.to_thread(work)
         else:

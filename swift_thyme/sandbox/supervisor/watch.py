@@ -18,6 +18,8 @@ _INTERVAL_S = 0.02
 _UNWATCHED_S = 0.06
 """A snippet that ends before this is not looked at while it runs: its files are counted at its end, the kernel limits
 its address space, and a look costs 1 % of what such a snippet does."""
+_LEAST_RUN_S = 0.01
+"""CPU time since the last look: a process that others keep waiting holds no more than then."""
 _MOST_SHARE = 0.05
 """Share of one core that watching may cost."""
 
@@ -34,7 +36,9 @@ async def watch(running: Callable[[], Iterable[SupervisedSession]]) -> None:
                 continue
             left_s = _UNWATCHED_S - (now_s - process.begun_s)
             pause = min(pause, max(left_s, _INTERVAL_S))
-            problem = exceeded(session, process) if left_s <= 0 else ''
+            if left_s > 0 or not process.watch.has_run_on(_LEAST_RUN_S):
+                continue
+            problem = exceeded(session, process)
             if problem:
                 process.happen((OVER, problem.encode()))
         pause = max(pause, (time.thread_time() - begun) / _MOST_SHARE)

@@ -22,6 +22,8 @@ from .exits import Exits
 
 _START_TIMEOUT_S = 60.0
 _STACK_BYTES = 64 << 20
+_FREE_BYTES_KEPT = 64 << 20
+"""Free memory that a session keeps for its next snippet; fresh pages cost more than all else a snippet needs."""
 _FORK_TRIES = 8
 _SEND_TIMEOUT_S = 5.0
 
@@ -33,7 +35,7 @@ def clean_environment(run_dir: str) -> dict[str, str]:
         'LANG': 'C.UTF-8',
         'MALLOC_ARENA_MAX': '1',
         'MALLOC_MMAP_THRESHOLD_': str(_largest_heap_piece()),  # pictures go where the last ones were
-        'MALLOC_TRIM_THRESHOLD_': str(1 << 30),
+        'MALLOC_TRIM_THRESHOLD_': str(_FREE_BYTES_KEPT),
         'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1',
         'MPLBACKEND': 'Agg',
         'MPLCONFIGDIR': os.path.join(run_dir, 'matplotlib'),
