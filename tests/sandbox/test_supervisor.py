@@ -16,10 +16,11 @@ import time
 import pytest
 from PIL import Image
 
+from swift_thyme.errors import SandboxUnavailable
 from swift_thyme.sandbox import linux, wire
 from swift_thyme.sandbox.base import Limits
 from swift_thyme.sandbox.naming import Mention
-from swift_thyme.sandbox.supervisor import decoders, pictures
+from swift_thyme.sandbox.supervisor import decoders, pictures, zygote
 from swift_thyme.sandbox.supervisor.clock import Stopwatch
 from swift_thyme.sandbox.supervisor.exits import Exits
 from swift_thyme.sandbox.supervisor.process import Process
@@ -256,3 +257,19 @@ def test_waiting_for_a_processor_costs_a_process_no_time_but_sleeping_does():
             hog.wait()
     assert starved < 0.6
     assert asleep > 0.7
+
+
+def test_a_zygote_that_does_not_come_up_is_ended(monkeypatch, tmp_path):
+    """It used to go on with its imports beside the next one, more of them the busier the machine."""
+    monkeypatch.setattr(zygote, '_START_TIMEOUT_S', 0.1)
+    handle, started = ZygoteHandle(str(tmp_path), '', Exits()), []
+
+    def start_silent(control_fd):
+        started.append(subprocess.Popen(['sleep', '600'], pass_fds=[control_fd]))
+        return started[0].pid
+
+    monkeypatch.setattr(handle, '_spawn', start_silent)
+    with pytest.raises(SandboxUnavailable, match='did not start'):
+        asyncio.run(handle.start())
+    assert not os.path.exists(f'/proc/{started[0].pid}')
+    started[0].returncode = -signal.SIGKILL

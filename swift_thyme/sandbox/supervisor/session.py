@@ -351,7 +351,7 @@ class SupervisedSession:
             await spare.begin(self._request)
             process = Process(spare, self._exits, self.limits.processes, self.limits.output_bytes * 4)
             process.room_for_files = self._room_for_files
-            event = await process.next_event(_START_TIMEOUT_S)
+            event = await wait_for(process, (wire.READY, ENDED, LOST, OVER), _START_TIMEOUT_S)
             if event is not None and event[0] == wire.READY:
                 return process
             process.kill()
