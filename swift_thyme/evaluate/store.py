@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from ..errors import ConfigError, DataError
 from ..trajectories import Record, as_line, read_records
+from ..trajectories.lines import append_line, replace_file, whole_lines
 from .grading import Grade
 
 TRAJECTORIES, FAILURES, RUN = 'trajectories.jsonl', 'failures.jsonl', 'run.json'
@@ -96,9 +97,10 @@ class Store:
             run = {'settings': settings, 'sessions': []}
         started = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
         run['sessions'].append({'started': started, 'versions': versions()})
-        _write(path, json.dumps(run, indent=1, ensure_ascii=False))
-        for name in (TRAJECTORIES, FAILURES):
-            _cut_torn_line(self.folder / name)
+        replace_file(path, [json.dumps(run, indent=1, ensure_ascii=False).encode()])
+        for file in (self.folder / TRAJECTORIES, self.folder / FAILURES):
+            if file.is_file():
+                replace_file(file, whole_lines(file))
 
     def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
@@ -123,13 +125,11 @@ class Store:
 
     def add(self, record: Record) -> None:
         """Appends a finished trajectory."""
-        with (self.folder / TRAJECTORIES).open('ab') as file:
-            file.write(as_line(record))
+        append_line(self.folder / TRAJECTORIES, as_line(record))
 
     def add_failure(self, key: Key, cause: str) -> None:
         """Appends an attempt that the machinery failed at."""
-        with (self.folder / FAILURES).open('ab') as file:
-            file.write(msgspec.json.encode(Failure(*key, cause)) + b'\n')
+        append_line(self.folder / FAILURES, msgspec.json.encode(Failure(*key, cause)) + b'\n')
 
     def records(self) -> list[Record]:
         """Every finished trajectory."""
@@ -138,11 +138,8 @@ class Store:
 
     def regrade(self, grades: Iterable[Grade]) -> None:
         """Puts verdicts into the trajectories, one each in the order of `records`."""
-        path = self.folder / TRAJECTORIES
-        partial = path.with_name(f'{path.name}.part')
-        with partial.open('wb') as file:
-            file.writelines(as_line(with_grade(r, grade)) for r, grade in zip(self.records(), grades, strict=True))
-        partial.replace(path)
+        graded = zip(self.records(), grades, strict=True)
+        replace_file(self.folder / TRAJECTORIES, (as_line(with_grade(record, grade)) for record, grade in graded))
 
     def done(self) -> set[Key]:
         """The attempts that need not be made again."""
@@ -158,27 +155,12 @@ class Store:
         return len(self._failed())
 
     def _failed(self) -> list[Failure]:
-        path = self.folder / FAILURES
-        content = path.read_bytes() if path.is_file() else b''
-        return msgspec.json.Decoder(Failure).decode_lines(content[: content.rfind(b'\n') + 1])
+        return [msgspec.json.decode(line, type=Failure) for line in whole_lines(self.folder / FAILURES)]
 
     def relative(self, path: str | Path) -> str:
         """A picture's path as records name it: relative where it is inside the folder."""
         path, root = Path(path).resolve(), self.folder.resolve()
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _cut_torn_line(path: Path) -> None:
-    if path.is_file():
-        content = path.read_bytes()
-        if content and not content.endswith(b'\n'):
-            _write(path, content[: content.rfind(b'\n') + 1].decode())
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f'{path.name}.part')
-    partial.write_text(text, encoding='utf-8')
-    partial.replace(path)
 
 
 def _short(value: Any) -> str:

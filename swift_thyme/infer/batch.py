@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..engines import Message
 from ..errors import ConfigError, ContextFull, DataError
 from ..trajectories import Record, as_json
+from ..trajectories.lines import append_line, replace_file, whole_lines
 from ..types import StopReason
 from .question import Question
 from .thinker import NOT_THE_POLICY, Thinker
@@ -94,62 +94,27 @@ def _row(index: int, columns: dict[str, Any], folder: Path) -> Row:
     return Row(index, str(columns.get('id', index)), question, columns)
 
 
-class Output:
-    """The file of records."""
+def answered(path: Path, rows: list[Row]) -> set[str]:
+    """Repairs a file of records, made if missing, and takes failures of the machinery out; the ids that are done.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-
-    def open(self, rows: list[Row]) -> set[str]:
-        """Opens the file for appending, repaired; returns the ids that are done.
-
-        Raises:
-            ConfigError: the file holds records of other questions.
-        """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        known = {row.id: row for row in rows}
-        done: dict[str, bytes] = {}
-        for line in self._lines():
-            record = _record(line)
-            row = known.get(str(record.get('id')))
-            if row is None or record.get('question') != row.question.text:
-                raise ConfigError(
-                    f'{self._path} holds the answer to another question (id {record.get("id")!r}); name another '
-                    'output, or remove the file'
-                )
-            if record.get('stop_reason') not in NOT_THE_POLICY:
-                done[row.id] = line
-        self._replace(done.values())
-        self._file = self._path.open('ab')
-        return set(done)
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Appends one record; it is on its way to the disk when this returns."""
-        assert self._file is not None
-        self._file.write(json.dumps(record, ensure_ascii=False).encode() + b'\n')
-        self._file.flush()
-
-    def close(self) -> None:
-        """Closes the file and puts its records in order."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            self._replace(sorted(self._lines(), key=lambda line: int(_record(line)['index'])))
-
-    def _lines(self) -> Iterator[bytes]:
-        """The whole lines; a last one that was cut off is left out."""
-        if self._path.is_file():
-            with self._path.open('rb') as file:
-                yield from (line for line in file if line.endswith(b'\n') and line.strip())
-
-    def _replace(self, lines: Any) -> None:
-        partial = self._path.with_name(self._path.name + '.part')
-        with partial.open('wb') as file:
-            file.writelines(list(lines))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._path)
+    Raises:
+        ConfigError: the file holds records of other questions.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {row.id: row for row in rows}
+    done: dict[str, bytes] = {}
+    for line in whole_lines(path):
+        record = _record(line)
+        row = known.get(str(record.get('id')))
+        if row is None or record.get('question') != row.question.text:
+            raise ConfigError(
+                f'{path} holds the answer to another question (id {record.get("id")!r}); name another '
+                'output, or remove the file'
+            )
+        if record.get('stop_reason') not in NOT_THE_POLICY:
+            done[row.id] = line
+    replace_file(path, done.values())
+    return set(done)
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -184,15 +149,14 @@ async def run_batch(
         tools: False asks without tools.
         on_done: called after every row.
     """
-    file = Output(output)
-    done = file.open(rows)
+    done = answered(output, rows)
     tally = Tally(rows=len(rows), kept=len(done))
     waiting = iter([row for row in rows if row.id not in done])
 
     async def work() -> None:
         for row in waiting:
             record = await _ask(thinker, row, save, tools)
-            file.add(record)
+            append_line(output, json.dumps(record, ensure_ascii=False).encode() + b'\n')
             if record['stop_reason'] in NOT_THE_POLICY:
                 tally.failed += 1
                 tally.causes.setdefault(str(record.get('error') or record['stop_reason']), row.id)
@@ -203,7 +167,7 @@ async def run_batch(
     try:
         await asyncio.gather(*(work() for _ in range(min(concurrency, len(rows)))))
     finally:
-        file.close()
+        replace_file(output, sorted(whole_lines(output), key=lambda line: int(_record(line)['index'])))
     return tally
 
 

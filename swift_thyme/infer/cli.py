@@ -101,7 +101,7 @@ async def _ask_and_close(thinker: Thinker, question: Question, **options: Any) -
 
 
 def _run_batch(args: argparse.Namespace) -> int:
-    from .batch import Output, read_rows, run_batch
+    from .batch import answered, read_rows, run_batch
 
     if args.question is not None or args.image:
         raise ConfigError('--input has the questions; leave --question and --image out')
@@ -112,10 +112,7 @@ def _run_batch(args: argparse.Namespace) -> int:
         for image in row.question.images:
             if isinstance(image, Path) and not image.is_file():
                 raise DataError(f'{args.input}: row {row.index + 1} has no picture: got {image}; correct the path')
-    file = Output(args.output)
-    answered = file.open(rows)
-    file.close()
-    if len(answered) == len(rows):
+    if len(answered(args.output, rows)) == len(rows):
         print(f'{args.output}: all {len(rows)} rows are answered already', file=sys.stderr)
         return 0
     thinker = thinker_from(args)
