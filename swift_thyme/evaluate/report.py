@@ -6,6 +6,7 @@ The page is one file without scripts or outside resources. Owns wording and layo
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def interval(estimate: Estimate | None, *, signed: bool = False, negate: bool = 
     return f'{value:{form}} [{low:{form}}, {high:{form}}]'
 
 
+def words(text: str) -> str:
+    """Words of a set or of a user as Markdown shows them: no markup, and no cell or line of a table of their own."""
+    return ' '.join(escape(text).replace('|', '\\|').split())
+
+
 def environment(*packages: str) -> Environment:
     """Templates of packages of ours, with the filters that reports use; everything is escaped."""
     loader = ChoiceLoader([PackageLoader(package, '') for package in packages])
@@ -58,6 +64,7 @@ def environment(*packages: str) -> Environment:
         'bounds': lambda e: '' if e is None else f'[{100 * e.low:.1f}, {100 * e.high:.1f}]',
         'signed': lambda e: interval(e, signed=True),
         'condition': lambda c: CONDITION_TEXT[Condition(c)],
+        'words': words,
         'pretty': lambda value: json.dumps(value, indent=1, ensure_ascii=False),
     }
     return env

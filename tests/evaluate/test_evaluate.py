@@ -79,6 +79,14 @@ def test_the_report_states_what_it_takes_to_repeat_it(synth_set: Path, tmp_path:
     assert 'tools off' in (tmp_path / 'run' / 'report.md').read_text()
 
 
+def test_words_of_a_set_are_no_markup_of_its_report(synth_set: Path, tmp_path: Path) -> None:
+    items = [replace(item, task=f'a|b\n<script>{i}') for i, item in enumerate(load(synth_set, tmp_path)[:2])]
+    thinker = Thinker(ScriptedEngine(knowing(items, lambda item: True)))
+    evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
+    report = (tmp_path / 'run' / 'report.md').read_text().partition('```json')[0]
+    assert '| a\\|b &lt;script&gt;1 | tools on | 1 |' in report and '<script>' not in report
+
+
 def test_the_baseline_has_the_same_items_orders_seeds_and_token_budget(synth_set: Path, tmp_path: Path) -> None:
     items = load(synth_set, tmp_path)[:4]
     engine = ScriptedEngine(knowing(items, lambda item: True))
