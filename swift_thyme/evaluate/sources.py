@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,8 @@ _READ = (_READ_OF_TSV - {'hint', 'image_path'}) | {'id', 'stem', 'messages', 'op
 _SAME_MEANING = (('id', 'index'), ('options', 'choices'), ('images', 'image'), ('task', 'category'))
 _Rows = Iterator[tuple[str, Callable[[], tuple[dict[str, Any], set[str]]]]]
 """Where each row stands, and what reads it: the row, and names of its columns that are left out."""
+_MISSING = 'nan'
+"""How pandas, with which VLMEvalKit reads a TSV file, names a cell that holds nothing."""
 _LETTERED = re.compile(r'^\s*\(?([A-Z])[.):]\s*')
 """How a line that tells an option begins: `A. `, `(B) `, `C: `."""
 
@@ -140,7 +142,9 @@ def _tsv(path: Path, pictures: Path) -> _Rows:
     carried: dict[str, list[Any]] = {}
 
     def read(cells: dict[str, Any], where: str) -> tuple[dict[str, Any], set[str]]:
-        row: dict[str, Any] = {key: value for key, value in cells.items() if key and value}
+        if None in cells:
+            raise DataError(f'{where} has more cells than the file has columns; quote cells that hold tabs')
+        row: dict[str, Any] = {key: value for key, value in cells.items() if value and value != _MISSING}
         if 'index' not in row:
             raise DataError(f'{where} has no index: expected one in each row; add it')
         images = carried[row['index']] = _tsv_images(row, where, carried, pictures, path.parent)
@@ -149,7 +153,7 @@ def _tsv(path: Path, pictures: Path) -> _Rows:
             question = f'Hint: {row["hint"]}\n{question}'
         task = row.get('category') or row.get('task') or ''
         given = {'id': row['index'], 'question': question, 'task': task, 'images': images}
-        given |= {'options': [cells[letter] for letter in letters], **{k: row.get(k) for k in ('answer', 'box')}}
+        given |= {'options': [row.get(letter) for letter in letters], **{k: row.get(k) for k in ('answer', 'box')}}
         return given, row.keys() - {*_READ_OF_TSV, *letters}
 
     with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
@@ -170,8 +174,10 @@ def named_pictures(path: Path) -> list[Path]:
     return [place for place in named if picture.is_file(place)]
 
 
-def _letters(columns: Iterable[str], path: Path) -> list[str]:
+def _letters(columns: Sequence[str], path: Path) -> list[str]:
     names = set(columns)
+    if len(names) < len(columns):
+        raise DataError(f'{path} has two columns of one name: got {", ".join(columns)}; remove or rename one')
     missing = {'index', 'question', 'answer'} - names
     if missing:
         raise DataError(
@@ -207,7 +213,8 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
             raise DataError(
                 f'{where}: {column} holds {what}; expected a question with pictures; remove the row or column'
             )
-    options = _options(row, where)
+    lettered = _options(row, where)
+    options = _without_letters(lettered)
     messages = row.get('messages') or []
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
         raise DataError(f'{where} has unusable messages: got {messages!r:.80}; expected a list of objects')
@@ -215,7 +222,7 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
     question = stem if isinstance(stem, str) and stem else _without_options(worded, options)
     if not isinstance(question, str) or not question.strip():
         raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
-    answer, right = _truth(row, options, where)
+    answer, right = _truth(row, lettered, options, where)
     check_unicode({'question': question, 'answer': answer, 'options': ' '.join(options)})
     pictured = row.get('images') or row.get('image') or []
     listed = pictured if isinstance(pictured, list) else [pictured]
@@ -277,7 +284,15 @@ def _without_empty_end(options: Sequence[Any], where: str) -> list[Any]:
     return list(options[:n])
 
 
-def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tuple[str, int]:
+def _without_letters(options: tuple[str, ...]) -> tuple[str, ...]:
+    """Options without letters of their own (`A. red`, `(B) blue`), which would contradict those of another order."""
+    begun = [_LETTERED.match(option) for option in options]
+    if [found and found[1] for found in begun] != list(ascii_uppercase[: len(options)]):
+        return options
+    return tuple(_LETTERED.sub('', option) for option in options)
+
+
+def _truth(row: Mapping[str, Any], lettered: tuple[str, ...], options: tuple[str, ...], where: str) -> tuple[str, int]:
     """The answer's text, and the right option's index: a single letter names an option even where one says it too."""
     try:
         told = [solution_text(row.get(key)) for key in ('solution', 'answer')]
@@ -295,8 +310,11 @@ def _truth(row: Mapping[str, Any], options: tuple[str, ...], where: str) -> tupl
         if 0 <= place < len(options):
             return options[place], place
     for truth in given:
-        if truth in options:
-            return truth, options.index(truth)
+        places = [place for place, texts in enumerate(zip(lettered, options, strict=True)) if truth in texts]
+        if len(places) > 1:
+            raise DataError(f'{where}: the answer is the text of several options: got {truth!r:.80}; give its letter')
+        if places:
+            return options[places[0]], places[0]
     raise DataError(
         f'{where}: the answer is none of the options: got {given[0]!r:.80}; expected a letter from A to '
         f'{ascii_uppercase[len(options) - 1]} or the text of one; correct it'

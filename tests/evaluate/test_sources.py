@@ -209,6 +209,41 @@ def test_empty_options_behind_the_last_one_are_none(tmp_path: Path) -> None:
     assert one(tmp_path / 's.jsonl').options == ('cat', 'dog')
 
 
+@pytest.mark.parametrize(
+    ('text', 'told'),
+    [
+        ('index\tquestion\tA\tB\tanswer\n1\tq\tx\ty\tB\tmore\n', 'more cells'),
+        ('index\tquestion\tA\tA\tB\tanswer\n1\tq\tx\ty\tz\tB\n', 'two columns'),
+        ('index\tquestion\tA\tB\tC\tanswer\n1\tq\tred\tred\tblue\tred\n', 'several options'),
+        ('index\tquestion\tA\tB\tanswer\n1\tq\tx\ty\tnan\n', 'no answer'),
+    ],
+)
+def test_a_tsv_file_that_could_be_read_in_two_ways_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / 'set.tsv'
+    path.write_text(text, encoding='utf-8')
+    with pytest.raises(DataError, match=told):
+        load(path, tmp_path)
+
+
+def test_a_cell_that_pandas_calls_missing_is_no_option(tmp_path: Path) -> None:
+    row = {'index': '1', 'question': 'q', 'A': 'x', 'B': 'y', 'C': 'nan', 'answer': 'B'}
+    assert one(write_tsv(tmp_path / 'set.tsv', [row])).options == ('x', 'y')
+
+
+@pytest.mark.parametrize('form', ['{}. ', '({}) ', '{}) '])
+@pytest.mark.parametrize('answer', ['B', 'blue', 'told'])
+def test_letters_inside_of_options_do_not_contradict_their_places(form: str, answer: str, tmp_path: Path) -> None:
+    options = [form.format(letter) + text for letter, text in zip('ABC', ('red', 'blue', 'green'), strict=True)]
+    row = {'question': 'Which?', 'options': options, 'answer': options[1] if answer == 'told' else answer}
+    item = one(write_jsonl(tmp_path / 'set.jsonl', row))
+    assert (item.options, item.answer, item.right) == (('red', 'blue', 'green'), 'blue', 1)
+
+
+def test_options_that_only_begin_with_a_letter_are_left_alone(tmp_path: Path) -> None:
+    row = {'question': 'Who?', 'options': ['B. Smith', 'A. Jones'], 'answer': 'A. Jones'}
+    assert one(write_jsonl(tmp_path / 'set.jsonl', row)).options == ('B. Smith', 'A. Jones')
+
+
 def test_a_byte_order_mark_is_no_part_of_a_set(tmp_path: Path) -> None:
     path = write_tsv(tmp_path / 's.tsv', [{'index': '1', 'question': 'q', 'A': 'x', 'B': 'y', 'answer': 'B'}])
     path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
