@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .. import protocol
@@ -29,23 +30,31 @@ _MOST_STOPS = 64
 _CHARS_OF_A_MESSAGE = 100
 """What a message counts besides its text."""
 _LEAST_TEMPERATURE = 1e-3
+_NO_LOGPROBS = 'log-probabilities: an answer comes after rounds of text and code; leave it out'
 _NOT_OBEYED = {
     'tools': 'tools of a client: the model has its own sandbox; leave it out',
     'functions': 'functions of a client: the model has its own sandbox; leave it out',
     'response_format': "a form for the answer: the model's turn holds thoughts and code that no grammar fits; ask for "
     'the form in words, and read `content`',
-    'logprobs': 'log-probabilities: an answer comes after rounds of text and code; leave it out',
-    'top_logprobs': 'log-probabilities: an answer comes after rounds of text and code; leave it out',
-    'logit_bias': 'a bias of tokens; leave it out',
-    'guided_json': 'guided decoding; leave it out',
-    'guided_regex': 'guided decoding; leave it out',
-    'guided_choice': 'guided decoding; leave it out',
-    'continue_final_message': 'prefill, a turn of the assistant that is begun by the client; leave it out',
-    'audio': 'sound; leave it out',
+    **dict.fromkeys(('logprobs', 'top_logprobs', 'prompt_logprobs'), _NO_LOGPROBS),
+    **dict.fromkeys(
+        ('guided_json', 'guided_regex', 'guided_choice', 'guided_grammar', 'structured_outputs'),
+        'guided decoding; leave it out',
+    ),
+    **dict.fromkeys(
+        ('presence_penalty', 'frequency_penalty', 'logit_bias', 'min_p', 'min_tokens', 'ignore_eos', 'stop_token_ids',
+         'bad_words', 'allowed_token_ids', 'best_of', 'use_beam_search'),
+        'this way of sampling; leave it out',
+    ),
+    **dict.fromkeys(('chat_template', 'documents'), 'another form of the prompt; leave it out'),
+    **dict.fromkeys(
+        ('continue_final_message', 'echo'), 'prefill, a turn of the assistant that is begun by the client; leave it out'
+    ),
+    **dict.fromkeys(('audio', 'modalities'), 'sound; leave it out'),
     'prompt': 'a bare prompt; send messages',
-}
+}  # fmt: skip
 """Fields that would change the meaning of a reply, and what of them this server does not have."""
-_HARMLESS: tuple[Any, ...] = (None, False, 0, '', [], {}, {'type': 'text'})
+_HARMLESS: tuple[Any, ...] = (None, False, 0, '', [], {}, {'type': 'text'}, ['text'])
 
 
 def _temperature(value: Any) -> Any:
@@ -148,7 +157,7 @@ def parse(raw: bytes) -> ChatBody:
         ApiError: it is no JSON, or a field has a value that cannot be used (400).
     """
     try:
-        value = json.loads(raw.decode())
+        value = msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f'the body is no JSON: {error}', code='invalid_json') from error
     try:

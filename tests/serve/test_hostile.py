@@ -117,6 +117,14 @@ def test_a_client_that_does_not_read_loses_its_place(start: Any) -> None:
         {'temperature': 1e-45},
         {'continue_final_message': True},
         {'logit_bias': {'1': 2}},
+        {'presence_penalty': 1.5},
+        {'min_p': 0.1},
+        {'min_tokens': 10},
+        {'structured_outputs': {'choice': ['a', 'b']}},
+        {'prompt_logprobs': 1},
+        {'chat_template': '{{ messages }}'},
+        {'echo': True},
+        {'modalities': ['text', 'audio']},
         {'stop': ['x'] * 1000},
     ],
 )
@@ -135,6 +143,8 @@ def test_a_field_that_cannot_be_obeyed_is_refused_by_its_name(server: Running, f
         {'logprobs': False},
         {'seed': -1},
         {'top_k': -1},
+        {'frequency_penalty': 0.0, 'presence_penalty': 0},
+        {'modalities': ['text']},
         {'user': 'x', 'metadata': {}},
     ],
 )
