@@ -3,7 +3,7 @@
     python -m tests.evaluate.harness_server SYNTH_FOLDER KNOWN
 
 It answers the first KNOWN items right and the others wrong, crops first for every second one, and words its answers in
-the ways that models do: a letter, a letter with its text, the text alone.
+the ways that models do: a letter, a letter with its text, the text alone; every third one without answer tags.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def answers(items: list[Item], known: int) -> Speak:
         options = options_of(asked)
         right = next(letter for letter, text in options.items() if text == item.answer)
         letter = right if number < known else next(one for one in options if one != right)
-        return answering(FORMS[number % len(FORMS)].format(letter=letter, text=options[letter]))
+        words = FORMS[number % len(FORMS)].format(letter=letter, text=options[letter])
+        return answering(words) if number % 3 else f'<think>It says so.</think> {words}'
 
     return speak
 

@@ -17,14 +17,21 @@ import pytest
 
 from swift_thyme.cli import main
 from swift_thyme.errors import ConfigError, ThymeError
+from swift_thyme.evaluate import Condition
 from swift_thyme.evaluate.harness import evalscope, vlmevalkit
 from swift_thyme.evaluate.harness.command import HarnessRun, _data_sha256, begun, execute, model_arguments, require
 from swift_thyme.evaluate.harness.server import is_ready, newly_sampled, served, served_card
-from swift_thyme.infer import Reply
+from swift_thyme.evaluate.runner import EvalSettings
+from swift_thyme.evaluate.session import Plan, describe_policy, evaluate
+from swift_thyme.evaluate.sources import load
+from swift_thyme.infer import InferSettings, Reply, Thinker
 from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments
 from swift_thyme.rewards.rules.choice import letter_of
 from swift_thyme.serve.replies import Replier
 from swift_thyme.types import StopReason, Turn
+
+from .harness_server import answers
+from .scripted import ScriptedEngine
 
 QUESTION = 'Colour?\n(A) red\n(B) deep blue\n(C) none of these\nAnswer with the letter.'
 LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
@@ -230,6 +237,14 @@ def harness_server(synth_set: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield lines.readline().split()[-1]
         process.terminate()
     process.wait()
+
+
+def test_our_own_evaluation_gives_the_score_the_policy_was_built_with(synth_set: Path, tmp_path: Path) -> None:
+    items = load(synth_set, tmp_path / 'inputs')
+    plan = Plan(items, ['set'], EvalSettings(), describe_policy('scripted', InferSettings()))
+    summary, _ = evaluate(plan, Thinker(ScriptedEngine(answers(items, 7))), tmp_path / 'run')
+    line = summary.overall(Condition.TOOLS)
+    assert (line.right, line.wrong, line.undecided) == (7, 5, 0)
 
 
 @pytest.mark.slow
