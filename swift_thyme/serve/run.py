@@ -18,6 +18,9 @@ from .state import ServerState
 _BACKLOG = 2048
 _HEADER_S = 20.0
 """How long a connection may take to send a request's header."""
+_IDLE_S = 60
+"""How long uvicorn keeps an idle connection: longer than `_HEADER_S`, and so than clients do, of which httpx (5 s, as
+uvicorn's default) would now and then send a request into one that closes."""
 _LAST_WORDS_S = 5
 
 
@@ -91,6 +94,20 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f'cannot listen on {host}:{port}: {error}; choose another --port or --host') from error
 
 
+def _config(app: Starlette, grace_s: int) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    return uvicorn.Config(
+        app,
+        http=_Impatient,
+        log_level='warning',
+        access_log=False,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=grace_s + _LAST_WORDS_S,
+        lifespan='on',
+        backlog=_BACKLOG,
+    )
+
+
 def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Callable[[str], None]) -> None:
     """Serves until SIGINT or SIGTERM. New connections are refused then, and requests under way get `grace_s` to end.
 
@@ -108,16 +125,7 @@ def run_app(app: Starlette, host: str, port: int, *, grace_s: int, on_ready: Cal
     """
     listener = _listen(host, port)
     url = f'http://{host}:{listener.getsockname()[1]}'
-    config = uvicorn.Config(
-        app,
-        http=_Impatient,
-        log_level='warning',
-        access_log=False,
-        timeout_graceful_shutdown=grace_s + _LAST_WORDS_S,
-        lifespan='on',
-        backlog=_BACKLOG,
-    )
-    server = _Server(config, app.state.shared, grace_s, lambda: on_ready(url))
+    server = _Server(_config(app, grace_s), app.state.shared, grace_s, lambda: on_ready(url))
     with listener, _quiet_end():
         server.run(sockets=[listener])
     if server.dead:

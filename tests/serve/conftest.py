@@ -18,7 +18,7 @@ import uvicorn
 
 from swift_thyme.infer import Thinker
 from swift_thyme.serve.app import make_app
-from swift_thyme.serve.run import _Impatient
+from swift_thyme.serve.run import _config
 from swift_thyme.serve.settings import ServeSettings
 
 from ..infer.scripts import lent
@@ -54,9 +54,8 @@ class Running:
 def listening(thinker: Thinker, **settings: Any) -> Iterator[Running]:
     """A server with the given settings for as long as the block; it closes the thinker."""
     app = make_app(thinker, ServeSettings(**settings))
-    config = uvicorn.Config(
-        app, http=_Impatient, port=0, log_level='warning', lifespan='on', timeout_graceful_shutdown=20
-    )
+    config = _config(app, grace_s=15)
+    config.port = 0
     server = uvicorn.Server(config)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)

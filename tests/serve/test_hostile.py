@@ -92,6 +92,16 @@ def test_a_header_that_does_not_come_is_not_waited_for(start: Any, monkeypatch: 
     assert idle.recv(100) == b''
 
 
+@pytest.mark.slow
+def test_a_connection_is_kept_longer_than_clients_keep_theirs(server: Running) -> None:
+    with connect(server) as client:
+        client.settimeout(20)
+        for pause_s in (6, 0):
+            client.sendall(b'GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
+            assert b' 200 ' in client.recv(4096)
+            time.sleep(pause_s)
+
+
 def test_a_client_that_does_not_read_loses_its_place(start: Any) -> None:
     long = answering('B' * 30_000_000)
     running = start(ScriptedEngine(lambda c: answering('B') if 'Which' in c.messages[-1].content else long),
