@@ -10,11 +10,16 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
+from PIL import Image
 
-from ..infer.scripts import ANSWER, SIZE
+from swift_thyme.infer import Thinker
+from swift_thyme.sandbox import local_sandbox
+
+from ..evaluate.scripted import ScriptedEngine
+from ..infer.scripts import ANSWER, SIZE, lent
+from .conftest import listening
 
 CLIENTS = os.environ.get('THYME_CLIENTS_PYTHON', '')
 REFUSED = {
@@ -32,10 +37,14 @@ REFUSED = {
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CLIENTS, reason='THYME_CLIENTS_PYTHON names no interpreter that has the clients')
-def test_clients_get_the_answer_or_a_refusal_by_name(serve: Any, scripted: Any, picture: Path) -> None:
-    scripted([SIZE, ANSWER])
-    line = [CLIENTS, str(Path(__file__).with_name('clients_driver.py')), f'{serve().url}/v1', str(picture)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=280, check=False)
+def test_clients_get_the_answer_or_a_refusal_by_name(tmp_path: Path) -> None:
+    picture = tmp_path / 'picture.jpg'
+    Image.new('RGB', (200, 100)).save(picture)
+    engine = ScriptedEngine(lambda conversation: ANSWER if conversation.rounds else SIZE)
+    with listening(lent(Thinker(engine, sandbox=local_sandbox()))) as running:
+        line = [CLIENTS, str(Path(__file__).with_name('clients_driver.py')), f'{running.url}/v1', str(picture)]
+        env = {**os.environ, 'LITELLM_LOCAL_MODEL_COST_MAP': 'True'}  # else it looks for prices on the net
+        done = subprocess.run(line, capture_output=True, text=True, timeout=280, check=False, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     for name, named in REFUSED.items():

@@ -93,8 +93,8 @@ def test_a_header_that_does_not_come_is_not_waited_for(start: Any, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_a_connection_is_kept_longer_than_clients_keep_theirs(server: Running) -> None:
-    with connect(server) as client:
+def test_a_connection_is_kept_longer_than_clients_keep_theirs(start: Any) -> None:
+    with connect(start()) as client:
         client.settimeout(20)
         for pause_s in (6, 0):
             client.sendall(b'GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
