@@ -156,7 +156,8 @@ def white_of(image: Image.Image) -> float:
     high = float(values.max(initial=0, where=np.isfinite(values)))
     if image.mode == 'F' and high < _MOST_SHARE:
         return 1
-    return 2 ** max(8, 2 * math.ceil(max(int(high), _most_told(image)).bit_length() / 2)) - 1
+    bits = max(int(high), _most_told(image)).bit_length()
+    return float((1 << max(8, 2 * math.ceil(bits / 2))) - 1)
 
 
 def _most_told(image: Image.Image) -> int:
