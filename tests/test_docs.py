@@ -37,6 +37,14 @@ def run(words: str, folder: Path, *, given: str = '', **env: str) -> str:
     return done.stdout
 
 
+def test_every_file_that_the_map_names_is_there() -> None:
+    page = (ROOT / 'docs' / 'design.md').read_text(encoding='utf-8')
+    named = set(re.findall(r'`([a-z]\w*(?:/\w+)+(?:\.py)?|\w+\.py)`', page))
+    paths = [path.relative_to(ROOT) for top in ('swift_thyme', 'tests', 'plugins') for path in (ROOT / top).rglob('*')]
+    there = {'/'.join(path.parts[i:]) for path in paths for i in range(len(path.parts))}
+    assert len(named) > 40 and not {name for name in named if not {name, f'{name}.py'} & there}
+
+
 def test_own_rows_are_accepted_as_the_page_writes_them(tmp_path: Path) -> None:
     (tmp_path / 'examples').symlink_to(ROOT / 'examples')
     write_examples('own-data.md', tmp_path)
