@@ -112,6 +112,7 @@ def test_every_form_of_picture_reaches_the_sandbox_with_the_prompts_path(picture
 
 
 CODE = '<think><code>\nprint(6 * 7)\n</code>'
+DRAW = '<think><code>\nfrom PIL import Image\nImage.new("RGB", (64, 64)).save("a.png")\nprint("a.png")\n</code>'
 
 
 def started(scheduler: ThymeScheduler, picture: Path) -> RolloutInferRequest:
@@ -202,6 +203,29 @@ def test_a_round_without_room_for_its_output_ends_with_length(scheduler: ThymeSc
         ended, made = turn(scheduler, request, CODE)
         assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
         assert made.finish_reason == (stop or 'stop'), 'what --overlong_filter and clipped_ratio go by'
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'text', 'stop'),
+    [
+        ('THYME_MIN_ROUND_TOKENS', '1', CODE, None),
+        ('THYME_MIN_ROUND_TOKENS', '200', CODE, 'length'),
+        ('THYME_REPETITION_RULE', 'paper', 'so on, ' * 80, 'repetition'),
+        ('THYME_REPETITION_RULE', 'off', 'so on, ' * 80, 'end_of_turn'),
+        ('THYME_REPETITION_SHARE', '0.99', 'so on, ' * 80, 'end_of_turn'),
+        ('THYME_MAX_IMAGES', '0', DRAW, 'image_limit'),
+    ],
+)
+def test_the_bounds_of_a_rollout_are_those_of_the_variables(
+    o3_template: Any, picture: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, text: str, stop: str | None
+) -> None:
+    monkeypatch.setenv(name, value)
+    template = o3_template()
+    scheduler = ThymeScheduler(template=template, tokenizer=template.tokenizer, max_turns=4)
+    prompt = scheduler._o3.prompt_tokens(request_for(str(picture)))
+    scheduler._state.learn(max_context_tokens=prompt + len(scheduler.tokenizer.encode(text)) + 200)
+    ended, _ = turn(scheduler, started(scheduler, picture), text)
+    assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
 
 
 @pytest.mark.parametrize(('room', 'stop'), [(200, None), (5, 'length')])

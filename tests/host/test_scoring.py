@@ -177,6 +177,16 @@ def test_evaluation_is_recorded_apart_and_not_counted(tmp_path: Path) -> None:
     assert scoring.take_tally().trajectories == 0
 
 
+def test_the_folder_of_trajectories_has_the_bound_of_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('THYME_TRAJECTORY_MB', '0')
+    scoring = Scoring()
+    for step in range(3):
+        record(scoring, tmp_path, step=step)
+    assert [folder.name for folder in (tmp_path / FOLDER).iterdir()] == ['step-000002']
+
+
 def test_a_resumed_run_writes_its_steps_once_and_numbers_its_lives(tmp_path: Path) -> None:
     scoring = Scoring()
     for step in (0, 1, 2):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from swift_thyme.host import shown
 from swift_thyme.host.shown import KeptMemory, ShownPictures
+from swift_thyme.host.shown import shown_pictures as of_the_process
 
 ROW = {'messages': [{'role': 'user', 'content': '<image>Which?'}, {'role': 'assistant', 'content': 'None.'}]}
 
@@ -120,6 +121,17 @@ def test_a_bound_of_zero_keeps_nothing() -> None:
     memory = ShownPictures(0)
     assert memory.get_or_make('a', lambda: Image.new('RGB', (9, 9))) is not None
     assert len(memory) == 0
+
+
+@pytest.mark.parametrize(('mb', 'kept'), [('0', 0), ('1', 1)])
+def test_what_a_process_keeps_is_bounded_by_the_variable(mb: str, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('THYME_PICTURE_MB', mb)
+    of_the_process.cache_clear()
+    memory = of_the_process()
+    of_the_process.cache_clear()
+    for name in 'ab':  # each of 0.75 MB
+        memory.get_or_make(name, lambda: Image.new('RGB', (500, 500)))
+    assert len(memory) == kept
 
 
 def test_threads_that_wait_for_a_failed_one_try_themselves() -> None:

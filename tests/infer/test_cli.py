@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from swift_thyme.agent import is_repetitive
 from swift_thyme.cli import main
 from swift_thyme.errors import ConfigError
 from swift_thyme.infer import Thinker
-from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments, thinker_from
+from swift_thyme.infer.options import add_model_arguments, add_sampling_arguments, settings_from, thinker_from
 from swift_thyme.infer.terminal import Painter
 
 from .scripts import ANSWER, CROP, SIZE, lent
@@ -102,3 +105,47 @@ def test_why_a_model_cannot_be_loaded_is_logged_with_its_traceback_when_asked_fo
     with pytest.raises(ConfigError, match='deep inside'):
         thinker_from(parser.parse_args(['--url', 'http://127.0.0.1:9/v1', *flags]))
     assert ('Traceback' in caplog.text) == bool(flags)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'ends'),
+    [
+        ('THYME_REPETITION_RULE', 'paper', True),
+        ('THYME_REPETITION_RULE', 'off', False),
+        ('THYME_REPETITION_SHARE', '0.99', False),
+    ],
+)
+def test_what_counts_as_repetition_is_what_counts_in_training(
+    name: str, value: str, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    parser = argparse.ArgumentParser()
+    add_sampling_arguments(parser)
+    assert is_repetitive('so on, ' * 80, settings_from(parser.parse_args([])).agent) is ends
+
+
+@pytest.mark.parametrize('key', ['', 's3cret'])
+def test_the_servers_key_is_read_from_the_variable(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers['authorization'])
+            self.send_error(503)
+
+        do_POST = do_GET
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    monkeypatch.setenv('THYME_URL_API_KEY', key)
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    with ThreadingHTTPServer(('127.0.0.1', 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f'http://127.0.0.1:{server.server_port}/v1'
+        flags = ['--url', url, '--model', 'm', '--engine-kwargs', '{"attempts": 1}']
+        thinker_from(parser.parse_args(flags)).ask('Which?')
+        server.shutdown()
+    assert set(asked) == {f'Bearer {key}' if key else None}

@@ -10,6 +10,7 @@ import random
 import ssl
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,14 @@ def test_words_of_the_policy_alone_are_the_policys_fault() -> None:
     with StubJudge(odd_one(FILTERED)) as stub:
         found, _, _ = ask_all([stub], [question(i, controlled=False) for i in range(N)])
     assert scores(found)[7] is AnswerRefused
+
+
+@pytest.mark.parametrize('attempts', ['1', '4'])
+def test_a_question_without_a_verdict_is_asked_as_often_as_told(attempts: str) -> None:
+    told = JudgeSettings.from_env({'THYME_JUDGE_ATTEMPTS': attempts}).attempts
+    with StubJudge(odd_one(PROSE)) as stub:
+        ask_all([stub], [question(i) for i in range(N)], attempts=told, concurrency=1)
+    assert sum(ODD in text_of(body) for body in stub.requests) == int(attempts)
 
 
 def test_a_judge_that_never_gives_a_verdict_is_an_outage() -> None:
@@ -328,17 +337,17 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE', 'ca_file'])
+@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE', 'THYME_JUDGE_CA_FILE'])
 def test_a_private_authority_can_be_trusted(authority: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if way == 'SSL_CERT_FILE':
-        monkeypatch.setenv('SSL_CERT_FILE', str(authority / 'ca.pem'))
+    if way != 'nothing':
+        monkeypatch.setenv(way, str(authority / 'ca.pem'))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority / 'srv.pem', authority / 'srv.key')
     with StubJudge(right, tls=context) as stub:
         url = stub.url.replace('http://127.0.0.1', 'https://localhost')
-        ca_file = str(authority / 'ca.pem') if way == 'ca_file' else ''
-        settings = JudgeSettings(
-            addresses=(url,), cache_dir='', model='stub', outage_limit_s=1, ca_file=ca_file, cure='or do something else'
+        told = JudgeSettings.from_env()
+        settings = replace(
+            told, addresses=(url,), cache_dir='', model='stub', outage_limit_s=1, cure='or do something else'
         )
 
         async def go() -> object:

@@ -109,3 +109,24 @@ def test_verdict_is_asked_for_by_schema() -> None:
     schema = stub.requests[0]['response_format']['json_schema']['schema']
     assert schema['required'] == ['Correctness']
     assert schema['properties']['Correctness']['enum'] == [0, 1]
+
+
+def test_a_judge_is_asked_as_the_variables_say() -> None:
+    async def go(settings: JudgeSettings) -> None:
+        client = JudgeClient(settings)
+        await client.ask(question())
+        await client.aclose()
+
+    with StubJudge() as stub:
+        env = {
+            'REWARD_API_ADDRESS': stub.url,
+            'THYME_JUDGE_API_KEY': 's3cret',
+            'THYME_JUDGE_MODEL': 'grader',
+            'THYME_JUDGE_TEMPERATURE': '0.7',
+            'THYME_JUDGE_MAX_TOKENS': '99',
+            'THYME_JUDGE_CACHE': 'off',
+        }
+        asyncio.run(go(JudgeSettings.from_env(env)))
+    (body,) = stub.requests
+    assert (body['model'], body['temperature'], body['max_tokens']) == ('grader', 0.7, 99)
+    assert 'Bearer s3cret' in stub.heads[0]

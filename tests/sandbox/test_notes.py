@@ -35,7 +35,8 @@ def test_right_code_gets_its_own_words_only():
 
 @pytest.mark.parametrize('rollback', [True, False])
 def test_notes_can_be_switched_off_and_say_only_what_is_so(rollback, picture):
-    settings = SandboxSettings(rollback=rollback, notes=rollback)
+    said = 'on' if rollback else 'off'
+    settings = SandboxSettings.from_env({'THYME_SANDBOX_ROLLBACK': said, 'THYME_SANDBOX_NOTES': said})
     with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open([InputImage(picture)]) as session:
         error, empty = session.run('1/0'), session.run('x = 1')
     assert ('[sandbox' in error.text, '[sandbox' in empty.text) == (rollback, rollback)

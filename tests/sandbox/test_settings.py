@@ -11,7 +11,7 @@ import pytest
 from swift_thyme import cli
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import ConfigError, SandboxUnavailable
-from swift_thyme.sandbox import probe
+from swift_thyme.sandbox import BlockingSandbox, ZygoteSandbox, probe
 from swift_thyme.sandbox.confine import Tier
 from swift_thyme.sandbox.repair import resolve
 from swift_thyme.sandbox.repair.modes import outcome_without
@@ -64,13 +64,21 @@ def test_tier_b_is_refused_unless_allowed_and_the_refusal_says_what_it_does_not_
     found = probe.Finding(Tier.B, ('landlock: no: old kernel',))
     with pytest.raises(SandboxUnavailable, match=r'wherever every user .* quota.* THYME_SANDBOX_ALLOW_TIER_B'):
         found.require(allow_b=False, allow_c=False)
-    assert found.require(allow_b=True, allow_c=False) is Tier.B
+    allowed = SandboxSettings.from_env({'THYME_SANDBOX_ALLOW_TIER_B': 'on'})
+    assert found.require(allow_b=allowed.allow_tier_b, allow_c=allowed.allow_tier_c) is Tier.B
     assert probe.Finding(Tier.A, ()).require(allow_b=False, allow_c=False) is Tier.A
 
 
 def test_a_missing_base_directory_is_a_config_error(tmp_path):
     with pytest.raises(ConfigError, match='THYME_SANDBOX_DIR'):
         probe.choose_base_dir(str(tmp_path / 'none'))
+
+
+@pytest.mark.parametrize(('mib', 'outcome'), [('1024', 'ok'), ('600', 'out_of_memory')])
+def test_a_session_holds_as_much_memory_as_the_variable_says(mib, outcome):
+    settings = SandboxSettings.from_env({'THYME_SANDBOX_MEMORY_MIB': mib, 'THYME_SANDBOX_ALLOW_TIER_B': 'on'})
+    with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
+        assert session.run("held = b'x' * (700 << 20)\nprint(1)").outcome.value == outcome
 
 
 def test_modes_are_complete_after_resolving():
