@@ -112,7 +112,7 @@ def test_every_form_of_picture_reaches_the_sandbox_with_the_prompts_path(picture
 
 
 CODE = '<think><code>\nprint(6 * 7)\n</code>'
-DRAW = '<think><code>\nfrom PIL import Image\nImage.new("RGB", (64, 64)).save("a.png")\nprint("a.png")\n</code>'
+DRAW = '<think><code>\nfrom PIL import Image\nImage.new("RGB", (224, 224)).save("a.png")\nprint("a.png")\n</code>'
 
 
 def started(scheduler: ThymeScheduler, picture: Path) -> RolloutInferRequest:
@@ -203,6 +203,16 @@ def test_a_round_without_room_for_its_output_ends_with_length(scheduler: ThymeSc
         ended, made = turn(scheduler, request, CODE)
         assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
         assert made.finish_reason == (stop or 'stop'), 'what --overlong_filter and clipped_ratio go by'
+
+
+def test_a_returned_picture_takes_the_room_of_its_visual_tokens(scheduler: ThymeScheduler, picture: Path) -> None:
+    prompt = scheduler._o3.prompt_tokens(request_for(str(picture))) + len(scheduler.tokenizer.encode(DRAW))
+    visual = scheduler._o3.visual_tokens(224, 224)
+    assert visual == 64
+    for room, stop in ((60 + visual, None), (60, 'length')):
+        scheduler._state.learn(max_context_tokens=prompt + room)
+        ended, _ = turn(scheduler, started(scheduler, picture), DRAW)
+        assert (ended['rollout_infos']['thyme']['stop_reason'] if ended else None) == stop
 
 
 @pytest.mark.parametrize(

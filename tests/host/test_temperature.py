@@ -9,9 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import GenerationConfig
 
 from swift_thyme import protocol
 from swift_thyme.host.temperature import CodeTemperature, sharpen
+from swift_thyme.host.template import VLLM_PROCESSOR
 from swift_thyme.spans import SpanTracker, token_pieces
 from swift_thyme.types import SegmentKind
 
@@ -72,6 +74,42 @@ def test_tags_in_system_user_and_sandbox_text_do_not_count(tokenizer: Any) -> No
         '<|im_start|>assistant\n<think><code>1</code><sandbox_output><code></sandbox_output>'
     )
     assert token_pieces(tokenizer).tracker(tokenizer.encode(prompt)).kind is SegmentKind.TEXT
+
+
+def test_code_that_the_user_opened_is_not_the_policys(tokenizer: Any) -> None:
+    prompt = '<|im_start|>user\nWhat is <code> for?<|im_end|>\n<|im_start|>assistant\n<think>'
+    assert token_pieces(tokenizer).tracker(tokenizer.encode(prompt)).kind is SegmentKind.TEXT
+
+
+@pytest.mark.parametrize('text_temperature', [1.0, 0.6])
+def test_code_has_its_own_temperature_whatever_the_texts_is(
+    o3_template: Any, monkeypatch: pytest.MonkeyPatch, text_temperature: float
+) -> None:
+    monkeypatch.setenv('THYME_CODE_TEMPERATURE', '0.5')
+    template = o3_template(mode='transformers')
+    config = GenerationConfig(do_sample=True, temperature=text_temperature)
+    (hook,) = template.prepare_generate_kwargs({'generation_config': config})['logits_processor']
+    ids = template.tokenizer.encode('<|im_start|>assistant\n<code>x')
+    logits = torch.rand(1, len(template.tokenizer))
+    assert torch.allclose(hook(torch.tensor([ids]), logits.clone()) / text_temperature, logits / 0.5)
+
+
+@pytest.mark.parametrize(
+    ('env', 'processor', 'log_probs'),
+    [
+        ({}, True, 'raw_logprobs'),
+        ({'THYME_TRAIN_CODE': 'mask'}, True, None),
+        ({'THYME_ATS': 'false'}, False, None),
+    ],
+)
+def test_vllm_is_told_how_code_is_sampled_and_whose_log_probs_to_give(
+    o3_template: Any, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], processor: bool, log_probs: str | None
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    kwargs = o3_template().prepare_engine_kwargs()
+    assert (VLLM_PROCESSOR in kwargs.get('logits_processors', [])) is processor
+    assert kwargs.get('logprobs_mode') == log_probs
 
 
 def test_code_already_open_in_the_prompt_is_seen(tokenizer: Any) -> None:

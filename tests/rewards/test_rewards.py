@@ -96,6 +96,11 @@ def test_consistency_alone_still_knows_the_result(scorer: SharedScorer) -> None:
     assert total(('cst_orm',), [RIGHT, WRONG]) == [0.5, 0.0]
 
 
+def test_no_judge_is_asked_whether_a_wrong_answer_is_consistent(scorer: SharedScorer, stub: StubJudge) -> None:
+    assert total(('cst_orm',), [WRONG]) == [0.0]
+    assert not stub.requests
+
+
 def test_inconsistent_but_right_gets_no_consistency(monkeypatch: pytest.MonkeyPatch) -> None:
     with StubJudge(judge_by_task(consistency=0)) as stub:
         for _ in a_scorer(stub.url, monkeypatch):
