@@ -67,7 +67,7 @@ class FoundBy(str, Enum):
 
 
 @dataclass(frozen=True)
-class Place:
+class CropPlace:
     """A returned picture's place on the question's, px of the latter."""
 
     region: Region
@@ -151,7 +151,7 @@ class Locator:
     def __post_init__(self) -> None:
         self._reader = RegionReader(self.original.width_px, self.original.height_px)
 
-    def locate(self, code: str, returned: Sequence[Pixels], *, search: bool = True) -> list[Place | None]:
+    def locate(self, code: str, returned: Sequence[Pixels], *, search: bool = True) -> list[CropPlace | None]:
         """The places of the pictures that one snippet returned.
 
         Args:
@@ -171,26 +171,26 @@ class Locator:
                 self._known.append((place.region, picture.width_px / (place.region[2] - place.region[0])))
         return places
 
-    def _place(self, picture: Pixels, candidates: Sequence[Region], search: bool) -> Place | None:
+    def _place(self, picture: Pixels, candidates: Sequence[Region], search: bool) -> CropPlace | None:
         cuts = [(region, self.original.cut(region)) for region in candidates]
         rated = [(alike(cut, picture), region) for region, cut in cuts if not (cut.plain or picture.plain)]
         likeness, region = max(rated, key=lambda pair: pair[0], default=(0.0, None))
         if region is not None and likeness >= _ALIKE:
-            return Place(region, FoundBy.CODE)
+            return CropPlace(region, FoundBy.CODE)
         whole = (0.0, 0.0, float(self.original.width_px), float(self.original.height_px))
         if not picture.plain and alike(self.original, picture) >= _ALIKE:
-            return Place(whole, FoundBy.WHOLE)
+            return CropPlace(whole, FoundBy.WHOLE)
         if search and not picture.plain:
             near = (region for region, cut in cuts if agree(cut.features, picture.features) is not None)
             if (region := next(near, None)) is not None:
-                return Place(region, FoundBy.FEATURES_NEAR)
+                return CropPlace(region, FoundBy.FEATURES_NEAR)
             if (region := self._match(picture)) is not None:
-                return Place(region, FoundBy.MATCH)
+                return CropPlace(region, FoundBy.MATCH)
             if (region := self._features(picture)) is not None:
-                return Place(region, FoundBy.FEATURES)
+                return CropPlace(region, FoundBy.FEATURES)
         unsure = (region for region, cut in cuts if (cut.plain or picture.plain) and _same_shape(cut, picture))
         region = next(unsure, None)
-        return Place(region, FoundBy.STATED) if region is not None else None
+        return CropPlace(region, FoundBy.STATED) if region is not None else None
 
     def _candidates(self, regions: Iterable[Region]) -> Iterator[Region]:
         """What the code may mean by its regions: places on the question's picture, or on one returned before."""

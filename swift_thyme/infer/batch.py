@@ -24,7 +24,7 @@ from .thinker import NOT_THE_POLICY, Thinker
 
 
 @dataclass(frozen=True)
-class Row:
+class AskedRow:
     """One question of a batch."""
 
     index: int
@@ -35,7 +35,7 @@ class Row:
 
 
 @dataclass
-class Tally:
+class BatchTally:
     """What a run did."""
 
     rows: int = 0
@@ -53,7 +53,7 @@ class Tally:
         return self.failed == 0
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[AskedRow]:
     """Reads questions: JSON lines with `question` (or `messages`), `image` or `images`, and if you like `id`.
 
     Relative picture paths are relative to the file. Of `messages` the last user message is asked and earlier ones are
@@ -80,7 +80,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield row
 
 
-def _row(index: int, columns: dict[str, Any], folder: Path) -> Row:
+def _row(index: int, columns: dict[str, Any], folder: Path) -> AskedRow:
     images = columns.get('images', columns.get('image')) or []
     names = [images] if isinstance(images, str) else [str(image) for image in images]
     messages = [Message(m['role'], m['content']) for m in columns.get('messages') or ()]
@@ -91,10 +91,10 @@ def _row(index: int, columns: dict[str, Any], folder: Path) -> Row:
         raise TypeError(f'the question is a {type(text).__name__}')
     paths = tuple(folder / name for name in names)
     question = Question(text, paths, tuple(messages[:-1]), tuple(names) or None, trained_system=True)
-    return Row(index, str(columns.get('id', index)), question, columns)
+    return AskedRow(index, str(columns.get('id', index)), question, columns)
 
 
-def answered(path: Path, rows: list[Row]) -> set[str]:
+def answered(path: Path, rows: list[AskedRow]) -> set[str]:
     """Repairs a file of records, made if missing, and takes failures of the machinery out; the ids that are done.
 
     Raises:
@@ -129,14 +129,14 @@ def _record(line: bytes) -> dict[str, Any]:
 
 async def run_batch(
     thinker: Thinker,
-    rows: list[Row],
+    rows: list[AskedRow],
     output: Path,
     *,
     concurrency: int = 8,
     save: Path | None = None,
     tools: bool = True,
-    on_done: Callable[[Tally], None] = lambda tally: None,
-) -> Tally:
+    on_done: Callable[[BatchTally], None] = lambda tally: None,
+) -> BatchTally:
     """Answers every row that has no record yet.
 
     Args:
@@ -150,7 +150,7 @@ async def run_batch(
         on_done: called after every row.
     """
     done = answered(output, rows)
-    tally = Tally(rows=len(rows), kept=len(done))
+    tally = BatchTally(rows=len(rows), kept=len(done))
     waiting = iter([row for row in rows if row.id not in done])
 
     async def work() -> None:
@@ -171,7 +171,7 @@ async def run_batch(
     return tally
 
 
-async def _ask(thinker: Thinker, row: Row, save: Path | None, tools: bool) -> dict[str, Any]:
+async def _ask(thinker: Thinker, row: AskedRow, save: Path | None, tools: bool) -> dict[str, Any]:
     common = {'id': row.id, 'index': row.index, 'row': row.columns}
     folder = save / f'{row.index:06d}' if save is not None else None
     try:

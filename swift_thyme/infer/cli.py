@@ -21,7 +21,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from .batch import Tally
+    from .batch import BatchTally
     from .question import Question
     from .thinker import Reply, Thinker
 
@@ -117,7 +117,7 @@ def _run_batch(args: argparse.Namespace) -> int:
         return 0
     thinker = thinker_from(args)
 
-    async def answer_all() -> Tally:
+    async def answer_all() -> BatchTally:
         try:
             return await run_batch(
                 thinker,
@@ -140,13 +140,13 @@ def _run_batch(args: argparse.Namespace) -> int:
     return 0 if tally.complete else 1
 
 
-def _summary(tally: Tally) -> str:
+def _summary(tally: BatchTally) -> str:
     return (
         f'{tally.rows} rows: {tally.kept} kept, {tally.answered} answered, {tally.unanswered} without an answer, '
         f'{tally.failed} failed'
     )
 
 
-def _progress(tally: Tally) -> None:
+def _progress(tally: BatchTally) -> None:
     if sys.stderr.isatty():
         print(f'\r{_summary(tally)}', end='', file=sys.stderr, flush=True)

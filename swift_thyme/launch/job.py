@@ -21,7 +21,7 @@ from .batch import derive, hostfile_processes
 from .fill import Stage, fill_in
 from .host import Method, check
 from .legacy import translate
-from .options import HELP, DryRun, Options
+from .options import HELP, DryRun, LaunchOptions
 from .recipes import read_recipe
 from .settings import LaunchSettings
 from .words import Flags, read_words, to_words, to_yaml
@@ -41,7 +41,7 @@ class Job:
     env: dict[str, str]
     """Variables of a configuration file's `ENV` that are not set."""
     settings: LaunchSettings
-    options: Options
+    options: LaunchOptions
     notes: list[str] = field(default_factory=list)
     """Lines for the user: what was translated, filled in or derived."""
     separations: list[rows.Separation] = field(default_factory=list)
@@ -94,7 +94,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     if 'recipe' in given:
         flags, recipe_env = read_recipe(''.join(given['recipe']), method, env)
         given, file_env = {**flags, **given}, {**recipe_env, **file_env}
-    options, flags = Options.take(given)
+    options, flags = LaunchOptions.take(given)
     settings = LaunchSettings.from_env(env, file_env)
     file_env = {name: value for name, value in file_env.items() if not read_env(name, str, '', env)}
     job = Job(method, flags, file_env, settings, options)

@@ -37,7 +37,7 @@ HELP = {
 
 
 @dataclass(frozen=True)
-class Options:
+class LaunchOptions:
     """Our flags, read."""
 
     recipe: str | None = None
@@ -49,7 +49,7 @@ class Options:
     without: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
-    def take(cls, flags: Flags) -> tuple[Options, Flags]:
+    def take(cls, flags: Flags) -> tuple[LaunchOptions, Flags]:
         """Separates our flags from the host's.
 
         Raises:

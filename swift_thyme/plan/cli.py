@@ -6,7 +6,7 @@ import argparse
 
 from ..errors import ConfigError
 from .architecture import architecture
-from .plan import TEXT_TOKENS, Job, Plan, beside, plan_rl, plan_sft
+from .plan import TEXT_TOKENS, PlannedJob, RunPlan, beside, plan_rl, plan_sft
 from .time import GPUS
 
 SCALES = (8, 16, 32, 64, 128, 256)
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     return int(None in plans.values())
 
 
-def _job(args: argparse.Namespace, kind: str, gpus: int) -> Job:
-    return Job(
+def _job(args: argparse.Namespace, kind: str, gpus: int) -> PlannedJob:
+    return PlannedJob(
         model=architecture(args.model),
         gpus=gpus,
         memory_gib=args.mem * 1e9 / 2**30,
@@ -59,7 +59,7 @@ def _job(args: argparse.Namespace, kind: str, gpus: int) -> Job:
     )
 
 
-def _text(kind: str, plan: Plan | None, memory_gb: float) -> str:
+def _text(kind: str, plan: RunPlan | None, memory_gb: float) -> str:
     title = {'sft': 'SFT', 'rl': 'GRPO, engine in the trainer (colocate)'}[kind]
     if plan is None:
         return f'{title}: does not fit; use more GPUs, larger ones, or a smaller model\n'

@@ -45,7 +45,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Memory:
+class TrainingMemory:
     """Memory of one GPU in training, GiB."""
 
     weights: float
@@ -71,7 +71,7 @@ class Memory:
 
 def training(
     model: Architecture, sizes: Sizes, *, zero: int, gpus: int, lora_share: float = 1.0, reference: bool = False
-) -> Memory:
+) -> TrainingMemory:
     """Memory of one GPU while it trains with gradient checkpointing and a frozen vision tower, one row a pass.
 
     Args:
@@ -87,7 +87,7 @@ def training(
     held = 2 * model.params / (gpus if zero == 3 else 1)
     if zero == 3:
         held += 2 * 2 * model.layer_params  # the layer at work and the next one, gathered
-    return Memory(
+    return TrainingMemory(
         weights=held / GIB,
         gradients=2 * trained / spread / GIB + (BUCKETS_GIB if zero >= 2 else 0),
         optimizer=12 * trained / spread / GIB,
@@ -108,7 +108,7 @@ def activations_bytes(model: Architecture, sizes: Sizes) -> float:
 
 
 @dataclass(frozen=True)
-class Engine:
+class RolloutEngine:
     """An engine that shares its GPU with a trainer."""
 
     share: float
@@ -121,7 +121,7 @@ class Engine:
 
 def colocated(
     model: Architecture, *, memory_gib: float, trainer_gib: float, tokens: int, wanted: int, gpus: int
-) -> Engine | None:
+) -> RolloutEngine | None:
     """The engine that fits beside a trainer.
 
     Args:
@@ -141,4 +141,4 @@ def colocated(
     sequences = min(wanted * gpus, math.floor((left - base) / one))
     if sequences < 1:
         return None
-    return Engine(math.ceil((base + sequences * one) / memory_gib * 20) / 20, sequences, gpus)
+    return RolloutEngine(math.ceil((base + sequences * one) / memory_gib * 20) / 20, sequences, gpus)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from . import memory, time
 from .architecture import Architecture
-from .memory import Engine, Memory, Sizes
-from .time import Gpu, Rollouts, Step
+from .memory import RolloutEngine, Sizes, TrainingMemory
+from .time import Gpu, Rollouts, StepTime
 
 RESERVE = 0.92
 """Share of a GPU's memory that a plan fills."""
@@ -40,7 +40,7 @@ QUESTIONS = 55_173
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedJob:
     """What is to be trained."""
 
     model: Architecture
@@ -55,17 +55,17 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A setting that fits."""
 
     tuner: str
     zero: int
     sizes: Sizes
     tokens: int
-    memory: Memory
-    step: Step
+    memory: TrainingMemory
+    step: StepTime
     accumulation: int
-    engine: Engine | None = None
+    engine: RolloutEngine | None = None
     offload: bool = False
 
 
@@ -84,18 +84,18 @@ class Beside:
     """Of one epoch, were all kept; `THYME_TRAJECTORY_MB` bounds what is."""
 
 
-def plan_sft(job: Job) -> Plan | None:
+def plan_sft(job: PlannedJob) -> RunPlan | None:
     """SFT: the lowest ZeRO stage at the wanted picture size, then LoRA, then smaller pictures."""
     for sizes in _sizes(job):
         for tuner, zero, share in _tuners(job, 2, 3):
             need = memory.training(job.model, sizes, zero=zero, gpus=job.gpus, lora_share=share)
             if need.total <= RESERVE * job.memory_gib:
                 step = _train_step(job, sizes, zero, share)
-                return Plan(tuner, zero, sizes, sizes.tokens(job.model), need, step, _accumulation(job))
+                return RunPlan(tuner, zero, sizes, sizes.tokens(job.model), need, step, _accumulation(job))
     return None
 
 
-def plan_rl(job: Job) -> Plan | None:
+def plan_rl(job: PlannedJob) -> RunPlan | None:
     """GRPO in colocate: trainer, reference model and engine on the same GPUs."""
     per_gpu = _accumulation(job)
     for sizes in _sizes(job, returned=job.images - 1):
@@ -107,11 +107,11 @@ def plan_rl(job: Job) -> Plan | None:
             found = _engine(job, need, sizes.tokens(job.model), per_gpu)
             if found is not None:
                 step = _rl_step(job, sizes, zero, share, found[0], reference=full)
-                return Plan(tuner, zero, sizes, sizes.tokens(job.model), need, step, per_gpu, *found)
+                return RunPlan(tuner, zero, sizes, sizes.tokens(job.model), need, step, per_gpu, *found)
     return None
 
 
-def _engine(job: Job, need: Memory, tokens: int, per_gpu: int) -> tuple[Engine, bool] | None:
+def _engine(job: PlannedJob, need: TrainingMemory, tokens: int, per_gpu: int) -> tuple[RolloutEngine, bool] | None:
     """The first engine with room for enough trajectories, on few GPUs rather than with the trainer moved away."""
     for gpus in (n for n in (1, 2, 4, 8) if job.gpus % n == 0):
         for offload in (False, True):
@@ -128,26 +128,26 @@ def _engine(job: Job, need: Memory, tokens: int, per_gpu: int) -> tuple[Engine, 
     return None
 
 
-def _tuners(job: Job, *stages: int) -> list[tuple[str, int, float]]:
+def _tuners(job: PlannedJob, *stages: int) -> list[tuple[str, int, float]]:
     """What is tried in turn: all weights, then LoRA; one GPU has nothing to spread."""
     if job.gpus == 1:
         return [('full', 0, 1.0), ('lora', 0, LORA_SHARE)]
     return [*(('full', stage, 1.0) for stage in stages), ('lora', 0, LORA_SHARE), ('lora', 3, LORA_SHARE)]
 
 
-def _sizes(job: Job, returned: int = 0) -> list[Sizes]:
+def _sizes(job: PlannedJob, returned: int = 0) -> list[Sizes]:
     steps = [job.pixels, *(p for p in PIXEL_STEPS if p < job.pixels)]
     return [Sizes(TEXT_TOKENS, pixels, job.images, returned) for pixels in steps]
 
 
-def _accumulation(job: Job) -> int:
+def _accumulation(job: PlannedJob) -> int:
     return max(1, -(-job.batch // job.gpus))
 
 
-def _train_step(job: Job, sizes: Sizes, zero: int, share: float) -> Step:
+def _train_step(job: PlannedJob, sizes: Sizes, zero: int, share: float) -> StepTime:
     rows = job.batch / job.gpus
     train = time.train_s(job.model, sizes.tokens(job.model), sizes.pixels, sizes.images, rows, job.gpu, 4)
-    return Step(
+    return StepTime(
         train=train,
         communicate=time.communicate_s(
             job.model, zero=zero, gpus=job.gpus, accumulation=_accumulation(job), gpu=job.gpu, trained=share
@@ -156,12 +156,14 @@ def _train_step(job: Job, sizes: Sizes, zero: int, share: float) -> Step:
     )
 
 
-def _rl_step(job: Job, sizes: Sizes, zero: int, share: float, engine: Engine, *, reference: bool) -> Step:
+def _rl_step(
+    job: PlannedJob, sizes: Sizes, zero: int, share: float, engine: RolloutEngine, *, reference: bool
+) -> StepTime:
     """Training counts the policy's 4 and one pass each for old log-probabilities and the reference."""
     rows, r = job.batch / job.gpus, job.rollouts
     tokens = TEXT_TOKENS + r.sampled_tokens + r.images * job.model.visual_tokens(sizes.pixels)
     passes = 5 + int(reference)
-    return Step(
+    return StepTime(
         train=time.train_s(job.model, tokens, sizes.pixels, r.images, rows, job.gpu, passes),
         communicate=time.communicate_s(
             job.model, zero=zero, gpus=job.gpus, accumulation=_accumulation(job) * 1.5, gpu=job.gpu, trained=share
@@ -180,7 +182,7 @@ JUDGE_S = 4.0
 """The judges' answers of a step are awaited together. An assumption."""
 
 
-def beside(step: Step, rollouts: Rollouts, *, trajectories: int, group: int) -> Beside:
+def beside(step: StepTime, rollouts: Rollouts, *, trajectories: int, group: int) -> Beside:
     """What one step of `trajectories`, in groups of `group`, needs beside the GPUs."""
     window_s = max(step.generate * CODE_SHARE, 1e-9)
     requests = round(trajectories * JUDGED_PER_TRAJECTORY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .architecture import Architecture
-from .memory import Engine, Sizes
+from .memory import RolloutEngine, Sizes
 
 TFLOP = 1e12
 LOAD_S_PER_MPIXEL = 0.13
@@ -61,7 +61,7 @@ class Rollouts:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepTime:
     """Seconds of one optimizer step."""
 
     train: float
@@ -127,7 +127,7 @@ def communicate_s(
 
 
 def generate_s(
-    model: Architecture, sizes: Sizes, rollouts: Rollouts, *, sequences: float, engine: Engine, gpu: Gpu
+    model: Architecture, sizes: Sizes, rollouts: Rollouts, *, sequences: float, engine: RolloutEngine, gpu: Gpu
 ) -> float:
     """Generation of `sequences` trajectories for each GPU of an engine.
 

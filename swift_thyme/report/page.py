@@ -13,7 +13,7 @@ from .draw import COLORS
 from .plots import LEADING, main_plots, other_plots
 from .runs import Run, find_runs, read_log
 from .samples import choose
-from .tally import Tally
+from .tally import RunTally
 
 
 def build_report(path: Path, out: Path) -> list[Run]:
@@ -47,7 +47,7 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
     log = read_log(run.folder)
     problems: list[Problem] = []
     saved = run.trajectories
-    tally = Tally.of(read_records(saved, problems.append)) if saved is not None else Tally()
+    tally = RunTally.of(read_records(saved, problems.append)) if saved is not None else RunTally()
     taken = {*LEADING, *(f'rewards/{name}/mean' for name in tally.rewards)}
     return {
         'id': f'run-{number}',
@@ -64,7 +64,7 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
     }
 
 
-def _cards(tally: Tally) -> Sequence[tuple[str, str]]:
+def _cards(tally: RunTally) -> Sequence[tuple[str, str]]:
     """Figures over the whole run: (value, what it is)."""
     if not tally.n:
         return ()

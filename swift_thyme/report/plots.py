@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from .draw import COLORS, lines, stacked
 from .runs import Curve, Log
-from .tally import Tally
+from .tally import RunTally
 
 _MOST_OTHERS = 60
 
@@ -18,7 +18,7 @@ Plot = dict[str, Any]
 """One figure as `report.html` takes it: `title`, `svg`, `note`, and `names`, the legend (the name of colour i)."""
 
 
-def main_plots(log: Log, tally: Tally) -> list[Plot]:
+def main_plots(log: Log, tally: RunTally) -> list[Plot]:
     """The figures that every report leads with, as far as there is data for them."""
     return [plot for plot in (*_from_log(log), *_from_trajectories(tally)) if plot['svg']]
 
@@ -45,7 +45,7 @@ def _from_log(log: Log) -> Iterator[Plot]:
             yield _lines(title, {name: log.curves[name]}, f"{note}host's log")
 
 
-def _from_trajectories(tally: Tally) -> Iterator[Plot]:
+def _from_trajectories(tally: RunTally) -> Iterator[Plot]:
     parts = {name: tally.reward(name) for name in tally.rewards}
     yield _lines('Reward parts', parts, 'mean after weighting', named=True)
     yield _lines(

@@ -10,8 +10,8 @@ from typing import Any
 from ..picture import data_url
 from ..trajectories import Fate, Record, read_records
 from ..view.blocks import shown
-from ..view.pictures import PictureStore, Shown
-from .tally import Tally
+from ..view.pictures import PagePictures, Shown
+from .tally import RunTally
 
 PICTURE_PX = 420
 PICTURE_BYTES = 4_000_000
@@ -19,7 +19,7 @@ PICTURE_BYTES = 4_000_000
 _EXPECTED = 24
 
 
-def choose(path: Path, tally: Tally) -> list[dict[str, Any]]:
+def choose(path: Path, tally: RunTally) -> list[dict[str, Any]]:
     """The best and the worst trajectory of the first, the middle and the last step.
 
     Args:
@@ -39,7 +39,7 @@ def choose(path: Path, tally: Tally) -> list[dict[str, Any]]:
         step = record.logged_step or 0
         if step in wanted and record.fate is not Fate.THROWN_AWAY:
             extremes[step] = _best_and_worst([*extremes.get(step, []), record])
-    store = PictureStore(PICTURE_PX, PICTURE_BYTES, _EXPECTED)
+    store = PagePictures(PICTURE_PX, PICTURE_BYTES, _EXPECTED)
     try:
         return [
             {'when': wanted[step], 'step': step, 'value': _static(record, store)}
@@ -61,7 +61,7 @@ def _reward(record: Record) -> tuple[float, int]:
     return sum(values), record.code_ok
 
 
-def _static(record: Record, store: PictureStore) -> dict[str, Any]:
+def _static(record: Record, store: PagePictures) -> dict[str, Any]:
     value = shown(record)
     value['images'] = list(_pictures(record.images, record.folder, store))
     for turn, recorded in zip(value['turns'], record.turns, strict=True):
@@ -70,7 +70,7 @@ def _static(record: Record, store: PictureStore) -> dict[str, Any]:
     return value
 
 
-def _pictures(references: tuple[str, ...], folder: Path, store: PictureStore) -> Iterator[dict[str, Any]]:
+def _pictures(references: tuple[str, ...], folder: Path, store: PagePictures) -> Iterator[dict[str, Any]]:
     for future in [store.ask(reference, folder) for reference in references]:
         found: Shown = future.result()
         url = data_url(found.jpeg) if found.jpeg else ''

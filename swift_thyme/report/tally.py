@@ -13,7 +13,7 @@ from .runs import Curve
 
 
 @dataclass
-class Tally:
+class RunTally:
     """All steps of a run."""
 
     steps: dict[int, figures.Tally] = field(default_factory=dict)
@@ -21,7 +21,7 @@ class Tally:
     """Reward → step → its values."""
 
     @classmethod
-    def of(cls, records: Iterable[Record]) -> Tally:
+    def of(cls, records: Iterable[Record]) -> RunTally:
         """Counts the records, but not of groups that were thrown away; those without a step go under step 0."""
         found = cls()
         for record in records:

@@ -14,13 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..crops.locate import Locator, Pixels, Place
+from ..crops.locate import CropPlace, Locator, Pixels
 from ..errors import DataError
 from ..trajectories import Problem, Record, read_records
 from .blocks import Decode, shown
 from .index import Index
 from .page import PageWriter
-from .pictures import PictureStore, Shown, reference_key
+from .pictures import PagePictures, Shown, reference_key
 
 CHUNK = 50
 """Trajectories that are compressed together and decoded together."""
@@ -76,7 +76,7 @@ def build_page(paths: Sequence[Path], out: Path, options: ViewOptions = ViewOpti
     """
     problems: list[Problem] = []
     expected = _count_pictures(_records(paths, options, []))
-    store = PictureStore(
+    store = PagePictures(
         options.max_image_px, int(options.max_mb * 1e6 * 3 / 4), expected, workers=max(2, os.cpu_count() or 2)
     )
     builder = _Builder(store, options)
@@ -120,7 +120,7 @@ def _nothing(paths: Sequence[Path], problems: Sequence[Problem]) -> str:
 class _Builder:
     """Turns batches of records into chunks."""
 
-    store: PictureStore
+    store: PagePictures
     options: ViewOptions
     index: Index = field(default_factory=Index)
     _searches: int = 0
@@ -155,15 +155,15 @@ class _Builder:
 
     def _locate(
         self, record: Record, originals: list[Future[Shown]], returned: list[list[Future[Shown]]]
-    ) -> list[list[tuple[int, Place] | None]]:
+    ) -> list[list[tuple[int, CropPlace] | None]]:
         """For each returned picture of each turn: which of the question's pictures, and where on it."""
         grays = [self._gray(future) for future in originals]
         locators = [(i, Locator(gray)) for i, gray in enumerate(grays) if gray is not None]
-        out: list[list[tuple[int, Place] | None]] = []
+        out: list[list[tuple[int, CropPlace] | None]] = []
         for turn, futures in zip(record.turns, returned, strict=True):
             pictures = [self._gray(future) for future in futures]
             known = [(n, picture) for n, picture in enumerate(pictures) if picture is not None]
-            found: list[tuple[int, Place] | None] = [None] * len(futures)
+            found: list[tuple[int, CropPlace] | None] = [None] * len(futures)
             for i, locator in locators:
                 self._searches += len(known)
                 search = self._searches <= self.options.searches
@@ -178,7 +178,7 @@ class _Builder:
         return self.store.gray(key) if key else None
 
 
-def _picture(shown_picture: Shown, place: tuple[int, Place] | None = None) -> dict[str, Any]:
+def _picture(shown_picture: Shown, place: tuple[int, CropPlace] | None = None) -> dict[str, Any]:
     value: dict[str, Any] = {'w': shown_picture.width_px, 'h': shown_picture.height_px}
     if shown_picture.key:
         value['key'] = shown_picture.key

@@ -56,7 +56,7 @@ class Shown:
 
 
 @dataclass
-class PictureStore:
+class PagePictures:
     """Turns references to pictures into `Shown`, in threads; the same content is worked on once."""
 
     max_side_px: int

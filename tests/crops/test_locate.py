@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from swift_thyme.crops.locate import FoundBy, Locator, Pixels, Place, pixels, read_pixels
+from swift_thyme.crops.locate import CropPlace, FoundBy, Locator, Pixels, pixels, read_pixels
 
 from ..view.make import draw_picture
 
@@ -43,7 +43,7 @@ def stretch(crop: np.ndarray) -> np.ndarray:
     return cv2.convertScaleAbs(zoom(crop), alpha=1.8, beta=-40)
 
 
-def locate(scene: Path, code: str, *returned: Path) -> list[Place | None]:
+def locate(scene: Path, code: str, *returned: Path) -> list[CropPlace | None]:
     return Locator(read_pixels(scene)).locate(code, [read_pixels(path) for path in returned])
 
 
@@ -118,12 +118,12 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Image.Image:
     return Image.open(path).convert('RGB')
 
 
-def on(picture: Image.Image, crop: Image.Image, code: str = '') -> Place | None:
+def on(picture: Image.Image, crop: Image.Image, code: str = '') -> CropPlace | None:
     (place,) = Locator(pixels(picture)).locate(code, [pixels(crop)])
     return place
 
 
-def near(place: Place, by_px: int = 6) -> bool:
+def near(place: CropPlace, by_px: int = 6) -> bool:
     return all(abs(a - b) <= by_px for a, b in zip(place.box, BOX, strict=True))
 
 

@@ -17,7 +17,7 @@ from swift_thyme.errors import MachineryDown
 from swift_thyme.host.rewards import REWARDS
 from swift_thyme.host.scoring import Scoring
 from swift_thyme.host.state import RunState
-from swift_thyme.report.tally import Tally as ReportTally
+from swift_thyme.report.tally import RunTally
 from swift_thyme.rewards.bound import Loss
 from swift_thyme.trajectories import Fate, Phase, Record, read_records
 from swift_thyme.trajectories.record import EVAL_FOLDER, FOLDER
@@ -164,7 +164,7 @@ def test_groups_that_dynamic_sampling_throws_away_are_written_as_such_and_counte
               {t.prompt_id for t in found.values()}}  # fmt: skip
     assert groups == {frozenset(name) for name in 'abcd'}
     assert scoring.take_tally().trajectories == 8
-    assert ReportTally.of(written(tmp_path)).n == 8
+    assert RunTally.of(written(tmp_path)).n == 8
 
 
 def test_evaluation_is_recorded_apart_and_not_counted(tmp_path: Path) -> None:

@@ -10,16 +10,16 @@ from swift_thyme import cli
 from swift_thyme.errors import ConfigError
 from swift_thyme.plan import memory, time
 from swift_thyme.plan.architecture import KNOWN, Architecture, architecture
-from swift_thyme.plan.memory import Engine, Sizes
-from swift_thyme.plan.plan import Job, plan_rl, plan_sft
+from swift_thyme.plan.memory import RolloutEngine, Sizes
+from swift_thyme.plan.plan import PlannedJob, plan_rl, plan_sft
 from swift_thyme.plan.time import GPUS, Rollouts
 
 MEASURED = json.loads((Path(__file__).parent / 'measured.json').read_text())
 """Runs on real machines, pictures and text of all rows of a pass together: docs/recipes.md has the commands."""
 
 
-def job(name: str = '7b', gpus: int = 8, memory_gib: float = 74.5, pixels: int = 2_408_448) -> Job:
-    return Job(KNOWN[name], gpus, memory_gib, GPUS['h100'], pixels, 2, 256)
+def job(name: str = '7b', gpus: int = 8, memory_gib: float = 74.5, pixels: int = 2_408_448) -> PlannedJob:
+    return PlannedJob(KNOWN[name], gpus, memory_gib, GPUS['h100'], pixels, 2, 256)
 
 
 @pytest.mark.parametrize(('name', 'billions'), [('3b', 3.75), ('7b', 8.29), ('32b', 33.5), ('72b', 73.4)])
@@ -82,7 +82,7 @@ def test_what_does_not_fit_gets_smaller_pictures_before_it_is_given_up() -> None
 def test_decoding_is_bound_by_reading_weights_for_one_trajectory() -> None:
     model, gpu = KNOWN['7b'], GPUS['h100']
     sizes, one = Sizes(0, 0, 0), Rollouts(sampled_tokens=1000, images=0)
-    seconds = time.generate_s(model, sizes, one, sequences=1, engine=Engine(0.9, 1, 1), gpu=gpu)
+    seconds = time.generate_s(model, sizes, one, sequences=1, engine=RolloutEngine(0.9, 1, 1), gpu=gpu)
     assert seconds == pytest.approx(1000 * 2 * model.language_params / (3.35e12 * time.MEMORY_SHARE), rel=0.01)
 
 

@@ -24,7 +24,7 @@ def main() -> None:
 
     from scripted.policy import Script, register_scripted
     from swift_thyme.demo.web.app import Example, build_app, launch
-    from swift_thyme.demo.web.desk import Desk
+    from swift_thyme.demo.web.open_questions import OpenQuestions
     from swift_thyme.demo.web.sources import Local
     from swift_thyme.infer import Thinker
     from swift_thyme.sandbox import local_sandbox
@@ -32,16 +32,16 @@ def main() -> None:
     register_scripted()
     thinker = Thinker.load(args.model, template='thyme_scripted', engine_kwargs={'torch_dtype': torch.float32})
     template = thinker.engine._template
-    desk = Desk(Local(thinker))
+    questions = OpenQuestions(Local(thinker))
     examples = [Example(args.example, 'Which number is on the sign?')]
-    app = build_app(desk, name='scripted', examples=examples)
-    print(launch(app, desk, host='127.0.0.1', port=None, examples=examples), flush=True)
+    app = build_app(questions, name='scripted', examples=examples)
+    print(launch(app, questions, host='127.0.0.1', port=None, examples=examples), flush=True)
     for line in sys.stdin:
         script = json.loads(line)
         if script is not None:
             template._script = Script(script, template.tokenizer)
-        print(json.dumps({'under_way': desk.under_way, 'sandbox': local_sandbox().stats()}), flush=True)
-    desk.close()
+        print(json.dumps({'under_way': questions.under_way, 'sandbox': local_sandbox().stats()}), flush=True)
+    questions.close()
     os._exit(0)  # the servers of Gradio and the engine have threads of their own
 
 

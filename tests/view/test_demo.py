@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swift_thyme import protocol
-from swift_thyme.demo.web.desk import Desk
+from swift_thyme.demo.web.open_questions import OpenQuestions
 from swift_thyme.demo.web.transcript import Transcript, fenced, plain
 from swift_thyme.errors import DataError
 from swift_thyme.infer import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta
@@ -112,56 +112,56 @@ class FailingSource:
 
 
 def test_stopping_ends_the_answer_and_says_so() -> None:
-    async def run() -> tuple[SlowSource, Desk, str]:
+    async def run() -> tuple[SlowSource, OpenQuestions, str]:
         source = SlowSource()
-        desk = Desk(source)
-        async for transcript in desk.ask('me', 'Which?', []):
+        questions = OpenQuestions(source)
+        async for transcript in questions.ask('me', 'Which?', []):
             if transcript.rounds[-1].text and not source.freed:
-                assert desk.under_way == 1
-                assert not desk.stop('someone else')
-                assert desk.stop('me')
-        desk.close()
-        return source, desk, transcript.note
+                assert questions.under_way == 1
+                assert not questions.stop('someone else')
+                assert questions.stop('me')
+        questions.close()
+        return source, questions, transcript.note
 
-    source, desk, note = asyncio.run(run())
-    assert (source.freed, desk.under_way, note) == (1, 0, 'Stopped.')
+    source, questions, note = asyncio.run(run())
+    assert (source.freed, questions.under_way, note) == (1, 0, 'Stopped.')
 
 
 def test_leaving_in_the_middle_frees_everything() -> None:
-    async def run() -> tuple[SlowSource, Desk]:
+    async def run() -> tuple[SlowSource, OpenQuestions]:
         source = SlowSource()
-        desk = Desk(source)
-        asking = desk.ask('me', 'Which?', [])
+        questions = OpenQuestions(source)
+        asking = questions.ask('me', 'Which?', [])
         await asking.__anext__()
         await asking.__anext__()
         await asking.aclose()  # type: ignore[attr-defined]
-        desk.close()
-        return source, desk
+        questions.close()
+        return source, questions
 
-    source, desk = asyncio.run(run())
-    assert (source.freed, desk.under_way) == (1, 0)
+    source, questions = asyncio.run(run())
+    assert (source.freed, questions.under_way) == (1, 0)
 
 
 def test_the_next_question_of_a_session_stops_the_one_before() -> None:
     async def run() -> SlowSource:
         source = SlowSource()
-        desk = Desk(source)
+        questions = OpenQuestions(source)
 
         speaking = asyncio.Event()
 
         async def first() -> str:
-            async for transcript in desk.ask('me', 'One?', []):
+            async for transcript in questions.ask('me', 'One?', []):
                 if transcript.rounds[-1].text:
                     speaking.set()
             return transcript.note
 
         one = asyncio.create_task(first())
         await speaking.wait()
-        asking = desk.ask('me', 'Two?', [])
+        asking = questions.ask('me', 'Two?', [])
         await asking.__anext__()
         assert await one == 'Stopped.'
         await asking.aclose()  # type: ignore[attr-defined]
-        desk.close()
+        questions.close()
         return source
 
     assert asyncio.run(run()).freed == 1
@@ -169,17 +169,17 @@ def test_the_next_question_of_a_session_stops_the_one_before() -> None:
 
 def test_what_cannot_be_asked_is_said_in_the_chat() -> None:
     async def run() -> str:
-        desk = Desk(FailingSource())
-        async for transcript in desk.ask('me', 'Which?', []):
+        questions = OpenQuestions(FailingSource())
+        async for transcript in questions.ask('me', 'Which?', []):
             note = transcript.note
-        desk.close()
+        questions.close()
         return note
 
     assert 'picture cannot be read' in asyncio.run(run())
 
 
-def test_the_desks_pictures_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(FailingSource())
-    assert desk.folder.is_dir()
-    desk.close()
-    assert not desk.folder.exists()
+def test_the_pictures_go_with_the_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = OpenQuestions(FailingSource())
+    assert questions.folder.is_dir()
+    questions.close()
+    assert not questions.folder.exists()

@@ -15,7 +15,7 @@ from swift_thyme.errors import DataError
 from swift_thyme.report import build_report, find_runs
 from swift_thyme.report.draw import lines, stacked
 from swift_thyme.report.runs import read_log
-from swift_thyme.report.tally import Tally
+from swift_thyme.report.tally import RunTally
 from swift_thyme.trajectories import read_records
 
 from .make import HOSTILE_WORDS, hostile, write_run
@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_are_counted_by_step(run: Path) -> None:
-    tally = Tally.of(read_records(run / 'trajectories'))
+    tally = RunTally.of(read_records(run / 'trajectories'))
     first = tally.steps[2]
     numbers = range(64)
     assert (first.trajectories, tally.n) == (64, 150)
@@ -54,7 +54,7 @@ def test_figures_are_counted_by_step(run: Path) -> None:
 
 
 def test_trajectories_stand_at_the_step_that_learns_from_them(run: Path) -> None:
-    assert list(Tally.of(read_records(run / 'trajectories')).steps) == [2, 3, 4]
+    assert list(RunTally.of(read_records(run / 'trajectories')).steps) == [2, 3, 4]
 
 
 def test_the_hosts_log_is_read_up_to_its_half_written_line(run: Path) -> None:

@@ -14,7 +14,7 @@ from ... import protocol
 from ...crops.locate import FoundBy, Locator, read_pixels
 from ...errors import ConfigError, pip_line
 from ...types import SandboxResult
-from .desk import Desk
+from .open_questions import OpenQuestions
 from .transcript import Transcript, plain
 
 _VERSION = int(gr.__version__.partition('.')[0])
@@ -64,11 +64,11 @@ class Looked:
                 self.boxes.append((place.box, f'code {number}'))
 
 
-def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.Blocks:
+def build_app(questions: OpenQuestions, *, name: str, examples: Sequence[Example] = ()) -> gr.Blocks:
     """Makes the page.
 
     Args:
-        desk: who answers.
+        questions: who answers.
         name: of the model, for the heading.
         examples: shown under the question.
 
@@ -77,7 +77,7 @@ def build_app(desk: Desk, *, name: str, examples: Sequence[Example] = ()) -> gr.
     """
     if _VERSION not in (5, 6):
         raise ConfigError(f'gradio must be 5 or 6, got {gr.__version__}; {pip_line("demo")}')
-    handler = _Handler(desk)
+    handler = _Handler(questions)
     cache = (_CACHE_S, _CACHE_S)
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=cache, **_looks(5)) as app:
         gr.Markdown(f'## {_TITLE}\n{_LEAD} Model: `{name}`')
@@ -119,7 +119,9 @@ def _question(examples: Sequence[Example]) -> tuple[gr.Image, gr.Textbox, gr.But
     return picture, question, ask, stop, looked
 
 
-def launch(app: gr.Blocks, desk: Desk, *, host: str, port: int | None, examples: Sequence[Example] = ()) -> str:
+def launch(
+    app: gr.Blocks, questions: OpenQuestions, *, host: str, port: int | None, examples: Sequence[Example] = ()
+) -> str:
     """Starts to serve the page on threads of its own; returns its address."""
     options = {} if _VERSION == 6 else {'show_api': False}
     app.queue(default_concurrency_limit=_PARALLEL)
@@ -130,7 +132,7 @@ def launch(app: gr.Blocks, desk: Desk, *, host: str, port: int | None, examples:
         quiet=True,
         prevent_thread_lock=True,
         ssr_mode=False,
-        allowed_paths=[str(desk.folder), *{str(e.picture.parent) for e in examples}],
+        allowed_paths=[str(questions.folder), *{str(e.picture.parent) for e in examples}],
         **options,
         **_looks(6),
     )
@@ -141,7 +143,7 @@ def launch(app: gr.Blocks, desk: Desk, *, host: str, port: int | None, examples:
 class _Handler:
     """What the page's buttons do, all on one event loop: tasks are not cancelled from another thread."""
 
-    desk: Desk
+    questions: OpenQuestions
 
     async def ask(self, picture: str | None, question: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         if not question.strip():
@@ -149,7 +151,7 @@ class _Handler:
         images = [Path(picture)] if picture else []
         looked = Looked(images[0]) if images else None
         boxes: Any = gr.update(value=None, visible=False)
-        async for transcript in self.desk.ask(str(request.session_hash), question, images):
+        async for transcript in self.questions.ask(str(request.session_hash), question, images):
             if looked is not None and await asyncio.to_thread(looked.follow, transcript):
                 boxes = gr.update(value=(str(looked.picture), list(looked.boxes)), visible=True)
             yield _drawn(transcript, boxes, running=True)
@@ -157,7 +159,7 @@ class _Handler:
         yield _drawn(transcript, boxes, running=False)
 
     async def stop(self, request: gr.Request) -> None:
-        self.desk.stop(str(request.session_hash))
+        self.questions.stop(str(request.session_hash))
 
 
 def _drawn(transcript: Transcript, boxes: Any, *, running: bool) -> tuple[Any, ...]:

@@ -39,19 +39,19 @@ def run(args: argparse.Namespace) -> int:
         from .app import build_app, launch
     except ImportError as error:
         raise ConfigError(f'the demo needs Gradio: {error}; {pip_line("demo")}') from error
-    from .desk import Desk
+    from .open_questions import OpenQuestions
 
     with tempfile.TemporaryDirectory(prefix='thyme-examples-') as folder:
         examples = list(_read_examples(args.examples) if args.examples else _draw_examples(Path(folder)))
         source = _source(args)
-        desk = Desk(source)
+        questions = OpenQuestions(source)
         try:
-            app = build_app(desk, name=source.name, examples=examples)
-            address = launch(app, desk, host=args.host, port=args.port, examples=examples)
+            app = build_app(questions, name=source.name, examples=examples)
+            address = launch(app, questions, host=args.host, port=args.port, examples=examples)
             print(f'{address}  (Ctrl-C ends it)', flush=True)
             app.block_thread()
         finally:
-            desk.close()
+            questions.close()
     return 0
 
 

@@ -18,7 +18,7 @@ _DRAW_EVERY_S = 0.1
 """Text is shown in steps of at least this long."""
 
 
-class Desk:
+class OpenQuestions:
     """Asks the source and keeps what is under way."""
 
     def __init__(self, source: Source) -> None:
