@@ -17,7 +17,11 @@ import pytest
 import swift_thyme
 from swift_thyme import cli
 from swift_thyme.cli import COMMANDS
+from swift_thyme.demo.quickstart import judge
 from swift_thyme.doctor.versions import MATRIX, newer_than_tested
+from swift_thyme.engines.checkpoint import latest_checkpoint
+from swift_thyme.trajectories import read_records
+from swift_thyme.trajectories.record import FOLDER
 
 ROOT = Path(__file__).parents[2]
 OF_A_HARNESS = {'lmms_eval', 'vlmeval'}
@@ -129,10 +133,10 @@ def installed(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
-def thyme(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, 'PYTHONPATH': str(installed)}
+def thyme(installed: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, 'PYTHONPATH': str(installed), **more}
     argv = [sys.executable, '-P' if sys.version_info >= (3, 11) else '-s', '-m', 'swift_thyme.cli', *words]
-    return subprocess.run(argv, capture_output=True, text=True, env=env, cwd=installed.parent, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd or installed.parent, check=False)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +153,28 @@ def test_the_wheel_has_the_recipes_and_the_plug_in_file(installed: Path, method:
 def test_every_commands_help_works_from_the_wheel(installed: Path, name: str) -> None:
     done = thyme(installed, name, '--help')
     assert done.returncode == 0 and 'usage' in done.stdout.lower(), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_wheel_alone_teaches_a_model(installed: Path, tmp_path: Path) -> None:
+    """README's whole way as far as one step of SFT and one of GRPO, in a folder without the repository."""
+    rows = ROOT / 'examples' / 'dataset'
+    steps = [
+        'tiny tiny',
+        f'prepare sft {rows / "sft_question_response.jsonl"} --out sft --certify 0',
+        f'prepare rl {rows / "rl_messages.jsonl"} --out rl',
+        'sft --recipe cpu_stage1 --model tiny --dataset sft --output_dir sft1 --max_steps 1 --save_steps 1',
+        'rlhf --recipe cpu_rl --model sft1 --dataset rl --output_dir grpo --max_steps 1 --save_steps 1',
+    ]
+    with judge(tmp_path / 'judge.log') as address:
+        host, _, port = address.partition(':')
+        said = {'REWARD_API_ADDRESS': host, 'QWEN_API_PORT': port, 'THYME_JUDGE_CACHE': 'off'}
+        for words in steps:
+            done = thyme(installed, *words.split(), cwd=tmp_path, **said)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert latest_checkpoint(tmp_path / 'grpo') is not None
+    assert {record.step for record in read_records(tmp_path / 'grpo' / FOLDER)} == {0}
 
 
 def test_what_is_newer_than_tested_is_said(caplog: pytest.LogCaptureFixture) -> None:
