@@ -95,7 +95,7 @@ def test_code_has_its_own_temperature_whatever_the_texts_is(
 
 
 @pytest.mark.parametrize(
-    ('env', 'processor', 'log_probs'),
+    ('env', 'sharpens', 'log_probs'),
     [
         ({}, True, 'raw_logprobs'),
         ({'THYME_TRAIN_CODE': 'mask'}, True, None),
@@ -103,12 +103,12 @@ def test_code_has_its_own_temperature_whatever_the_texts_is(
     ],
 )
 def test_vllm_is_told_how_code_is_sampled_and_whose_log_probs_to_give(
-    o3_template: Any, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], processor: bool, log_probs: str | None
+    o3_template: Any, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], sharpens: bool, log_probs: str | None
 ) -> None:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     kwargs = o3_template().prepare_engine_kwargs()
-    assert (VLLM_PROCESSOR in kwargs.get('logits_processors', [])) is processor
+    assert (VLLM_PROCESSOR in kwargs.get('logits_processors', [])) is sharpens
     assert kwargs.get('logprobs_mode') == log_probs
 
 
