@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from swift_thyme.audit.effects import chance_of_change
+from swift_thyme.audit.effects import chance_of_change, effects
 from swift_thyme.audit.report import Audit
 from swift_thyme.audit.run import CONDITIONS, audit, rescore
 from swift_thyme.crops.locate import Locator, read_pixels
@@ -75,6 +76,25 @@ def check(estimate: Estimate | None, k: int, n: int) -> None:
 )
 def test_each_share_is_the_one_the_policy_was_built_with(found: Audit, name: str, k: int, n: int) -> None:
     check(getattr(found.effects[0], name), k, n)
+
+
+@pytest.mark.parametrize(
+    ('right', 'holds'),
+    [
+        ('on', {'only_with', 'needs_picture', 'misled', 'caused'}),
+        ('on wrong', {'only_with', 'needs_picture'}),
+        ('on blank', {'only_with', 'misled'}),
+        ('on off', {'either_way', 'also_without', 'needs_picture', 'misled'}),
+        ('off', {'harmed'}),
+        ('', {'neither'}),
+    ],
+)
+def test_each_share_looks_at_its_own_conditions(right: str, holds: set[str]) -> None:
+    by_word = {'on': Condition.TOOLS, 'off': Condition.NO_TOOLS, 'blank': Condition.BLANK, 'wrong': Condition.WRONG}
+    marks = {condition: 'right' if word in right.split() else 'wrong' for word, condition in by_word.items()}
+    records = [Record(item_id='a', condition=condition.value, verdict=mark) for condition, mark in marks.items()]
+    shares = asdict(effects(records)[0])
+    assert {name for name, share in shares.items() if name != 'task' and share and share['value'] == 1} == holds
 
 
 def test_accuracy_by_condition_follows(found: Audit) -> None:

@@ -225,7 +225,7 @@ def test_a_context_that_fills_up_ends_the_trajectory(
     assert (reply.stop_reason, reply.error, len(reply.turns)) == (StopReason.LENGTH, '', 1)
 
 
-def test_a_failing_engine_is_no_wrong_answer(thinker: Thinker, picture: Path) -> None:
+def test_a_failing_engine_is_no_wrong_answer_and_is_not_asked_again(thinker: Thinker, picture: Path) -> None:
     class Broken:
         name = 'broken'
 
@@ -235,8 +235,10 @@ def test_a_failing_engine_is_no_wrong_answer(thinker: Thinker, picture: Path) ->
         async def generate(self, *args: Any) -> Generation:
             raise EngineError('out of order')
 
-    reply = Thinker(Broken(), sandbox=thinker.sandbox).ask('Which?', [picture])
+    settings = InferSettings(retries=2, fallback=True)
+    reply = Thinker(Broken(), settings=settings, sandbox=thinker.sandbox).ask('Which?', [picture])
     assert (reply.stop_reason, reply.answer, reply.error) == (StopReason.ERROR, None, 'out of order')
+    assert reply.earlier == () and not reply.fell_back
 
 
 def test_pictures_given_as_bytes_have_a_name_made_from_them(scripted: Any, picture: Path) -> None:
