@@ -14,11 +14,13 @@ import runpy
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 TABLE = Path(__file__).with_suffix('.txt')
+HOST = ('swift.template', 'swift.model', 'swift.rollout', 'swift.rlhf_trainers.grpo_trainer')
 
 
 def mutations() -> list[tuple[str, str, str, str, list[str]]]:
@@ -28,13 +30,12 @@ def mutations() -> list[tuple[str, str, str, str, list[str]]]:
         if line.startswith('#'):
             continue
         if ' :: ' not in line:
-            file, _, tests = line.partition(' @ ')
-            paths, _, words = tests.partition(' -k ')
-            chosen = [*(f'tests/{path}' for path in paths.split()), *(['-k', words.strip('"')] if words else [])]
+            file, _, paths = line.partition(' @ ')
+            chosen = [f'tests/{path}' for path in paths.split()]
             continue
-        name, _, change = line.partition(' :: ')
+        name, change, *words = line.split(' :: ')
         text, _, new = change.partition(' => ')
-        found.append((name, f'swift_thyme/{file}', text, new, chosen))
+        found.append((name, f'swift_thyme/{file}', text, new, [*chosen, *(['-k', *words] if words else [])]))
     return found
 
 
@@ -73,14 +74,14 @@ def verdict(clone: Path, file: str, text: str, new: str, tests: list[str]) -> st
     return f'caught     by {first[1] if first else "a test that ended pytest"}'
 
 
-def prepare(clone: Path) -> None:
-    """What all runs share: a clone, the variables of the tests, the host's modules, and one tiny checkpoint."""
+def prepare(clone: Path, modules: Sequence[str]) -> None:
+    """What all runs share: a clone, the variables of the tests, modules, and one tiny checkpoint."""
     subprocess.run(['git', 'clone', '-q', str(Path(__file__).parents[1]), str(clone)], check=True)
     sys.path.remove(str(Path(__file__).parent))
     os.environ |= {'PYTHONPATH': str(clone), 'PYTHONDONTWRITEBYTECODE': '1', 'PYTEST_XDIST_WORKER': 'mutations'}
     sys.dont_write_bytecode = True
     runpy.run_path(str(clone / 'tests' / 'conftest.py'))
-    for name in ('swift.template', 'swift.model', 'swift.rollout', 'swift.rlhf_trainers.grpo_trainer'):
+    for name in modules:
         importlib.import_module(name)
 
 
@@ -89,7 +90,7 @@ def main(words: list[str]) -> int:
     chosen = [one for one in mutations() if not words or any(word in one[0] for word in words)]
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / 'clone'
-        prepare(clone)
+        prepare(clone, HOST if any('tests/host/' in str(tests) for *_, tests in chosen) else ())
         results = []
         for name, *change in chosen:
             results.append(verdict(clone, *change))
