@@ -16,7 +16,7 @@ from swift.rollout.agent_loop import run_multi_turn
 from swift_thyme import protocol
 from swift_thyme.agent import Agent, AgentSettings, Step
 from swift_thyme.host.scheduler import ThymeScheduler
-from swift_thyme.sandbox import InputImage, local_sandbox
+from swift_thyme.sandbox import InputImage, shared_sandbox
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class BareLoop:
     def __init__(self, meter: Meter, template: Any, requests: list[RolloutInferRequest], scheme: Scheme) -> None:
         self.meter, self.template, self.requests, self.scheme = meter, template, requests, scheme
         self.agents = [
-            Agent(local_sandbox(), [InputImage(Path(r.images[0]), r.images[0])], AgentSettings(max_rounds=8))
+            Agent(shared_sandbox(), [InputImage(Path(r.images[0]), r.images[0])], AgentSettings(max_rounds=8))
             for r in requests
         ]
         self.opened = [''] * len(requests)

@@ -270,6 +270,8 @@ def _parse_repairs(text: str) -> dict[str, str]:
 class SandboxSettings(FromEnv):
     """How model-written code is run. Limits of one session are `sandbox.Limits`; these choose between them."""
 
+    backend: str = setting('local', 'THYME_SANDBOX', str)
+    """Whose processes run it: `local`, `ray`, the name of an entry point, or `module:Class` (`sandbox.backends`)."""
     timeout_s: float = setting(10.0, 'THYME_EXEC_TIMEOUT_S', _parse_positive)
     """Time of one snippet, seconds; see `sandbox.Limits`. Paper: 10."""
     memory_mib: int = setting(4096, 'THYME_SANDBOX_MEMORY_MIB', int)

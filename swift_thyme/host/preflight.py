@@ -29,7 +29,7 @@ from ..errors import ConfigError, DataError
 from ..rewards.formula import REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
 from ..rewards.scorer import NEEDS_JUDGE, NEEDS_SOLUTION, Part
-from ..sandbox import PatientSandbox, local_sandbox
+from ..sandbox import PatientSandbox, shared_sandbox
 from ..trajectories import question_of, reference_of
 from .arguments import remember_arguments
 from .patch import watch_scoring
@@ -218,7 +218,7 @@ def await_machinery(args: Any) -> None:
         asyncio.run(until_a_judge_rules(judge))
     if run.uses_scheduler and not run.in_server:
         limit_s = SandboxSettings.from_env().outage_limit_s
-        asyncio.run(PatientSandbox(local_sandbox(), limit_s).until_it_works())
+        asyncio.run(PatientSandbox(shared_sandbox(), limit_s).until_it_works())
 
 
 def check_rows(args: Any, template: Any, dataset: Any) -> int:

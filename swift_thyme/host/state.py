@@ -17,7 +17,7 @@ from typing import Any
 
 from ..config import JudgeSettings, RewardSettings, RolloutSettings, SandboxSettings
 from ..rewards.shared import SharedScorer
-from ..sandbox import PatientSandbox, local_sandbox
+from ..sandbox import PatientSandbox, shared_sandbox
 from .scoring import Scoring
 
 
@@ -62,7 +62,7 @@ class RunState:
     @cached_property
     def sandbox(self) -> PatientSandbox:
         """Where the policy's code runs."""
-        return PatientSandbox(local_sandbox(), SandboxSettings.from_env().outage_limit_s)
+        return PatientSandbox(shared_sandbox(), SandboxSettings.from_env().outage_limit_s)
 
     @cached_property
     def image_dir(self) -> Path:

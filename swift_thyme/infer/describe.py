@@ -23,6 +23,8 @@ _FILES = (
 )
 """Weights, configuration, tokenizer and chat template."""
 _SHA256 = re.compile('[0-9a-f]{64}')
+_WHERE = ('backend', 'base_dir')
+"""Settings of the sandbox that say where code runs, which decides nothing of an answer."""
 _READ_BYTES = 1 << 24
 _CACHED_FROM_BYTES = 1 << 24
 _CACHE = '~/.cache/swift-thyme/sha256'
@@ -44,7 +46,7 @@ def describe_policy(
     environment = {  # what variables decide of an answer: picture size, sampling of code, sandbox limits and repairs
         **{name: read_env(name, int, 0) or None for name in names},
         'code_sampling': asdict(SamplingSettings.from_env()),
-        'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name != 'base_dir'},
+        'sandbox': {name: value for name, value in asdict(SandboxSettings.from_env()).items() if name not in _WHERE},
     }
     shown = {'model': model, **more, 'settings': asdict(settings), 'environment': environment}
     parts = zip(('weights_sha256', 'adapters_sha256'), folders or (model, str(more.get('adapters', ''))), strict=False)

@@ -25,7 +25,7 @@ from .. import protocol
 from ..agent import Agent, AgentSettings, Step, assistant_text, given_answer
 from ..engines import Conversation, Engine, FinishReason, Generation, Round, Sampling, Usage, load_engine
 from ..errors import ContextFull, EngineError
-from ..sandbox import Sandbox, local_sandbox
+from ..sandbox import Sandbox, shared_sandbox
 from ..trajectories import Record
 from ..trajectories.record import record_of
 from ..types import SandboxResult, Segment, StopReason, Trajectory
@@ -125,7 +125,7 @@ class Thinker:
         """
         self.engine = engine
         self.settings = settings
-        self.sandbox = sandbox or local_sandbox()
+        self.sandbox = sandbox or shared_sandbox()
 
     @classmethod
     def load(

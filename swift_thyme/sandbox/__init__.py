@@ -1,9 +1,10 @@
-"""Runs model-written Python away from the trainer. Contract in `base`; one backend per machine."""
+"""Runs model-written Python away from the trainer. Contract in `base`; which backend a process uses in `backends`."""
 
+from .backends import make_sandbox, shared_sandbox
 from .base import InputImage, Limits, Sandbox, Session, try_snippet
 from .blocking import BlockingSandbox, BlockingSession
 from .patient import PatientSandbox
-from .zygote_backend import ZygoteSandbox, local_sandbox
+from .zygote_backend import ZygoteSandbox
 
 __all__ = [
     'BlockingSandbox',
@@ -14,6 +15,7 @@ __all__ = [
     'Sandbox',
     'Session',
     'ZygoteSandbox',
-    'local_sandbox',
+    'make_sandbox',
+    'shared_sandbox',
     'try_snippet',
 ]

@@ -9,11 +9,13 @@ snippet that does not end with `Outcome.OK` leaves both as they were before it.
 
 from __future__ import annotations
 
+import platform
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import SandboxSettings
 from ..errors import SandboxUnavailable
 from ..types import Outcome, SandboxResult
 
@@ -50,6 +52,11 @@ class Limits:
     """The model family cannot see less. Paper: 28."""
     image_aspect_ratio: float = 200.0
     """Longer side ÷ shorter side. Release: 200."""
+
+    @classmethod
+    def of(cls, settings: SandboxSettings) -> Limits:
+        """The limits that settings name."""
+        return cls(timeout_s=settings.timeout_s, memory_bytes=settings.memory_mib * MIB)
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,19 @@ class Sandbox(ABC):
     async def aclose(self) -> None:
         """Closes every session and the backend's own processes."""
 
+    async def examine(self) -> dict[str, str]:
+        """Tries a snippet on every machine that runs them: what fails there by the machine's name, empty for nothing.
+
+        Raises:
+            SandboxError: there is no machine to try it on.
+        """
+        await try_snippet(self)
+        return {platform.node(): ''}
+
+    def figures(self) -> dict[str, float]:
+        """What a training run logs of the backend, of the time since the last call; nothing by default."""
+        return {}
+
 
 async def try_snippet(sandbox: Sandbox) -> None:
     """Sees whether a sandbox works: runs a snippet in a session of its own and looks at what it gives.
@@ -133,7 +153,12 @@ async def try_snippet(sandbox: Sandbox) -> None:
     Raises:
         SandboxError: no session can be opened, it is lost, or the snippet gives something else.
     """
-    async with await sandbox.open() as session:
+    await try_session(await sandbox.open())
+
+
+async def try_session(session: Session) -> None:
+    """As `try_snippet`, in a session that was just opened; closes it."""
+    async with session:
         result = await session.run(_PROBE)
     if result.outcome is not Outcome.OK or result.text.strip() != _PROBED:
         raise SandboxUnavailable(f'a test snippet gave {result.outcome.value} and {result.text!r:.200}')

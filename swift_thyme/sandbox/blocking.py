@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from ..loop import LoopThread
 from ..types import SandboxResult
+from .backends import make_sandbox
 from .base import InputImage, Limits, Sandbox, Session
-from .zygote_backend import ZygoteSandbox
 
 T = TypeVar('T')
 
@@ -43,12 +43,12 @@ class BlockingSandbox(AbstractContextManager['BlockingSandbox']):
     def __init__(self, sandbox: Sandbox | None = None) -> None:
         """
         Args:
-            sandbox: the backend, closed together with this; a `ZygoteSandbox` of its own by default.
+            sandbox: the backend, closed together with this; one of its own by default, as `THYME_SANDBOX` says.
 
         Raises:
             ConfigError: a setting of the default backend cannot be read.
         """
-        self.sandbox = sandbox or ZygoteSandbox()
+        self.sandbox = sandbox or make_sandbox()
         self._loop = LoopThread('thyme-sandbox-blocking')
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""`thyme sandbox`: JSON lines of code in, JSON lines of results out, one session, in lock-step."""
+"""`thyme sandbox`: JSON lines of code in, JSON lines of results out, one session, in lock-step; or the suite."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TextIO
 
 from ..config import SandboxSettings
 from ..errors import ConfigError, DataError
 from ..types import SandboxResult
+from .backends import make_sandbox
 from .base import InputImage
 from .blocking import BlockingSandbox
-from .zygote_backend import ZygoteSandbox, look_at, make_output_dir
+from .zygote_backend import look_at, make_output_dir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--timeout', type=float, metavar='S', help='seconds per snippet (default: 10)')
     parser.add_argument('--output-dir', metavar='DIR', help='keep accepted pictures here after the end of input')
     parser.add_argument('--no-rollback', action='store_true', help='a failed snippet keeps what it changed so far')
+    parser.add_argument('--backend', metavar='NAME', help='local, ray, … (default: THYME_SANDBOX, or local)')
+    parser.add_argument('--conformance', action='store_true', help='run the suite that every backend must pass')
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs every line of standard input in one session; returns 0 at its end, 2 when none could be read.
+
+    With `--conformance` the suite is run instead, and 1 says that a case failed.
 
     Raises:
         ConfigError: the options do not fit together.
@@ -44,6 +51,10 @@ def run(args: argparse.Namespace) -> int:
         settings = replace(settings, timeout_s=args.timeout)
     if args.no_rollback:
         settings = replace(settings, rollback=False)
+    if args.backend:
+        settings = replace(settings, backend=args.backend)
+    if args.conformance:
+        return _test(settings)
     if len(args.prompt_path) > len(args.image):
         raise ConfigError(f'{len(args.prompt_path)} --prompt-path but {len(args.image)} --image; give one per picture')
     twice = [path for path, count in Counter(args.prompt_path).items() if count > 1]
@@ -66,13 +77,27 @@ def run(args: argparse.Namespace) -> int:
                 answers += 1
                 continue
             if session is None:
-                sandbox = stack.enter_context(BlockingSandbox(ZygoteSandbox(settings)))
+                sandbox = stack.enter_context(BlockingSandbox(make_sandbox(settings)))
                 session = stack.enter_context(sandbox.open(images, output_dir=args.output_dir))
             _say(as_json(session.run(code)))
             answers += 1
     if not answers:
         raise DataError('nothing to run: got no line on stdin; expected {"code": "…"} lines')
     return 2 if session is None else 0
+
+
+def _test(settings: SandboxSettings) -> int:
+    """Runs the conformance suite and prints its table."""
+    from .conformance import CASES, World, run_cases, table
+
+    with (
+        BlockingSandbox(make_sandbox(settings)) as sandbox,
+        tempfile.TemporaryDirectory() as folder,
+        World(Path(folder)) as world,
+    ):
+        verdicts = sandbox.wait(run_cases(CASES, sandbox.sandbox, world))
+    print(table(verdicts))
+    return int(any(verdict.problems for verdict in verdicts.values()))
 
 
 def _lines(source: TextIO) -> Iterator[str]:

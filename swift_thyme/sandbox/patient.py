@@ -60,6 +60,10 @@ class PatientSandbox(Sandbox):
         """See `Sandbox.aclose`."""
         await self._inner.aclose()
 
+    def figures(self) -> dict[str, float]:
+        """See `Sandbox.figures`."""
+        return self._inner.figures()
+
     async def until_it_works(self) -> None:
         """Returns once a snippet runs in a session of its own.
 

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from ..config import SandboxSettings
 from ..errors import DataError, SessionDead
 from ..fences import strip_fence
 from ..types import SandboxResult
-from .base import MIB, InputImage, Limits, Sandbox, Session
+from .base import InputImage, Limits, Sandbox, Session
 from .client import Client
 from .ledger import Ledger
 from .notes import with_note
@@ -50,20 +50,6 @@ SLOW_TO_IMPORT = frozenset(
     )
 )
 _IMPORT = re.compile(r'^[ \t]*(?:import|from)[ \t]+([^\n#]*)', re.MULTILINE)
-_shared_lock = threading.Lock()
-_shared: list[ZygoteSandbox] = []
-
-
-def local_sandbox() -> ZygoteSandbox:
-    """The sandbox every part of this process shares, with settings from `THYME_*` variables. Thread-safe.
-
-    Raises:
-        ConfigError: a variable cannot be read.
-    """
-    with _shared_lock:
-        if not _shared:
-            _shared.append(ZygoteSandbox())
-        return _shared[0]
 
 
 class ZygoteSession(Session):
@@ -168,8 +154,7 @@ class ZygoteSandbox(Sandbox):
     @property
     def default_limits(self) -> Limits:
         """Limits of a session that names none."""
-        settings = self._settings
-        return replace(Limits(), timeout_s=settings.timeout_s, memory_bytes=settings.memory_mib * MIB)
+        return Limits.of(self._settings)
 
     async def open(
         self, images: Sequence[InputImage] = (), *, limits: Limits | None = None, output_dir: str | Path | None = None

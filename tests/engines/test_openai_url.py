@@ -18,7 +18,7 @@ from swift_thyme.engines import Conversation, Message, Sampling
 from swift_thyme.engines.openai_url import PicturesIn, UrlEngine
 from swift_thyme.errors import ContextFull, EngineError
 from swift_thyme.infer import Thinker
-from swift_thyme.sandbox import local_sandbox
+from swift_thyme.sandbox import shared_sandbox
 
 from ..infer.scripts import ANSWER, CROP, SIZE
 
@@ -84,7 +84,7 @@ def server() -> Iterator[Any]:
 
 def ask(server: _Server, picture: Path, **options: Any) -> Any:
     engine = UrlEngine(base_url=server.url, **options)
-    thinker = Thinker(engine, sandbox=local_sandbox())
+    thinker = Thinker(engine, sandbox=shared_sandbox())
 
     async def run() -> Any:
         try:

@@ -229,7 +229,7 @@ class NoSandbox(ZygoteSandbox):
 def test_machinery_that_does_not_work_is_waited_for_up_to_the_limit(
     variables: dict[str, str], arguments: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, 'local_sandbox', NoSandbox)
+    monkeypatch.setattr(preflight, 'shared_sandbox', NoSandbox)
     limits = dict.fromkeys(('THYME_SANDBOX_OUTAGE_LIMIT_S', 'THYME_JUDGE_OUTAGE_LIMIT_S'), '1')
     for name, value in {**limits, **variables}.items():
         monkeypatch.setenv(name, value)
@@ -241,12 +241,12 @@ def test_machinery_that_does_not_work_is_waited_for_up_to_the_limit(
     'arguments', [SFT, {**GRPO, 'reward_funcs': ['fmt_orm'], 'use_vllm': True, 'vllm_mode': 'server'}]
 )
 def test_nobody_waits_for_what_a_run_does_not_need(arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, 'local_sandbox', NoSandbox)
+    monkeypatch.setattr(preflight, 'shared_sandbox', NoSandbox)
     await_machinery(SimpleNamespace(**arguments))
 
 
 def test_a_sandbox_that_is_set_up_wrongly_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, 'local_sandbox', ZygoteSandbox)
+    monkeypatch.setattr(preflight, 'shared_sandbox', ZygoteSandbox)
     monkeypatch.setenv('THYME_SANDBOX_DIR', '/proc/nowhere')
     with pytest.raises(ConfigError, match='THYME_SANDBOX_DIR'):
         await_machinery(SimpleNamespace(**{**GRPO, 'reward_funcs': ['fmt_orm']}))

@@ -23,7 +23,7 @@ from swift_thyme.host import budget
 from swift_thyme.host.scheduler import input_images
 from swift_thyme.infer import Question
 from swift_thyme.rewards.scorer import data_url
-from swift_thyme.sandbox import InputImage, ZygoteSandbox, local_sandbox
+from swift_thyme.sandbox import InputImage, ZygoteSandbox, shared_sandbox
 from swift_thyme.serve.pictures import PictureRules, read_reference, settle
 from swift_thyme.trajectories import Record
 
@@ -81,7 +81,7 @@ def test_a_turned_photo_is_upright_for_everybody(
         for row in (request, host_request(question.conversation(), template)):
             encoded = template.encode(row, return_template_inputs=True)
             assert all(is_upright(one) for one in encoded['template_inputs'].images), mode
-    read = {read_by_code(local_sandbox(), given) for given in (*input_images(request), *question.sandbox_images())}
+    read = {read_by_code(shared_sandbox(), given) for given in (*input_images(request), *question.sandbox_images())}
     for line in read:
         size, first, other, second = ast.literal_eval(f'[{line.replace(") (", "), (")}]')
         assert (
@@ -104,7 +104,7 @@ def test_sixteen_bits_are_eight_for_model_and_code(o3_template: Any, tmp_path: P
     values = np.asarray(shown)[..., 0]
     assert values[0, 2] < 8 and 100 < values[0, values.shape[1] // 2] < 130 and values[0, -2] > 225
     (given,) = Question('x', (path,)).sandbox_images()
-    assert '(15, 15, 15) (300, 200) (15, 15, 15)' in read_by_code(local_sandbox(), given)
+    assert '(15, 15, 15) (300, 200) (15, 15, 15)' in read_by_code(shared_sandbox(), given)
 
 
 def test_what_every_reader_sees_alike_is_not_touched() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import ConfigError, DataError, SessionDead
-from swift_thyme.sandbox import BlockingSandbox, InputImage, Limits, ZygoteSandbox, linux, local_sandbox, wire
+from swift_thyme.sandbox import BlockingSandbox, InputImage, Limits, ZygoteSandbox, linux, shared_sandbox, wire
 from swift_thyme.types import Outcome
 
 SAVE = "p = Image.new('RGB', (90, 60), 'red'); p.save('a.png'); print('a.png')"
@@ -332,9 +332,9 @@ def test_limits_of_a_session_win(sandbox):
     assert endless.outcome is Outcome.TIMEOUT
 
 
-def test_local_sandbox_is_one_per_process():
+def test_shared_sandbox_is_one_per_process():
     with ThreadPoolExecutor(8) as pool:
-        assert len({id(made) for made in pool.map(lambda _: local_sandbox(), range(16))}) == 1
+        assert len({id(made) for made in pool.map(lambda _: shared_sandbox(), range(16))}) == 1
 
 
 def test_a_closed_sandbox_starts_again():

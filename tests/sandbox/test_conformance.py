@@ -12,10 +12,9 @@ import warnings
 import pytest
 
 from swift_thyme.sandbox.confine import Tier
-from swift_thyme.sandbox.conformance import CASES, check
+from swift_thyme.sandbox.conformance import CASES, run_cases
 from swift_thyme.sandbox.probe import probe
 
-AT_A_TIME = 6
 TALLY = 'thyme/conformance'
 MOST_COUNTED = 20_000
 NEED_PATHS_CONFINED = ('system file', 'descriptor of a directory')
@@ -28,36 +27,14 @@ def test_names_are_unique():
 
 
 @pytest.fixture(scope='module')
-def repeated():
-    """Name of a case that passed only when it was repeated → what went wrong before."""
-    return {}
-
-
-@pytest.fixture(scope='module')
-def verdicts(request, sandbox, world, repeated):
-    """Case name → what went wrong, for the cases that this run selected."""
+def verdicts(request, sandbox, world):
+    """Case name → verdict, for the cases that this run selected."""
     chosen = [
         item.callspec.params['case']
         for item in request.session.items
         if getattr(item, 'callspec', None) and item.path == request.path and 'case' in item.callspec.params
     ]
-
-    async def run_all():
-        free = asyncio.Semaphore(AT_A_TIME)
-
-        async def run_one(case):
-            async with free:
-                return case.name, await check(case, sandbox, world)
-
-        found = dict(await asyncio.gather(*(run_one(case) for case in chosen)))
-        for case in chosen:
-            if found[case.name]:
-                first, found[case.name] = found[case.name], await check(case, sandbox, world)
-                if not found[case.name]:
-                    repeated[case.name] = first
-        return found
-
-    return asyncio.run(run_all())
+    return asyncio.run(run_cases(chosen, sandbox, world))
 
 
 NEED_A_LOOK_INSIDE = {
@@ -77,10 +54,11 @@ def test_case(case, verdicts, request):
         request.applymarker(pytest.mark.xfail(strict=True, reason='tier B: what every user may read can be read'))
     if probe().tier is Tier.B and case.name in NEED_A_LOOK_INSIDE:
         request.applymarker(pytest.mark.xfail(strict=False, reason='tier B: nobody may look into the processes'))
-    assert verdicts[case.name] == []
+    assert verdicts[case.name].problems == ()
 
 
-def test_few_cases_pass_only_when_repeated(verdicts, repeated, request):
+def test_few_cases_pass_only_when_repeated(verdicts, request):
+    repeated = {name: found.at_first for name, found in verdicts.items() if found.at_first and not found.problems}
     before = request.config.cache.get(TALLY, [0, 0])
     cases, repetitions = before[0] + len(verdicts), before[1] + len(repeated)
     if cases > MOST_COUNTED:

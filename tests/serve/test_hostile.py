@@ -23,7 +23,7 @@ from PIL import Image
 
 from swift_thyme.engines import Conversation
 from swift_thyme.infer import Thinker
-from swift_thyme.sandbox import local_sandbox
+from swift_thyme.sandbox import shared_sandbox
 from swift_thyme.serve import run
 from swift_thyme.serve.admission import Admission
 from swift_thyme.serve.errors import ApiError
@@ -58,7 +58,7 @@ def start() -> Iterator[Callable[..., Running]]:
     with ExitStack() as stack:
 
         def begin(engine: ScriptedEngine | None = None, **settings: Any) -> Running:
-            thinker = Thinker(engine or moody(), sandbox=local_sandbox())
+            thinker = Thinker(engine or moody(), sandbox=shared_sandbox())
             inner = lent(thinker)
             inner.engine = thinker.engine
             return stack.enter_context(listening(inner, **settings))

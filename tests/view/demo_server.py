@@ -27,7 +27,7 @@ def main() -> None:
     from swift_thyme.demo.web.open_questions import OpenQuestions
     from swift_thyme.demo.web.sources import Local
     from swift_thyme.infer import Thinker
-    from swift_thyme.sandbox import local_sandbox
+    from swift_thyme.sandbox import shared_sandbox
 
     register_scripted()
     thinker = Thinker.load(args.model, template='thyme_scripted', engine_kwargs={'torch_dtype': torch.float32})
@@ -40,7 +40,7 @@ def main() -> None:
         script = json.loads(line)
         if script is not None:
             template._script = Script(script, template.tokenizer)
-        print(json.dumps({'under_way': questions.under_way, 'sandbox': local_sandbox().stats()}), flush=True)
+        print(json.dumps({'under_way': questions.under_way, 'sandbox': shared_sandbox().stats()}), flush=True)
     questions.close()
     os._exit(0)  # the servers of Gradio and the engine have threads of their own
 

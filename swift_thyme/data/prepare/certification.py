@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SandboxError, SandboxUnavailable
-from ...sandbox import local_sandbox
+from ...sandbox import shared_sandbox
 from ..certify import certify_row
 from ..paths import resolve
 from ..rows import PreparedRow, Split
@@ -92,7 +92,7 @@ class Certifier:
         return found, len(order) - len(found)
 
     async def _run_all(self, rows: Iterator[tuple[Split, dict[str, Any]]], note: Callable[..., None]) -> None:
-        sandbox = local_sandbox()
+        sandbox = shared_sandbox()
 
         async def work() -> None:
             for split, row in rows:

@@ -15,5 +15,15 @@ from .sabotage import SABOTAGE
 from .suite import Case
 from .tricks import TRICKS
 
-CASES: tuple[Case, ...] = (*ABUSE, *REACH, *MACHINERY, *PICTURES, *ORDINARY, *REPAIRS, *TRICKS, *SABOTAGE)
+GROUPS: dict[str, tuple[Case, ...]] = {
+    'abuse': ABUSE,
+    'reach': REACH,
+    'machinery': MACHINERY,
+    'pictures': PICTURES,
+    'ordinary': ORDINARY,
+    'repairs': REPAIRS,
+    'tricks': TRICKS,
+    'sabotage': SABOTAGE,
+}
+CASES: tuple[Case, ...] = tuple(case for group in GROUPS.values() for case in group)
 """Every case, each with a name of its own."""
