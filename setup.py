@@ -55,6 +55,7 @@ SYNTH = [
 EXTRAS = {
     'serve': ['starlette', 'uvicorn', 'pydantic>=2', 'prometheus_client', 'yarl'],  # yarl: what aiohttp calls a URL
     'synth': SYNTH,
+    'ray': ['ray>=2.60'],  # sandboxes on other machines; what it was run with
     'view': ['pygments'],
     'eval': SYNTH,
     'demo': ['gradio>=5,<7', *SYNTH],
@@ -67,8 +68,8 @@ EXTRAS |= {
     'flash': ['flash-attn>=2.7'],
     'harness': ['ms-vlmeval', 'evalscope>=1.0'],  # each pins packages: better in an environment of its own
     'dev': [
-        *EXTRAS['all'], 'filelock', 'hypothesis', 'math-verify', 'mypy', 'playwright', 'psutil', 'pytest',
-        'pytest-timeout', 'pytest-xdist', 'ruff',
+        *EXTRAS['all'], *EXTRAS['ray'], 'filelock', 'hypothesis', 'math-verify', 'mypy', 'playwright', 'psutil',
+        'pytest', 'pytest-timeout', 'pytest-xdist', 'ruff',
     ],
 }  # fmt: skip
 

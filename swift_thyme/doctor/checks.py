@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import aclosing
 
-from ..config import JudgeSettings
+from ..config import JudgeSettings, SandboxSettings
 from ..env import read_env
 from ..errors import ConfigError
 from .finding import Finding, State
@@ -18,13 +18,14 @@ _JUDGE_TIMEOUT_S = 3.0
 
 
 def check_sandbox() -> Finding:
-    """The sandbox's tier on this machine, and whether a snippet really runs."""
-    from ..config import SandboxSettings
+    """The sandbox's tier on this machine, or what its pool consists of, and whether a snippet really runs."""
     from ..errors import SandboxError
     from ..sandbox import ZygoteSandbox, try_snippet
     from ..sandbox.probe import choose_base_dir, probe
 
     settings = SandboxSettings.from_env()
+    if settings.backend != 'local':
+        return _check_backend(settings)
     found = probe()
     tiers = {
         'A': 'Landlock and seccomp confine every session',
@@ -46,6 +47,27 @@ def check_sandbox() -> Finding:
         return Finding('sandbox', State.FAILED, text, (*details, str(error)))
     details.append('a test snippet ran')
     return Finding('sandbox', State.OK if found.tier.value == 'A' else State.WARNING, text, tuple(details))
+
+
+def _check_backend(settings: SandboxSettings) -> Finding:
+    """Another backend: a snippet on each of its machines, and its own figures."""
+    from ..errors import SandboxError
+    from ..sandbox import make_sandbox
+
+    async def look() -> tuple[dict[str, str], dict[str, float]]:
+        async with aclosing(make_sandbox(settings)) as sandbox:
+            return await sandbox.examine(), sandbox.figures()
+
+    try:
+        faults, figures = asyncio.run(look())
+    except (ConfigError, SandboxError) as error:
+        return Finding('sandbox', State.FAILED, f'{settings.backend}: it does not work', (str(error),))
+    works = sum(not fault for fault in faults.values())
+    text = f'{settings.backend}: a test snippet ran on {works} of {len(faults)} machines'
+    details = [f'{name}: {fault or "well"}' for name, fault in faults.items()]
+    details += [f'{name}: {value:g}' for name, value in figures.items()]
+    state = State.OK if works == len(faults) else State.WARNING if works else State.FAILED
+    return Finding('sandbox', state, text, tuple(details))
 
 
 def check_judge() -> Finding:

@@ -20,7 +20,7 @@ _WATCHED = ('frac_reward_zero_std', 'kl')
 
 
 class RewardFigures(TrainerCallback):  # type: ignore[misc]
-    """Adds the figures of the last step, before the host logs it: rewards of this rank, rollouts of all."""
+    """Adds the figures of the last step, before the host logs it: rewards and sandbox of this rank, rollouts of all."""
 
     def __init__(self, *args: Any, state: RunState | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +38,7 @@ class RewardFigures(TrainerCallback):  # type: ignore[misc]
             if state.is_world_process_zero:
                 self._watch.observe(rollouts | self._host_figures(), state.global_step)
             found = {**found, **{f'rollout/{name}': value for name, value in rollouts.items()}}
+        found |= {f'sandbox/{name}': value for name, value in self._state.sandbox_figures().items()}
         for name, value in found.items():
             if name != 'step':
                 self.trainer._metrics['train'][PREFIX + name].append(value)

@@ -64,6 +64,10 @@ class RunState:
         """Where the policy's code runs."""
         return PatientSandbox(shared_sandbox(), SandboxSettings.from_env().outage_limit_s)
 
+    def sandbox_figures(self) -> dict[str, float]:
+        """What the sandbox's backend says of itself, once a sandbox is in use."""
+        return self.sandbox.figures() if 'sandbox' in vars(self) else {}
+
     @cached_property
     def image_dir(self) -> Path:
         """Where returned pictures lie until they are trained; one of its own is removed with the state."""

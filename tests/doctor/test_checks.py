@@ -11,9 +11,10 @@ import pytest
 from swift_thyme import cli
 from swift_thyme.doctor import cli as doctor_cli
 from swift_thyme.doctor import machine
-from swift_thyme.doctor.checks import check_judge
+from swift_thyme.doctor.checks import check_judge, check_sandbox
 from swift_thyme.doctor.finding import Finding, State
 from swift_thyme.doctor.versions import MATRIX, check_versions
+from swift_thyme.sandbox import ZygoteSandbox
 
 
 def lookup(**changed: str | None) -> Callable[[str], str | None]:
@@ -48,6 +49,37 @@ def test_the_matrix_agrees_with_setup() -> None:
     for tested in MATRIX:
         if f"'{tested.name}>=" in setup:
             assert f"'{tested.name}>={tested.at_least}" in setup
+
+
+class Pool(ZygoteSandbox):
+    """A backend of several machines, none of which is tried."""
+
+    async def examine(self) -> dict[str, str]:
+        return {'a': '', 'b': 'no Landlock'}
+
+    def figures(self) -> dict[str, float]:
+        return {'capacity': 8.0}
+
+
+class Broken(Pool):
+    async def examine(self) -> dict[str, str]:
+        return {'a': 'no Landlock'}
+
+
+@pytest.mark.parametrize(
+    ('backend', 'state', 'said'),
+    [
+        (f'{__name__}:Pool', State.WARNING, 'b: no Landlock'),
+        (f'{__name__}:Broken', State.FAILED, 'a: no Landlock'),
+        (f'{__name__}:Absent', State.FAILED, 'cannot be loaded'),
+    ],
+)
+def test_every_machine_of_another_sandbox_is_named(
+    backend: str, state: State, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('THYME_SANDBOX', backend)
+    finding = check_sandbox()
+    assert finding.state is state and any(said in line for line in finding.details)
 
 
 def test_judges_that_were_named_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
