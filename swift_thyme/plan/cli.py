@@ -6,7 +6,7 @@ import argparse
 
 from ..errors import ConfigError
 from .architecture import architecture
-from .plan import TEXT_TOKENS, PlannedJob, RunPlan, beside, plan_rl, plan_sft
+from .plan import SNIPPET_CPU_S, TEXT_TOKENS, PlannedJob, RunPlan, beside, place_sandbox, plan_rl, plan_sft
 from .time import GPUS
 
 SCALES = (8, 16, 32, 64, 128, 256)
@@ -26,12 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--max-pixels', type=int, help='largest picture (3211264 for SFT, 2408448 for RL)')
     parser.add_argument('--images', type=int, help='pictures of a long row or trajectory (2 for SFT, 3 for RL)')
     parser.add_argument('--batch', type=int, help='rows or trajectories of a step (128 for SFT, 256 for RL)')
+    parser.add_argument('--cores', type=int, default=96, help='processor cores of one node (96)')
+    parser.add_argument(
+        '--snippet-cpu-s',
+        type=float,
+        default=SNIPPET_CPU_S,
+        help=f'processor seconds of one snippet ({SNIPPET_CPU_S:g}: benchmarks/sandbox.py); yours: its column "CPU ms"',
+    )
     parser.add_argument('--scale', action='store_true', help='table of what stands beside 8 to 256 GPUs in RL')
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the plan; exit code 1 when nothing fits."""
-    for name in ('gpus', 'mem', 'max_pixels', 'images', 'batch'):
+    for name in ('gpus', 'mem', 'max_pixels', 'images', 'batch', 'cores', 'snippet_cpu_s'):
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise ConfigError(f'--{name.replace("_", "-")} must be > 0, got {value}; correct it')
@@ -44,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     print('Calculated (docs/recipes.md has the formulas); times assume shares of the datasheet figures.\n')
     for kind, plan in plans.items():
         print(_text(kind, plan, args.mem))
+    if plans['rl'] is not None:
+        print(_sandbox(args, plans['rl']))
     return int(None in plans.values())
 
 
@@ -90,6 +99,23 @@ def _text(kind: str, plan: RunPlan | None, memory_gb: float) -> str:
     return '\n'.join(lines)
 
 
+def _sandbox(args: argparse.Namespace, plan: RunPlan) -> str:
+    """Where code should run, and the arithmetic behind it."""
+    job = _job(args, 'rl', args.gpus)
+    trajectories = plan.accumulation * args.gpus
+    needs = beside(plan.step, job.rollouts, trajectories=trajectories, group=4, snippet_cpu_s=args.snippet_cpu_s)
+    place = place_sandbox(needs, gpus=args.gpus, cores=args.cores)
+    if place.fits:
+        choice = 'THYME_SANDBOX=local: beside the trainers'
+    else:
+        choice = f'THYME_SANDBOX=ray: a pool of {place.pool_cores} cores (docs/sandbox.md, "Beyond one machine")'
+    return (
+        f'Sandbox\n  {choice}\n  calculated: {trajectories} trajectories of {job.rollouts.code_blocks:g} snippets of '
+        f'{args.snippet_cpu_s:g} s of processor; at peaks {place.wanted_cores:.1f} cores of each node, which has '
+        f'{place.free_cores} of {args.cores} left beside its GPUs; {trajectories} sessions open at a time at most\n'
+    )
+
+
 def _print_scales(args: argparse.Namespace) -> None:
     print('| GPUs | trajectories a step | s a step | h an epoch | sandbox cores | judge requests | judges | GB |')
     print('|---' * 8 + '|')
@@ -100,7 +126,7 @@ def _print_scales(args: argparse.Namespace) -> None:
             print(f'| {gpus} | {job.batch} | does not fit |' + ' |' * 5)
             continue
         trajectories = plan.accumulation * gpus
-        b = beside(plan.step, job.rollouts, trajectories=trajectories, group=4)
+        b = beside(plan.step, job.rollouts, trajectories=trajectories, group=4, snippet_cpu_s=args.snippet_cpu_s)
         print(
             f'| {gpus} | {trajectories} | {plan.step.total:.0f} | {b.epoch_hours:.1f} | {b.sandbox_cores:.1f} '
             f'| {b.judge_requests} | {b.judges:.1f} | {b.trajectories_gb:.0f} |'

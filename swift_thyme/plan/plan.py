@@ -5,6 +5,7 @@ And what stands beside the GPUs then: CPU cores for the sandbox, judges, disk. C
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from . import memory, time
@@ -37,6 +38,12 @@ PICTURE_BYTES = 250_000
 """Of one returned picture."""
 QUESTIONS = 55_173
 """Rows of the public RL set."""
+
+
+CORES_PER_GPU = 6
+"""Of a node, kept for each of its GPUs: the trainer, its workers that read pictures, the engine. An assumption."""
+SANDBOX_PEAK = 2.0
+"""Cores that snippets may want at a time, beside what they keep busy on average. An assumption."""
 
 
 @dataclass(frozen=True)
@@ -182,14 +189,53 @@ JUDGE_S = 4.0
 """The judges' answers of a step are awaited together. An assumption."""
 
 
-def beside(step: StepTime, rollouts: Rollouts, *, trajectories: int, group: int) -> Beside:
+@dataclass(frozen=True)
+class SandboxPlace:
+    """Where code should run."""
+
+    wanted_cores: float
+    """Of each node, at peaks."""
+    free_cores: int
+    """What each node has left for that."""
+    nodes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the trainers' own machines suffice; else a pool of `pool_cores` is proposed."""
+        return self.wanted_cores <= self.free_cores
+
+    @property
+    def pool_cores(self) -> int:
+        """Of all nodes of a pool together."""
+        return math.ceil(self.wanted_cores * self.nodes)
+
+
+def place_sandbox(needs: Beside, *, gpus: int, cores: int) -> SandboxPlace:
+    """Whether code fits beside the trainers.
+
+    Args:
+        needs: of the job.
+        gpus: of the job.
+        cores: of one node.
+    """
+    nodes = math.ceil(gpus / time.NODE_GPUS)
+    return SandboxPlace(
+        needs.sandbox_cores * SANDBOX_PEAK / nodes,
+        max(cores - CORES_PER_GPU * min(gpus, time.NODE_GPUS), 0),
+        nodes,
+    )
+
+
+def beside(
+    step: StepTime, rollouts: Rollouts, *, trajectories: int, group: int, snippet_cpu_s: float = SNIPPET_CPU_S
+) -> Beside:
     """What one step of `trajectories`, in groups of `group`, needs beside the GPUs."""
     window_s = max(step.generate * CODE_SHARE, 1e-9)
     requests = round(trajectories * JUDGED_PER_TRAJECTORY)
     steps = QUESTIONS * group / trajectories
     returned = max(rollouts.images - 1, 0)
     return Beside(
-        sandbox_cores=trajectories * rollouts.code_blocks * SNIPPET_CPU_S / window_s,
+        sandbox_cores=trajectories * rollouts.code_blocks * snippet_cpu_s / window_s,
         judge_requests=requests,
         judges=requests / JUDGE_REQUESTS_PER_S / (0.1 * step.total),
         epoch_hours=steps * step.total / 3600,

@@ -11,7 +11,7 @@ from swift_thyme.errors import ConfigError
 from swift_thyme.plan import memory, time
 from swift_thyme.plan.architecture import KNOWN, Architecture, architecture
 from swift_thyme.plan.memory import RolloutEngine, Sizes
-from swift_thyme.plan.plan import PlannedJob, plan_rl, plan_sft
+from swift_thyme.plan.plan import Beside, PlannedJob, place_sandbox, plan_rl, plan_sft
 from swift_thyme.plan.time import GPUS, Rollouts
 
 MEASURED = json.loads((Path(__file__).parent / 'measured.json').read_text())
@@ -107,6 +107,29 @@ def test_the_command_prints_both_plans(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_command_ends_with_one_when_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(['plan', '--model', '72b', '--gpus', '1', '--mem', '24']) == 1
     assert 'does not fit' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('more', 'said'),
+    [
+        ([], 'THYME_SANDBOX=local'),
+        (['--cores', '48'], 'THYME_SANDBOX=ray: a pool of'),
+        (['--snippet-cpu-s', '60'], 'THYME_SANDBOX=ray: a pool of'),
+    ],
+)
+def test_code_runs_beside_the_trainers_as_long_as_their_cores_suffice(
+    more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(['plan', '--gpus', '16', *more]) == 0
+    out = capsys.readouterr().out
+    assert said in out and 'calculated:' in out
+
+
+def test_a_pool_has_the_cores_that_all_nodes_want_together() -> None:
+    needs = Beside(sandbox_cores=40.0, judge_requests=0, judges=0, epoch_hours=0, trajectories_gb=0)
+    place = place_sandbox(needs, gpus=32, cores=64)
+    assert (place.nodes, place.wanted_cores, place.free_cores, place.fits) == (4, 20.0, 16, False)
+    assert place.pool_cores == 80
 
 
 def test_scales_go_to_256_gpus(capsys: pytest.CaptureFixture[str]) -> None:
