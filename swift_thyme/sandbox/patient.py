@@ -10,13 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import MachineryDown, SandboxError
+from ..errors import MachineryDown, SandboxError, SandboxUnavailable
 from ..types import SandboxResult
-from .base import InputImage, Limits, Sandbox, Session, try_snippet
+from .base import InputImage, Limits, Sandbox, Session
 
 T = TypeVar('T')
 logger = logging.getLogger(__name__)
@@ -65,12 +64,17 @@ class PatientSandbox(Sandbox):
         return self._inner.figures()
 
     async def until_it_works(self) -> None:
-        """Returns once a snippet runs in a session of its own.
+        """Returns once a snippet runs in a session of its own, on one machine at least; a full one counts as well.
 
         Raises:
             MachineryDown: none did within the limit.
         """
-        await self._until(partial(try_snippet, self._inner))
+        await self._until(self._examine)
+
+    async def _examine(self) -> None:
+        faults = await self._inner.examine()
+        if all(faults.values()):
+            raise SandboxUnavailable('; '.join(f'{name}: {fault}' for name, fault in faults.items()))
 
     async def _until(self, try_it: Callable[[], Awaitable[T]]) -> T:
         begun, pause_s = time.monotonic(), self._first_pause_s

@@ -149,6 +149,7 @@ class RaySandbox(Sandbox):
         self._faults: dict[str, str] = {}
         self._pictures: weakref.WeakValueDictionary[str, _Picture] = weakref.WeakValueDictionary()
         self._beat: asyncio.Task[None] | None = None
+        self._examining: asyncio.Task[dict[str, str]] | None = None
         self._joining, self._queue = asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -238,7 +239,13 @@ class RaySandbox(Sandbox):
 
     async def examine(self) -> dict[str, str]:
         """See `Sandbox.examine`; a node that is full is not tried."""
-        return await self.submit(self._examine())
+        return await self.submit(self._examine_once())
+
+    async def _examine_once(self) -> dict[str, str]:
+        """For all who ask at a time: after the loss of a node that is each of its sessions."""
+        if self._examining is None or self._examining.done():
+            self._examining = asyncio.create_task(self._examine())
+        return await asyncio.shield(self._examining)
 
     async def _examine(self) -> dict[str, str]:
         await self._join()

@@ -19,6 +19,7 @@ from swift_thyme.types import Outcome
 
 from .ray_pool import pool, ray
 
+pytestmark = pytest.mark.timeout(600)
 SIZE = 3
 """Sessions of a node."""
 EVERY_40TH = [*CASES[::40], *REACH[:3], *MACHINERY[:2]]
@@ -52,6 +53,7 @@ def test_two_nodes_of_n_sessions_hold_two_n_and_the_next_one_waits_its_turn(made
         monkeypatch.setattr('swift_thyme.sandbox.ray_backend.QUEUE_S', 0.1)
         with pytest.raises(SandboxUnavailable, match=f'all {2 * SIZE} places.*thyme_sandbox'):
             await made.open()
+        await PatientSandbox(made, 1).until_it_works()  # full is not broken
         for session in sessions:
             await session.close()
         return pids, figures
