@@ -10,7 +10,6 @@ from typing import Any
 import psutil
 import pytest
 
-os.environ.setdefault('RAY_raylet_start_wait_time_s', '300')  # a loaded machine; read when Ray is imported
 ray = pytest.importorskip('ray', reason='needs Ray: pip install "swift-thyme[ray]"')
 
 STORE_BYTES = 80 << 20
