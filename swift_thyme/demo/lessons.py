@@ -1,64 +1,167 @@
-"""What the quickstart's tiny model is taught and asked: rows of `thyme synth`, made fit for a minute of training.
+"""The quickstart's lesson, whose reason can be seen: which colour is the left dot?
 
-Owns the choice and the form of the rows. The stages that use them are in `quickstart`.
+A picture has two dots, too small for the model to see; a crop shows one. SFT teaches to crop the dot that is asked for
+and the other one equally often, and sometimes to guess. A policy that only imitates is right in 45 of 100 answers; RL
+is paid for the answer alone and has to find the right crop. It asks about eight pictures; four others are held out.
+
+Owns the rows and what counts as right. Prompts are short because every token of them costs a CPU time: the forward
+pass of a row takes twice as long with those of `protocol`, 300 tokens. So the model can be asked by these rows alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
-from .. import protocol
-from ..infer.question import prompt_image
+from ..engines import Sampling
+from ..infer.batch import Row, read_rows
+from ..infer.thinker import Reply, Thinker
+from ..types import Outcome
+
+MAX_PIXELS = 6_272
+"""Eight visual tokens a picture."""
+MAX_TOKENS = 160
+"""Of a trajectory: about 90 are enough."""
+SYSTEM = 'You may write Python in <code></code>; what it gives comes back in <sandbox_output></sandbox_output>.'
+COLOURS = {'red': (220, 20, 30), 'green': (20, 170, 40), 'blue': (30, 40, 220), 'yellow': (240, 220, 30)}
+_PATH = 'images/1.png'
+_SIZE = (1120, 560)
+_DOT_PX, _CROP_PX = 68, 64
+_CENTRES = {'left': (280, 280), 'right': (840, 280)}
+_OTHER = {'left': 'right', 'right': 'left'}
+_RL_QUESTIONS = 8
 
 
-def keep_easy_rows(path: Path, *, rows: int = 2) -> int:
-    """Leaves the rows a tiny model can learn in a minute: the first ones with one round of code.
+@dataclass(frozen=True)
+class Lesson:
+    """The lesson's files, below its folder."""
 
-    With `thyme_last_round` a row of several rounds trains its end only; from such rows alone no model learns to begin.
-    Four rows or more were not learnt in 120 steps: sampled at temperature 1, no code of theirs ran.
+    folder: Path
+
+    @property
+    def crops(self) -> Path:
+        """Rows of SFT that crop: the right dot and the wrong one, equally often."""
+        return self.folder / 'sft-crops.jsonl'
+
+    @property
+    def guesses(self) -> Path:
+        """Rows of SFT that answer without looking."""
+        return self.folder / 'sft-guesses.jsonl'
+
+    @property
+    def rl(self) -> Path:
+        """Eight questions about the left dot."""
+        return self.folder / 'rl.jsonl'
+
+    @property
+    def held_out(self) -> Path:
+        """The four that RL does not ask."""
+        return self.folder / 'held-out.jsonl'
+
+    def write(self) -> None:
+        """Draws the pictures and writes the rows: 96 and 24 of SFT, 8 of RL, 4 held out. The same ones every time."""
+        pictures, rng = self.folder / 'images', random.Random(0)
+        pictures.mkdir(parents=True, exist_ok=True)
+        for colour in COLOURS:
+            _draw((_CROP_PX, _CROP_PX), {}, COLOURS[colour]).save(pictures / f'{colour}.png')
+        crops, guesses, asked = [], [], []
+        for pair in permutations(COLOURS, 2):
+            colours = dict(zip(_CENTRES, pair, strict=True))
+            picture = pictures / f'{"-".join(pair)}.png'
+            _draw(_SIZE, colours).save(picture)
+            for side in _CENTRES:
+                prompt = _prompt(side)
+                row = {'messages': prompt, 'images': [str(picture)], 'question': _asks(side)}
+                asked.append({**row, 'solution': colours[side], 'wrong': colours[_OTHER[side]], 'side': side})
+                for shown in _CENTRES:
+                    told = {'role': 'assistant', 'content': _crop(shown, colours[shown])}
+                    returned = str(pictures / f'{colours[shown]}.png')
+                    crops += [{'messages': [*prompt, told], 'images': [str(picture), returned]}] * 2
+                told = {'role': 'assistant', 'content': _guess(rng.choice(list(COLOURS)))}
+                guesses.append({'messages': [*prompt, told], 'images': [str(picture)]})
+        for rows in (crops, guesses, asked):
+            rng.shuffle(rows)
+        left = [row for row in asked if row['side'] == 'left']
+        rl, held_out = left[:_RL_QUESTIONS], left[_RL_QUESTIONS:]
+        for path, rows in ((self.crops, crops), (self.guesses, guesses), (self.rl, rl), (self.held_out, held_out)):
+            path.write_text(''.join(json.dumps(row) + '\n' for row in rows), encoding='utf-8')
+
+
+def share_right(model: Path, *files: Path, each: int) -> float:
+    """Asks a checkpoint at temperature 1, outside of the trainer.
+
+    Args:
+        model: a checkpoint.
+        files: of questions, see `Lesson`.
+        each: times that each question is asked.
 
     Returns:
-        The number of rows kept; the others stay in `canonical.jsonl` beside it.
+        The share of answers that are right for the right reason: said to crop the dot asked for, did, read its colour.
     """
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
-    kept = [line for line in lines if len(protocol.code_blocks(json.loads(line)['messages'][-1]['content'])) == 1][
-        :rows
-    ]
-    path.write_text(''.join(kept), encoding='utf-8')
-    return len(kept)
+    rows = [row for path in files for row in read_rows(path)] * each
+    replies = asyncio.run(_ask(model, rows))
+    return sum(_right(row.columns, reply) for row, reply in zip(rows, replies, strict=True)) / len(rows)
 
 
-def call_as_asked(path: Path) -> None:
-    """Calls the picture of each row as `thyme infer` and `thyme serve` call a user's, in the prompt and in the code.
+async def _ask(model: Path, rows: Sequence[Row]) -> list[Reply]:
+    import torch
 
-    A large model copies the path from the prompt; two layers do not learn to copy in a minute. Taught one path they
-    know it by heart and are lost with any other: of 16 questions with other paths they answered 5. Taught another path
-    at every step they did not learn the answer either (loss 0.2 after 110 steps in place of 0.006).
-    """
-    rows = [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
-    for row in rows:
-        asked = next(message['content'] for message in row['messages'] if message['role'] == 'user')
-        names = {
-            old: prompt_image(picture, number).path
-            for number, (old, picture) in enumerate(
-                zip(protocol.prompt_image_paths(asked), row['images'], strict=False), 1
-            )
-        }
-        for message in row['messages']:
-            for old, new in names.items():
-                message['content'] = message['content'].replace(f'"{old}"', f'"{new}"')
-    path.write_text(''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows), encoding='utf-8')
+    thinker = Thinker.load(model, batch_size=64, engine_kwargs={'torch_dtype': torch.float32})
+    sampling = Sampling(MAX_TOKENS, 1.0, top_p=1.0, top_k=0)
+    try:
+        return await asyncio.gather(*(thinker.answer(row.question, sampling=sampling) for row in rows))
+    finally:
+        await thinker.aclose()
 
 
-def ask_again(sft_rows: Path, rl_rows: Path) -> None:
-    """Makes RL rows of SFT rows: the same questions, with the solution and without the response.
+def _right(row: Mapping[str, Any], reply: Reply) -> bool:
+    first = reply.turns[0]
+    ran = first.result is not None and first.result.outcome is Outcome.OK
+    return _says(row['side']) in first.text and ran and reply.answer == row['solution']
 
-    A model that has seen a handful of rows can answer no others; a real run has RL questions of its own.
-    """
-    rl_rows.parent.mkdir(parents=True, exist_ok=True)
-    with rl_rows.open('w', encoding='utf-8') as file:
-        for line in sft_rows.read_text(encoding='utf-8').splitlines():
-            row = json.loads(line)
-            asked = {'messages': row['messages'][:-1], 'images': row['images'][:1]}
-            file.write(json.dumps({**asked, 'solution': row['solution'], 'question': row['question']}) + '\n')
+
+def _draw(size: tuple[int, int], dots: Mapping[str, str], colour: Any = 'white') -> Any:
+    from PIL import Image
+
+    image = Image.new('RGB', size, colour)
+    for side, name in dots.items():
+        image.paste(COLOURS[name], _box(side, _DOT_PX))
+    return image
+
+
+def _box(side: str, width_px: int) -> tuple[int, int, int, int]:
+    (x, y), half = _CENTRES[side], width_px // 2
+    return x - half, y - half, x + half, y + half
+
+
+def _prompt(side: str) -> list[dict[str, str]]:
+    size = 'x'.join(map(str, _SIZE))
+    asked = f'<image>\n{_asks(side)}\nUser Image Path: "{_PATH}"\nUser Image Size: "{size}"'
+    return [{'role': 'system', 'content': SYSTEM}, {'role': 'user', 'content': asked}]
+
+
+def _asks(side: str) -> str:
+    return f'Which colour is the {side} dot?'
+
+
+def _says(side: str) -> str:
+    return f'I crop the {side} dot.'
+
+
+def _crop(side: str, colour: str) -> str:
+    """Two layers learn to follow a word that stands right before the box; 25 tokens apart, 120 steps did not do."""
+    return (
+        f'<think>{_says(side)}<code>\n{side} = {_box(side, _CROP_PX)}\nfrom PIL import Image\n'
+        f'Image.open("{_PATH}").crop({side}).save("{side}.png")\nprint("{side}.png")\n</code>'
+        f'<sandbox_output><image></sandbox_output>It is {colour}.</think>\n<answer>{colour}</answer>'
+    )
+
+
+def _guess(colour: str) -> str:
+    return f'<think>I guess {colour}.</think>\n<answer>{colour}</answer>'

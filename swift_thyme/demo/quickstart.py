@@ -1,9 +1,8 @@
-"""The whole job in miniature, for real: data, SFT in two stages, GRPO with adaptive temperature, one answer, a summary.
+"""The whole job in miniature, for real: data, SFT in two stages, GRPO with adaptive temperature, and what RL changed.
 
 Every training step is the host's own command, run as a user would run it; only the sizes are small. The policy of the
-RL stage and of the answer is the tiny model that the two SFT stages have just taught: nothing is scripted. It knows two
-questions by heart and is asked them again, so its score says nothing; that its code runs, that masks and ids are exact
-and that rewards come back is what there is to see.
+RL stage is the tiny model that the two SFT stages have just taught: nothing is scripted. What it is taught and why RL
+has something to find is in `lessons`; at the end both models are asked the questions that RL held out.
 
 Owns the order of the stages and their settings. Everything is written under one folder, see `Folders`.
 """
@@ -11,40 +10,39 @@ Owns the order of the stages and their settings. Everything is written under one
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..data.synth import Kind, SetSpec, generate
 from ..engines.checkpoint import latest_checkpoint
 from ..errors import ConfigError, ThymeError
 from ..launch.legacy import packaged_plugin
 from .host_command import HostCommand, run
-from .lessons import ask_again, call_as_asked, keep_easy_rows
+from .lessons import MAX_PIXELS, MAX_TOKENS, Lesson, share_right
 
 TEMPLATE = 'thyme_qwen2_5_vl'
-MAX_PIXELS = 50_176
-"""64 visual tokens a picture: a tiny model on a CPU sees no more."""
 STOP_JUDGE_S = 10.0
 FINISHED = 'finished.json'
 """Seconds of each stage that has ended, by name: what a second run need not do again."""
+RL_STEPS = 24
+HELD_OUT_REPEATS = 16
+"""Times that each held-out question is asked."""
 
 
 class Folders:
     """Where things are, below the folder the user named."""
 
     def __init__(self, root: Path) -> None:
-        self.data, self.models, self.logs = root / 'data', root / 'models', root / 'logs'
-        self.batches, self.answer = root / 'batches', root / 'answer'
-        self.rl = self.data / 'rl' / 'rows.jsonl'
+        self.data, self.models, self.logs, self.batches = (
+            root / name for name in ('data', 'models', 'logs', 'batches')
+        )
 
 
 @dataclass
@@ -57,11 +55,13 @@ class Quickstart:
     progress: Callable[[str, int, int], None]
     """Called with (stage, step, steps) while a stage runs."""
     seconds: dict[str, float] = field(default_factory=dict)
-    _folders: Folders = field(init=False)
+    folders: Folders = field(init=False)
+    lesson: Lesson = field(init=False)
 
     def __post_init__(self) -> None:
         self.out = self.out.resolve()
-        self._folders = Folders(self.out)
+        self.folders = Folders(self.out)
+        self.lesson = Lesson(self.folders.data)
 
     def run(self) -> dict[str, Any]:
         """Runs every stage that has not ended before and returns the summary, which is also in `summary.json`.
@@ -71,17 +71,16 @@ class Quickstart:
             ThymeError: a stage failed; what earlier stages wrote stays, and the next run goes on with it.
         """
         self._begin()
-        models, folders = self._folders.models, self._folders
+        models, folders = self.folders.models, self.folders
         self._stage('tiny checkpoint', self._build_checkpoint, models / 'tiny')
-        self._stage('data', self._make_data, folders.data)
-        self._stage('SFT stage 1', self._teach_format, models / 'sft-1', folders.batches / 'sft-1')
-        self._stage('SFT stage 2', self._teach_rounds, models / 'sft-2', folders.batches / 'sft-2')
-        self._stage('GRPO-ATS', self._grpo, models / 'grpo', folders.batches / 'grpo')
-        self._stage('answer', self._answer, folders.answer)
+        self._stage('data', self.lesson.write, folders.data)
+        self._stage('SFT stage 1', self._teach_code, models / 'sft-1', folders.batches / 'sft-1')
+        self._stage('SFT stage 2', self._teach_all, models / 'sft-2', folders.batches / 'sft-2')
+        self._stage('GRPO-ATS', self.reinforce, models / 'grpo', folders.batches / 'grpo')
+        self._stage('held-out questions', self._ask)
         from .summary import summarize
 
-        answer = json.loads((folders.answer / 'trajectory.json').read_text(encoding='utf-8'))
-        summary = {**summarize(self.out), 'answer': answer, 'seconds': self.seconds}
+        summary = {**summarize(self.out), 'seconds': self.seconds}
         (self.out / 'summary.json').write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding='utf-8')
         return summary
 
@@ -112,92 +111,100 @@ class Quickstart:
         self.report(name, f'{self.seconds[name]:.0f} s')
 
     def _build_checkpoint(self) -> None:
-        from .tiny import build_tiny
+        from .tiny import SMALL_VOCAB, build_tiny
 
-        build_tiny(self._folders.models / 'tiny')
+        build_tiny(self.folders.models / 'tiny', byte_pairs=SMALL_VOCAB)
 
-    def _make_data(self) -> None:
-        for name, spec in SETS.items():
-            generate(spec, self._folders.data / name)
-        easy = self._folders.data / 'sft1' / 'rows.jsonl'
-        keep_easy_rows(easy)
-        for rows in self._rows('sft*'):
-            call_as_asked(rows)
-        ask_again(easy, self._folders.rl)
+    def _teach_code(self) -> None:
+        crops = [self.lesson.crops]
+        self._sft(
+            'sft-1', 'tiny', crops, loss_scale='thyme_last_round', lr=4e-3, schedule='constant_with_warmup', steps=180
+        )
 
-    def _rows(self, sets: str) -> list[Path]:
-        return sorted(self._folders.data.glob(f'{sets}/rows*.jsonl'))
+    def _teach_all(self) -> None:
+        rows = [self.lesson.crops, self.lesson.guesses]
+        self._sft('sft-2', 'sft-1', rows, loss_scale='thyme', lr=1e-3, schedule='cosine', steps=40)
 
-    def _teach_format(self) -> None:
-        self._sft('sft-1', 'tiny', 'sft1', loss_scale='thyme_last_round', lr=4e-3, steps=110)
-
-    def _teach_rounds(self) -> None:
-        self._sft('sft-2', 'sft-1', 'sft*', loss_scale='thyme', lr=1e-3, steps=30)
-
-    def _sft(self, name: str, start: str, sets: str, *, loss_scale: str, lr: float, steps: int) -> None:
+    def _sft(
+        self, name: str, start: str, rows: list[Path], *, loss_scale: str, lr: float, schedule: str, steps: int
+    ) -> None:
         command = HostCommand(
             'sft',
             {
-                **self._common(start, name, self._rows(sets)),
+                **self._common(start, name, rows, steps),
                 'loss_scale': loss_scale,
                 'learning_rate': lr,
-                'max_steps': steps,
-                'save_steps': steps,
+                'lr_scheduler_type': schedule,
                 'warmup_ratio': 0.05,
                 'adam_beta2': 0.95,
-                'gradient_accumulation_steps': 1,
+                'per_device_train_batch_size': 12,
             },
         )
         self._run(command, name)
 
-    def _grpo(self) -> None:
+    def reinforce(
+        self,
+        name: str = 'grpo',
+        plugin: str | Path | None = None,
+        rewards: Sequence[str] = ('fmt_orm', 'vqa_orm', 'cst_orm'),
+    ) -> None:
+        """The RL stage.
+
+        Args:
+            name: of its folders.
+            plugin: for `--external_plugins`, by default the packaged one.
+            rewards: by default format, answer and consistency.
+        """
         command = HostCommand(
             'rlhf',
             {
                 'rlhf_type': 'grpo',
-                **self._common('sft-2', 'grpo', [self._folders.rl]),
+                **self._common('sft-2', name, [self.lesson.rl], RL_STEPS),
+                'external_plugins': plugin or packaged_plugin(),
                 'multi_turn_scheduler': 'thyme',
-                'max_turns': 4,
-                'reward_funcs': ['fmt_orm', 'vqa_orm', 'cst_orm'],
+                'max_turns': 3,
+                'reward_funcs': list(rewards),
                 'use_vllm': 'false',
-                'num_generations': 4,
-                'gradient_accumulation_steps': 4,
-                'max_steps': 4,
-                'save_steps': 4,
-                'max_completion_length': 400,
-                'learning_rate': 5e-5,
-                'beta': 0.001,
+                'num_generations': 8,
+                'per_device_train_batch_size': 32,
+                'max_completion_length': MAX_TOKENS,
+                'learning_rate': 3e-4,
+                'lr_scheduler_type': 'cosine',
+                'beta': 0.02,
                 'temperature': 1.0,
-                'top_p': 0.9,
-                'top_k': 50,
+                'top_p': 1.0,
+                'top_k': 0,
             },
         )
-        with judge(self._folders.logs / 'judge.log') as address:
+        with judge(self.folders.logs / 'judge.log') as address:
             host, _, port = address.partition(':')
-            self._run(command, 'grpo', REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
+            self._run(command, name, REWARD_API_ADDRESS=host, QWEN_API_PORT=port)
 
-    def _common(self, start: str, name: str, data: list[Path]) -> dict[str, object]:
+    def _common(self, start: str, name: str, data: list[Path], steps: int) -> dict[str, object]:
         return {
-            'model': self._folders.models / 'tiny' if start == 'tiny' else self.checkpoint(start),
+            'model': self.folders.models / 'tiny' if start == 'tiny' else self.checkpoint(start),
             'model_type': 'qwen2_5_vl',
             'external_plugins': packaged_plugin(),
             'template': TEMPLATE,
             'dataset': data,
-            'output_dir': self._folders.models / name,
+            'output_dir': self.folders.models / name,
             'add_version': 'false',
             'check_model': 'false',
             'tuner_type': 'full',
             'freeze_vit': 'true',
+            'freeze_aligner': 'false',
             'torch_dtype': 'float32',
             'attn_impl': 'sdpa',
-            'max_length': 4096,
+            'max_length': 1024,
             'split_dataset_ratio': 0,
             'dataset_num_proc': 1,
             'dataloader_num_workers': 0,
-            'per_device_train_batch_size': 1,
-            'save_strategy': 'steps',
-            'save_only_model': 'true',
+            'gradient_accumulation_steps': 1,
             'gradient_checkpointing': 'false',
+            'max_steps': steps,
+            'save_strategy': 'steps',
+            'save_steps': steps,
+            'save_only_model': 'true',
             'logging_steps': 1,
             'report_to': 'none',
             'load_from_cache_file': 'false',
@@ -206,11 +213,11 @@ class Quickstart:
     def _run(self, command: HostCommand, name: str, **env: str) -> None:
         run(
             command,
-            log=self._folders.logs / f'{name}.log',
+            log=self.folders.logs / f'{name}.log',
             env={
                 'MAX_PIXELS': str(MAX_PIXELS),
                 'HF_HUB_OFFLINE': '1',
-                'THYME_TRACE_BATCHES': str(self._folders.batches / name),
+                'THYME_TRACE_BATCHES': str(self.folders.batches / name),
                 'THYME_JUDGE_CACHE': str(self.out / 'judge-cache'),
                 **env,
             },
@@ -223,30 +230,18 @@ class Quickstart:
         Raises:
             ThymeError: the stage wrote none.
         """
-        found = latest_checkpoint(self._folders.models / name)
+        found = latest_checkpoint(self.folders.models / name)
         if found is None:
-            raise ThymeError(f'stage {name} wrote no checkpoint; see {self._folders.logs / name}.log')
+            raise ThymeError(f'stage {name} wrote no checkpoint; see {self.folders.logs / name}.log')
         return found
 
-    def _answer(self) -> None:
-        """One question of stage 1 through `thyme infer`."""
-        row = json.loads(self._folders.rl.read_text(encoding='utf-8').splitlines()[0])
-        argv = [sys.executable, '-m', 'swift_thyme.cli', 'infer', '--model', str(self.checkpoint('grpo'))]
-        argv += ['--template', TEMPLATE, '--image', row['images'][0], '--question', row['question']]
-        argv += ['--max-tokens', '400', '--save', str(self._folders.answer)]
-        log = self._folders.logs / 'infer.log'
-        env = {**os.environ, 'MAX_PIXELS': str(MAX_PIXELS)}
-        with log.open('w', encoding='utf-8') as file:
-            subprocess.run(argv, env=env, stdout=file, stderr=subprocess.STDOUT, check=False)
-        if not (self._folders.answer / 'trajectory.json').is_file():
-            raise ThymeError(f'`thyme infer` gave no trajectory; see {log}')
-
-
-SETS = {
-    'sft1': SetSpec(task='find_read', n=10, seed=1, kind=Kind.SFT, canvas='2k', difficulty=(0.3, 0.5)),
-    'sft2-pictures': SetSpec(task='compute_image', n=1, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
-    'sft2-text': SetSpec(task='compute', n=1, seed=2, kind=Kind.SFT, canvas='2k', difficulty=(0.1, 0.3)),
-}
+    def _ask(self) -> None:
+        """Asks what RL held out, before and after it."""
+        figures = {
+            name: share_right(self.checkpoint(name), self.lesson.held_out, each=HELD_OUT_REPEATS)
+            for name in ('sft-2', 'grpo')
+        }
+        (self.out / 'held-out.json').write_text(json.dumps(figures), encoding='utf-8')
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 SHARES = {
-    'tiny checkpoint': 0.05,
-    'data': 0.10,
-    'SFT stage 1': 0.40,
-    'SFT stage 2': 0.18,
-    'GRPO-ATS': 0.17,
-    'answer': 0.10,
+    'tiny checkpoint': 0.04,
+    'data': 0.01,
+    'SFT stage 1': 0.35,
+    'SFT stage 2': 0.12,
+    'GRPO-ATS': 0.42,
+    'held-out questions': 0.06,
 }
 """Stage → its share of the whole time, to say how much is left."""
 STEPS = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}
@@ -57,17 +57,24 @@ class Progress:
 def run(args: argparse.Namespace) -> int:
     """Runs the chain, shows how far it is, and ends with the table."""
     from .quickstart import Quickstart
-    from .summary import render
+    from .summary import LEAST_GAIN, learnt, render
 
     progress = Progress()
     print('about four minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
     summary = Quickstart(args.out, progress.stage, progress.step).run()
     model = f'{args.out}/models'
     print(
-        f'\n{render(summary)}\n\nEverything is under {args.out}: data, models, logs, batches, answer, summary.json\n\n'
+        f'\n{render(summary)}\n\nEverything is under {args.out}: data, models, logs, batches, summary.json\n\n'
         'Next (after `source .venv/bin/activate` in a clone):\n'
+        f'  thyme infer --model {model}/grpo --input {args.out}/data/held-out.jsonl --output answers.jsonl\n'
         f'  thyme view {model}/grpo --out trajectories.html      every trajectory of the RL stage on one page\n'
-        f'  thyme report {model} --out report.html               the curves of the three stages\n'
-        f'  thyme serve --model {model}/sft-2 --max-tokens 400   the taught model behind the OpenAI API'
+        f'  thyme report {model} --out report.html               the curves of the three stages'
     )
-    return 0
+    if learnt(summary):
+        return 0
+    print(
+        f'RL improved nothing: expected at least {LEAST_GAIN:.0%} more of the held-out answers right; see {model}/grpo '
+        f'with `thyme view`, and {args.out}/logs/grpo.log',
+        file=sys.stderr,
+    )
+    return 1

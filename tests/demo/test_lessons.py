@@ -1,59 +1,68 @@
-"""Rows the quickstart teaches: few and easy, and their pictures called as users' pictures will be."""
+"""The lesson teaches what the sandbox returns, asks as users ask, and keeps what it holds out from RL."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+from PIL import Image, ImageChops
+
 from swift_thyme import protocol
-from swift_thyme.demo.lessons import ask_again, call_as_asked, keep_easy_rows
-from swift_thyme.infer import Question
-
-PATH = 'images/0123456789abcdef.jpg'
-SNIPPET = 'import cv2\n\nimage_path = "{path}"\nimage = cv2.imread(image_path)\nprint(image.shape)'
-
-
-def row(picture: Path, blocks: int = 1, path: str = PATH) -> dict[str, Any]:
-    block = f'{protocol.CODE_OPEN}\n```python\n{SNIPPET.format(path=path)}\n```\n{protocol.CODE_CLOSE}'
-    asked = protocol.render_user_prompt('Which?', [protocol.PromptImage(path, 224, 168)])
-    messages = [{'role': 'user', 'content': asked}, {'role': 'assistant', 'content': block * blocks}]
-    return {'messages': messages, 'images': [str(picture)], 'solution': 'B', 'question': 'Which?'}
+from swift_thyme.demo.lessons import Lesson
+from swift_thyme.infer.batch import read_rows
+from swift_thyme.sandbox import InputImage, local_sandbox
+from swift_thyme.types import SandboxResult
 
 
-def written(path: Path, *rows: dict[str, Any]) -> Path:
-    path.write_text(''.join(json.dumps(one) + '\n' for one in rows))
-    return path
+@pytest.fixture
+def lesson(tmp_path: Path) -> Lesson:
+    lesson = Lesson(tmp_path)
+    lesson.write()
+    return lesson
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_only_rows_with_one_round_are_kept(tmp_path: Path, picture: Path) -> None:
-    kept = row(picture)
-    rows = written(tmp_path / 'rows.jsonl', row(picture, 2), kept, row(picture, 3), kept, kept)
-    assert keep_easy_rows(rows) == 2
-    assert read(rows) == [kept, kept]
+def test_rl_and_held_out_questions_are_about_other_pictures(lesson: Lesson) -> None:
+    asked, held_out = ({row['images'][0] for row in read(path)} for path in (lesson.rl, lesson.held_out))
+    assert len(asked) == 8 and len(held_out) == 4 and not asked & held_out
 
 
-def test_a_taught_prompt_is_word_for_word_the_one_a_user_s_question_becomes(tmp_path: Path, picture: Path) -> None:
-    rows = written(tmp_path / 'rows.jsonl', row(picture))
-    call_as_asked(rows)
-    (taught,) = read(rows)
-    assert taught['messages'][0]['content'] == Question('Which?', (picture,)).conversation().messages[-1].content
-    assert taught == row(picture, path='images/1.jpg')
+def test_right_and_wrong_crops_are_taught_equally_often(lesson: Lesson) -> None:
+    def right(row: dict[str, Any]) -> bool:
+        *_, asked, told = (message['content'] for message in row['messages'])
+        return ('left' if 'the left dot?' in asked else 'right') in told
+
+    assert Counter(map(right, read(lesson.crops))) == {True: 48, False: 48}
 
 
-def test_rows_without_a_picture_stay_as_they_are(tmp_path: Path) -> None:
-    words = [{'role': 'user', 'content': '2 + 2?'}, {'role': 'assistant', 'content': '4'}]
-    rows = written(tmp_path / 'rows.jsonl', {'messages': words, 'images': []})
-    call_as_asked(rows)
-    assert read(rows) == [{'messages': words, 'images': []}]
+def test_a_file_of_questions_is_asked_word_for_word_as_in_training(lesson: Lesson) -> None:
+    for row in read_rows(lesson.held_out):
+        asked = [{'role': m.role, 'content': m.content} for m in row.question.conversation().messages]
+        assert asked == row.columns['messages']
 
 
-def test_what_was_taught_is_asked_again_without_the_response(tmp_path: Path, picture: Path) -> None:
-    rows = written(tmp_path / 'rows.jsonl', row(picture))
-    ask_again(rows, tmp_path / 'rl' / 'rows.jsonl')
-    (asked,) = read(tmp_path / 'rl' / 'rows.jsonl')
-    assert asked == {**row(picture), 'messages': row(picture)['messages'][:-1]}
+def test_the_sandbox_returns_the_pictures_that_are_taught(lesson: Lesson, tmp_path: Path) -> None:
+    taught = {row['images'][1]: row for row in read(lesson.crops)}
+    assert len(taught) == 4
+    for number, (crop, row) in enumerate(taught.items()):
+        (code,) = protocol.code_blocks(row['messages'][-1]['content'])
+        result = asyncio.run(sandboxed(code, Path(row['images'][0]), tmp_path / str(number)))
+        assert not result.repairs, result
+        (returned,) = result.images
+        with Image.open(returned.path) as got, Image.open(crop) as expected:
+            assert got.size == expected.size and ImageChops.difference(got, expected).getbbox() is None
+
+
+async def sandboxed(code: str, picture: Path, out: Path) -> SandboxResult:
+    session = await local_sandbox().open([InputImage(picture, 'images/1.png')], output_dir=out)
+    try:
+        return await session.run(code)
+    finally:
+        await session.close()

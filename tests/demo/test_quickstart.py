@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from swift_thyme.demo import quickstart_cli
 from swift_thyme.demo.quickstart import FINISHED, Quickstart
 from swift_thyme.errors import ConfigError, ThymeError
 
-STAGES = ['tiny checkpoint', 'data', 'SFT stage 1', 'SFT stage 2', 'GRPO-ATS', 'answer']
+STAGES = ['tiny checkpoint', 'data', 'SFT stage 1', 'SFT stage 2', 'GRPO-ATS', 'held-out questions']
 
 
 class Stand(Quickstart):
@@ -28,8 +30,6 @@ class Stand(Quickstart):
                 folder.mkdir(parents=True)
             if name == self.fails:
                 raise ThymeError('failed')
-            if name == 'answer':
-                (self.out / 'answer' / 'trajectory.json').write_text('{}')
 
         super()._stage(name, mark, *folders)
 
@@ -71,3 +71,14 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='did not write'):
         run(tmp_path)
     assert not (tmp_path / FINISHED).exists()
+
+
+@pytest.mark.parametrize(('after', 'code'), [(0.5, 1), (0.95, 0)])
+def test_a_run_that_improved_nothing_fails_and_says_so(
+    after: float, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = {'held_out': {'sft-2': 0.4, 'grpo': after}}
+    monkeypatch.setattr(Quickstart, 'run', lambda _: summary)
+    monkeypatch.setattr('swift_thyme.demo.summary.render', lambda _: 'table')
+    assert quickstart_cli.run(Namespace(out=tmp_path)) == code
+    assert ('RL improved nothing' in capsys.readouterr().err) is bool(code)
