@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engines import Sampling
+from ..errors import ThymeError
 from ..infer.batch import Row, read_rows
-from ..infer.thinker import Reply, Thinker
+from ..infer.thinker import NOT_THE_POLICY, Reply, Thinker
 from ..types import Outcome
 
 MAX_PIXELS = 6_272
@@ -103,6 +104,9 @@ def share_right(model: Path, *files: Path, each: int) -> float:
 
     Returns:
         The share of answers that are right for the right reason: said to crop the dot asked for, did, read its colour.
+
+    Raises:
+        ThymeError: engine or sandbox failed, which is no wrong answer.
     """
     rows = [row for path in files for row in read_rows(path)] * each
     replies = asyncio.run(_ask(model, rows))
@@ -121,6 +125,10 @@ async def _ask(model: Path, rows: Sequence[Row]) -> list[Reply]:
 
 
 def _right(row: Mapping[str, Any], reply: Reply) -> bool:
+    if reply.stop_reason in NOT_THE_POLICY:
+        raise ThymeError(
+            f'a held-out question was not answered: {reply.error or reply.stop_reason.value}; run it again'
+        )
     first = reply.turns[0]
     ran = first.result is not None and first.result.outcome is Outcome.OK
     return _says(row['side']) in first.text and ran and reply.answer == row['solution']
