@@ -31,7 +31,7 @@ TEMPLATE = 'thyme_qwen2_5_vl'
 STOP_JUDGE_S = 10.0
 FINISHED = 'finished.json'
 """Seconds of each stage that has ended, by name: what a second run need not do again."""
-RL_STEPS = 24
+RL_STEPS = 30
 HELD_OUT_REPEATS = 16
 """Times that each held-out question is asked."""
 

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.host, pytest.mark.timeout(1800)]
 COUNTER_PLUGIN = Path(__file__).parents[1] / 'plugins' / 'wrong_answer_plugin.py'
 
 
-@pytest.mark.skip(reason='not seen to pass yet: see docs/dev-log/core.md, the lesson of the two dots')
+@pytest.mark.slow
 def test_rl_finds_the_right_crop_and_the_wrong_reward_the_wrong_one(tmp_path: Path) -> None:
     quick = Quickstart(tmp_path / 'quickstart', lambda *_: None, lambda *_: None)
     summary = quick.run()
