@@ -21,7 +21,7 @@ from typing import Any
 
 from ..engines import Sampling
 from ..errors import ThymeError
-from ..infer.batch import Row, read_rows
+from ..infer.batch import AskedRow, read_rows
 from ..infer.thinker import NOT_THE_POLICY, Reply, Thinker
 from ..types import Outcome
 
@@ -113,7 +113,7 @@ def share_right(model: Path, *files: Path, each: int) -> float:
     return sum(_right(row.columns, reply) for row, reply in zip(rows, replies, strict=True)) / len(rows)
 
 
-async def _ask(model: Path, rows: Sequence[Row]) -> list[Reply]:
+async def _ask(model: Path, rows: Sequence[AskedRow]) -> list[Reply]:
     import torch
 
     thinker = Thinker.load(model, batch_size=64, engine_kwargs={'torch_dtype': torch.float32})
