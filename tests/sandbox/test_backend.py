@@ -448,3 +448,11 @@ def test_the_name_of_a_session_directory_cannot_be_guessed(sandbox):
 
     one, other = asyncio.run(names())
     assert one != other and len(one) == len(other) == 16
+
+
+def test_files_that_outgrow_the_quota_faster_than_a_look_are_refused_at_the_end(sandbox):
+    code = "for name in 'abc':\n    with open(name, 'wb') as file:\n        file.truncate(60 << 20)\nprint('MADE')"
+    with BlockingSandbox(sandbox).open() as session:
+        result = session.run(code)
+        assert (result.outcome, 'the files together' in result.text) == (Outcome.REFUSED, True)
+        assert session.run('import os; print(os.listdir())').text == '[]\n'
