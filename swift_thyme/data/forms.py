@@ -29,6 +29,8 @@ _SYSTEMS = ('system', 'system_prompt')
 _OPTIONS = ('options', 'choices', 'candidates', 'answer_choices')
 _OPTION_COLUMN = re.compile(r'[A-H]|(?:option|choice)_?(?i:[a-h]|\d)')
 """A column that holds one option."""
+_SAID = (str, int, float)
+"""Kinds of a cell that may be an option."""
 _ROLES = {'human': 'user', 'gpt': 'assistant', 'bot': 'assistant'}
 """As the host spells roles of ShareGPT rows."""
 _TOOL_ROLES = ('tool', 'tool_call', 'tool_response', 'function', 'function_call', 'observation')
@@ -173,7 +175,7 @@ def _from_json(value: Any) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ('[', '{'):
         return value
     for read in (json.loads, ast.literal_eval):
-        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+        with suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return read(value)
     return value
 
@@ -313,7 +315,7 @@ def _fates(
 
 
 def _check_options(row: Mapping[str, Any], question: str) -> None:
-    columns = [name for name in row if _OPTION_COLUMN.fullmatch(name) and isinstance(row[name], str)]
+    columns = [name for name in row if _OPTION_COLUMN.fullmatch(name) and isinstance(row[name], _SAID)]
     for name in (*_OPTIONS, *(columns if len(columns) > 1 else ())):
         if filled(row.get(name)):
             _check_told(name, row[name], question)
@@ -322,7 +324,7 @@ def _check_options(row: Mapping[str, Any], question: str) -> None:
 def _check_told(name: str, value: Any, question: str) -> None:
     value = _from_json(value)
     texts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    texts = [value] if isinstance(value, str) else texts
+    texts = [value] if isinstance(value, _SAID) else texts
     told = ' '.join(question.split()).casefold()
     missing = [text for text in texts if filled(text) and ' '.join(str(text).split()).casefold() not in told]
     if missing:

@@ -195,10 +195,12 @@ class _Ambiguous(dict[str, Any]):
 def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """What `json` calls with the members of an object, so that `as_row` can refuse one with two values of one key."""
     found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    twice = {key: found[key] for key, value in pairs if found[key] != value}
+    twice = {key: found[key] for key, value in pairs if found[key] != value or _holds_ambiguous(value)}
     return _Ambiguous(twice) if twice else found
+
+
+def _holds_ambiguous(value: Any) -> bool:
+    return isinstance(value, _Ambiguous) or (isinstance(value, list) and any(map(_holds_ambiguous, value)))
 
 
 @contextmanager

@@ -23,7 +23,10 @@ def check_sandbox() -> Finding:
     from ..sandbox import ZygoteSandbox, try_snippet
     from ..sandbox.probe import choose_base_dir, probe
 
-    settings = SandboxSettings.from_env()
+    try:
+        settings = SandboxSettings.from_env()
+    except ConfigError as error:
+        return Finding('sandbox', State.FAILED, 'its settings cannot be used', (str(error),))
     if settings.backend != 'local':
         return _check_backend(settings)
     found = probe()

@@ -18,7 +18,7 @@ Box = tuple[int, int, int, int]
 ASK_LETTER = 'Answer with the letter of the right option.'
 _REFERS = re.compile(
     r'(?i:\b(?:all|none|any|both|neither|either|some) of (?:the )?(?:above|below|these|them|others?|options)\b|'
-    r'\babove options?\b|\boptions? [a-h]\b)|\b[A-H]\s*(?:and|or|&|,)\s*[A-H]\b'
+    r'\babove options?\b|\boptions? [a-h]\b)|\b[A-H]\s*(?:and|or|&|,)\s*[A-H]\b|\A\W*[A-H]\W*\Z'
 )
 
 

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from .. import picture, protocol
 from ..data.checks import check_unicode
 from ..data.forms import REFUSED_COLUMNS, filled, solution_text
-from ..data.rows import RowRejected, parse_line, refusing_odd_values
+from ..data.rows import RowRejected, escape_surrogates, parse_line, refusing_odd_values
 from ..data.synth.writers import CANONICAL
 from ..errors import DataError
 from ..trajectories import question_of
@@ -33,6 +33,7 @@ _REFERENCE_CHARS = 64
 _MOST_PATH_CHARS = 4096
 _READ_OF_TSV = frozenset(('index', 'question', 'hint', 'image', 'image_path', 'answer', 'category', 'task', 'box'))
 _READ = (_READ_OF_TSV - {'hint', 'image_path'}) | {'id', 'stem', 'messages', 'options', 'choices', 'images', 'solution'}
+_END = '\x03thyme: the end of the file'
 _SAME_MEANING = (('id', 'index'), ('options', 'choices'), ('images', 'image'), ('task', 'category'))
 _Rows = Iterator[tuple[str, Callable[[], tuple[dict[str, Any], set[str]]]]]
 """Where each row stands, and what reads it: the row, and names of its columns that are left out."""
@@ -86,7 +87,7 @@ def load(path: Path, pictures: Path, left_out: LeftOut | None = None) -> list[It
                 raise DataError(told) from error
             left.rows.append(told)
         else:
-            left.columns.update(() if path.is_dir() else unread)
+            left.columns.update(() if path.is_dir() else map(escape_surrogates, unread))
     require_unique(items, left.rows[0] if left.rows and not items else path)
     return items
 
@@ -157,20 +158,32 @@ def _tsv(path: Path, pictures: Path) -> _Rows:
         return given, row.keys() - {*_READ_OF_TSV, *letters}
 
     with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
-        reader = csv.DictReader(file, delimiter='\t')
+        reader = csv.DictReader(_ended(file), delimiter='\t')
         letters = _letters(reader.fieldnames or (), path)
         for number, cells in enumerate(reader, 2):
             where = f'{path}:{number}'
+            if any(cell and _END in cell for cell in cells.values() if isinstance(cell, str)):
+                if next(iter(cells.values())) == _END:
+                    return
+                raise DataError(f'{where} begins a quote that is never closed; close it, or double it inside of a cell')
             yield where, partial(read, cells, where)
+
+
+def _ended(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of a file, and one that tells whether a quote was open at its end: `csv` says nothing of that."""
+    for line in lines:
+        yield line if line.endswith(('\n', '\r')) else f'{line}\n'
+    yield _END
 
 
 def named_pictures(path: Path) -> list[Path]:
     """The picture files that a TSV file names, in order."""
     csv.field_size_limit(sys.maxsize)
-    with path.open(encoding='utf-8-sig', newline='') as file:
+    with path.open(encoding='utf-8-sig', errors='surrogateescape', newline='') as file:
         rows = csv.DictReader(file, delimiter='\t')
-        cells = [row.get(column) or '' for row in rows for column in ('image', 'image_path')]
-    named = dict.fromkeys(path.parent / one for cell in cells for one in _listed(cell) if len(one) <= _MOST_PATH_CHARS)
+        cells = (row.get(column) or '' for row in rows for column in ('image', 'image_path'))
+        listed = (one for cell in cells for one in _listed(cell) if len(one) <= _MOST_PATH_CHARS)
+        named = dict.fromkeys(path.parent / one for one in listed)
     return [place for place in named if picture.is_file(place)]
 
 
@@ -223,20 +236,22 @@ def _item(row: Mapping[str, Any], where: str, folder: Path, pictures: Path | Non
     if not isinstance(question, str) or not question.strip():
         raise DataError(f'{where} has no question: got {question!r}; expected text in `question`; add it')
     answer, right = _truth(row, lettered, options, where)
-    check_unicode({'question': question, 'answer': answer, 'options': ' '.join(options)})
+    ident, task = str(row.get('id', row.get('index'))), str(row.get('task') or row.get('category') or '')
+    texts = {'id': ident, 'task': task, 'question': question, 'answer': answer, 'options': ' '.join(options)}
+    check_unicode({**texts, 'worded': worded if isinstance(worded, str) else ''})
     pictured = row.get('images') or row.get('image') or []
     listed = pictured if isinstance(pictured, list) else [pictured]
     kept = listed[:1] if messages and messages[-1].get('role') == 'assistant' else listed
     of_a_set = pictures is None  # its prompts call the pictures by their files
     names = kept if of_a_set else _names(messages, len(kept))
     return Item(
-        id=str(row.get('id', row.get('index'))),
+        id=ident,
         question=question,
         answer=answer,
         options=options,
         right=right,
         images=tuple(_image(e, where, folder, pictures, name) for e, name in zip(kept, names, strict=True)),
-        task=str(row.get('task') or row.get('category') or ''),
+        task=task,
         box=_box(row.get('box'), where),
         worded=worded if isinstance(worded, str) and worded != question else '',
     )
@@ -289,7 +304,8 @@ def _without_letters(options: tuple[str, ...]) -> tuple[str, ...]:
     begun = [_LETTERED.match(option) for option in options]
     if [found and found[1] for found in begun] != list(ascii_uppercase[: len(options)]):
         return options
-    return tuple(_LETTERED.sub('', option) for option in options)
+    bare = tuple(_LETTERED.sub('', option) for option in options)
+    return bare if all(bare) else options
 
 
 def _truth(row: Mapping[str, Any], lettered: tuple[str, ...], options: tuple[str, ...], where: str) -> tuple[str, int]:

@@ -156,7 +156,7 @@ async def run_batch(
     async def work() -> None:
         for row in waiting:
             record = await _ask(thinker, row, save, tools)
-            append_line(output, json.dumps(record, ensure_ascii=False).encode() + b'\n')
+            append_line(output, json.dumps(record, ensure_ascii=False).encode('utf-8', 'backslashreplace') + b'\n')
             if record['stop_reason'] in NOT_THE_POLICY:
                 tally.failed += 1
                 tally.causes.setdefault(str(record.get('error') or record['stop_reason']), row.id)

@@ -27,7 +27,7 @@ from PIL import Image
 from yarl import URL
 
 from ..errors import DataError
-from ..picture import plain, suffix
+from ..picture import UNREADABLE, plain, suffix
 from .errors import ApiError
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
@@ -150,7 +150,7 @@ def settle(picture: Picture, rules: PictureRules, *, decode: bool) -> Path:
             with Image.open(picture.path) as image:
                 image.load()
         shown = plain(picture.path)
-    except (DataError, OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
+    except (DataError, MemoryError, *UNREADABLE) as error:
         raise bad(picture.param, f'is no complete picture of a kind this server reads: {error}') from error
     if isinstance(shown, Path):
         return shown

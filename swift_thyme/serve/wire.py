@@ -170,7 +170,8 @@ def parse(raw: bytes) -> ChatBody:
         raise ApiError(400, f'n must be 1, got {body.n}: send the request again for a second answer', param='n')
     for name, what in _NOT_OBEYED.items():
         given = value.get(name)
-        if given not in _HARMLESS and not (name == 'tools' and value.get('tool_choice') == 'none'):
+        is_default = (name, given) == ('best_of', 1) or (name == 'tools' and value.get('tool_choice') == 'none')
+        if given not in _HARMLESS and not is_default:
             raise ApiError(400, f'{name}: this server does not offer {what}', code='unsupported_parameter', param=name)
     if body.messages[-1].role not in ('user', 'tool', 'function'):
         told = ': prefill, a turn that the client begins, is not offered' * (body.messages[-1].role == 'assistant')

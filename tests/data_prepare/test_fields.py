@@ -84,6 +84,11 @@ def test_options_are_looked_for_however_they_are_spelled(options: dict[str, str]
     assert parse_form({**row, 'question': 'What?\nA. cat\nB. dog'}, Kind.RL).extra == options
 
 
+def test_options_may_be_numbers() -> None:
+    row = {'question': 'How many?', 'answer': 'B', 'A': 3, 'B': 4}
+    assert refusal(row, Kind.RL) is Reason.UNSUPPORTED_COLUMN
+
+
 def test_a_picture_s_old_path_beside_the_picture_is_a_column_like_another() -> None:
     row = {'question': 'q', 'answer': 'x', 'image': 'a.jpg', 'image_path': '/old/a.jpg', 'image_id': 'a'}
     assert parse_form(row, Kind.RL).extra == {'image_path': '/old/a.jpg', 'image_id': 'a'}

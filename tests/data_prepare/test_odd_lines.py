@@ -38,6 +38,7 @@ ODD = {
     'NUL in a path': '{"query":"<image>q","image":"a\\u0000.jpg","response":"<answer>red</answer>"}',
     'number for a path': '{"query":"<image>q","image":1e400,"response":"<answer>red</answer>"}',
     'key twice': '{"query":"a?","query":"b?","response":"<answer>red</answer>"}',
+    'key twice inside': '{"query":"a?","response":"<answer>red</answer>","meta":{"of":[{"a":1,"a":2,"b":3}]}}',
     'not UTF-8': b'{"query":"a\xff?","response":"<answer>red</answer>"}'.decode('latin-1'),
 }
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from swift_thyme import protocol
 from swift_thyme.demo.lessons import Lesson
 from swift_thyme.infer.batch import read_rows
-from swift_thyme.sandbox import InputImage, local_sandbox
+from swift_thyme.sandbox import InputImage, shared_sandbox
 from swift_thyme.types import SandboxResult
 
 
@@ -61,7 +61,7 @@ def test_the_sandbox_returns_the_pictures_that_are_taught(lesson: Lesson, tmp_pa
 
 
 async def sandboxed(code: str, picture: Path, out: Path) -> SandboxResult:
-    session = await local_sandbox().open([InputImage(picture, 'images/1.png')], output_dir=out)
+    session = await shared_sandbox().open([InputImage(picture, 'images/1.png')], output_dir=out)
     try:
         return await session.run(code)
     finally:

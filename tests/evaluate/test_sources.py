@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from swift_thyme.errors import DataError
-from swift_thyme.evaluate.items import Item, pose
+from swift_thyme.evaluate.items import Item, can_shuffle, pose
 from swift_thyme.evaluate.session import items_hash
 from swift_thyme.evaluate.sources import LeftOut, _item, load
 from swift_thyme.infer import InferSettings, describe
@@ -216,13 +216,42 @@ def test_empty_options_behind_the_last_one_are_none(tmp_path: Path) -> None:
         ('index\tquestion\tA\tA\tB\tanswer\n1\tq\tx\ty\tz\tB\n', 'two columns'),
         ('index\tquestion\tA\tB\tC\tanswer\n1\tq\tred\tred\tblue\tred\n', 'several options'),
         ('index\tquestion\tA\tB\tanswer\n1\tq\tx\ty\tnan\n', 'no answer'),
+        ('index\tquestion\tanswer\n1\tq\tx\n2\tq\t"x\n3\tq\tz', ':3 begins a quote'),
+        ('index\tquestion\tanswer\n1\t"q\tx\n2\tq\tx\n', ':2 begins a quote'),
+        ('index\tquestion\tanswer\n"1\tq\tx\n2\tq\tx\n', ':2 begins a quote'),
     ],
 )
 def test_a_tsv_file_that_could_be_read_in_two_ways_is_refused(text: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / 'set.tsv'
     path.write_text(text, encoding='utf-8')
-    with pytest.raises(DataError, match=told):
-        load(path, tmp_path)
+    for left_out in (None, LeftOut()):
+        with pytest.raises(DataError, match=told):
+            load(path, tmp_path, left_out)
+
+
+def test_a_quote_inside_of_a_cell_is_read_as_pandas_reads_it(tmp_path: Path) -> None:
+    row = {'index': '1', 'question': 'a 5" screen?', 'answer': 'x'}
+    assert one(write_tsv(tmp_path / 'set.tsv', [row])).question == 'a 5" screen?'
+
+
+def test_options_that_are_letters_keep_them_and_their_order(tmp_path: Path) -> None:
+    item = one(
+        write_tsv(
+            tmp_path / 's.tsv',
+            [dict(zip(('index', 'question', *'ABC', 'answer'), ('1', 'q', '(A)', '(B)', '(C)', 'B'), strict=True))],
+        )
+    )
+    assert item.options == ('(A)', '(B)', '(C)') and not can_shuffle(item)
+
+
+@pytest.mark.parametrize('column', ['index', 'category', 'question', 'answer'])
+def test_a_cell_that_is_not_utf_8_leaves_its_row_out(column: str, tmp_path: Path) -> None:
+    rows = [{'index': str(i), 'question': 'q', 'answer': 'x', 'category': 't'} for i in (1, 2)]
+    rows[0][column] = 'caf\xe9'
+    path = write_tsv(tmp_path / 'set.tsv', rows)
+    path.write_bytes(path.read_text(encoding='utf-8').encode('latin-1'))
+    left = LeftOut()
+    assert [item.id for item in load(path, tmp_path, left)] == ['2'] and len(left.rows) == 1
 
 
 def test_a_cell_that_pandas_calls_missing_is_no_option(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from swift_thyme.infer import Thinker
-from swift_thyme.sandbox import local_sandbox
+from swift_thyme.sandbox import shared_sandbox
 
 from ..evaluate.scripted import ScriptedEngine
 from ..infer.scripts import ANSWER, SIZE, lent
@@ -41,7 +41,7 @@ def test_clients_get_the_answer_or_a_refusal_by_name(tmp_path: Path) -> None:
     picture = tmp_path / 'picture.jpg'
     Image.new('RGB', (200, 100)).save(picture)
     engine = ScriptedEngine(lambda conversation: ANSWER if conversation.rounds else SIZE)
-    with listening(lent(Thinker(engine, sandbox=local_sandbox()))) as running:
+    with listening(lent(Thinker(engine, sandbox=shared_sandbox()))) as running:
         line = [CLIENTS, str(Path(__file__).with_name('clients_driver.py')), f'{running.url}/v1', str(picture)]
         env = {**os.environ, 'LITELLM_LOCAL_MODEL_COST_MAP': 'True'}  # else it looks for prices on the net
         done = subprocess.run(line, capture_output=True, text=True, timeout=280, check=False, env=env)
