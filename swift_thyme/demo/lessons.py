@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Any
 
+from ..config import PICTURE_BUDGET
 from ..engines import Sampling
 from ..errors import ThymeError
 from ..infer.batch import AskedRow, read_rows
@@ -116,6 +118,9 @@ def share_right(model: Path, *files: Path, each: int) -> float:
 async def _ask(model: Path, rows: Sequence[AskedRow]) -> list[Reply]:
     import torch
 
+    for name in chain.from_iterable(PICTURE_BUDGET.values()):  # the checkpoint's own budget is the one it was taught at
+        os.environ.pop(name, None)
+        os.environ.pop(name.lower(), None)
     thinker = Thinker.load(model, batch_size=64, engine_kwargs={'torch_dtype': torch.float32})
     sampling = Sampling(MAX_TOKENS, 1.0, top_p=1.0, top_k=0)
     try:

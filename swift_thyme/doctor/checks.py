@@ -9,12 +9,14 @@ from contextlib import aclosing
 
 from ..config import JudgeSettings, SandboxSettings
 from ..env import read_env
-from ..errors import ConfigError
+from ..errors import ConfigError, ThymeError
 from .finding import Finding, State
 from .machine import check_disk, check_flash_attention, check_gpu, check_ports, check_shared_memory
 from .versions import check_versions
 
 _JUDGE_TIMEOUT_S = 3.0
+_OF_A_STRANGER = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError)
+"""What the class of a backend of somebody else's may raise beside the errors of this package."""
 
 
 def check_sandbox() -> Finding:
@@ -53,8 +55,7 @@ def check_sandbox() -> Finding:
 
 
 def _check_backend(settings: SandboxSettings) -> Finding:
-    """Another backend: a snippet on each of its machines, and its own figures."""
-    from ..errors import SandboxError
+    """Another backend: a snippet on each of its machines that is not full, and its own figures."""
     from ..sandbox import make_sandbox
 
     async def look() -> tuple[dict[str, str], dict[str, float]]:
@@ -63,10 +64,11 @@ def _check_backend(settings: SandboxSettings) -> Finding:
 
     try:
         faults, figures = asyncio.run(look())
-    except (ConfigError, SandboxError) as error:
-        return Finding('sandbox', State.FAILED, f'{settings.backend}: it does not work', (str(error),))
+    except (ThymeError, *_OF_A_STRANGER) as error:
+        told = str(error) if isinstance(error, ThymeError) else f'{type(error).__name__}: {error}'
+        return Finding('sandbox', State.FAILED, f'{settings.backend}: it does not work', (told,))
     works = sum(not fault for fault in faults.values())
-    text = f'{settings.backend}: a test snippet ran on {works} of {len(faults)} machines'
+    text = f'{settings.backend}: {works} of {len(faults)} machines work'
     details = [f'{name}: {fault or "well"}' for name, fault in faults.items()]
     details += [f'{name}: {value:g}' for name, value in figures.items()]
     state = State.OK if works == len(faults) else State.WARNING if works else State.FAILED

@@ -1,7 +1,7 @@
 """Runs model-written Python away from the trainer. Contract in `base`; which backend a process uses in `backends`."""
 
 from .backends import make_sandbox, shared_sandbox
-from .base import InputImage, Limits, Sandbox, Session, try_snippet
+from .base import InputImage, Limits, Sandbox, Session, require_working, try_snippet
 from .blocking import BlockingSandbox, BlockingSession
 from .patient import PatientSandbox
 from .zygote_backend import ZygoteSandbox
@@ -16,6 +16,7 @@ __all__ = [
     'Session',
     'ZygoteSandbox',
     'make_sandbox',
+    'require_working',
     'shared_sandbox',
     'try_snippet',
 ]

@@ -147,6 +147,17 @@ class Sandbox(ABC):
         return {}
 
 
+async def require_working(sandbox: Sandbox) -> None:
+    """Sees that code can run somewhere; needs no free place where a backend can tell without.
+
+    Raises:
+        SandboxError: it can run nowhere; the message says what fails where.
+    """
+    faults = await sandbox.examine()
+    if all(faults.values()):
+        raise SandboxUnavailable('; '.join(f'{name}: {fault}' for name, fault in faults.items()))
+
+
 async def try_snippet(sandbox: Sandbox) -> None:
     """Sees whether a sandbox works: runs a snippet in a session of its own and looks at what it gives.
 

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import MachineryDown, SandboxError, SandboxUnavailable
+from ..errors import MachineryDown, SandboxError
 from ..types import SandboxResult
-from .base import InputImage, Limits, Sandbox, Session
+from .base import InputImage, Limits, Sandbox, Session, require_working
 
 T = TypeVar('T')
 logger = logging.getLogger(__name__)
@@ -69,12 +69,7 @@ class PatientSandbox(Sandbox):
         Raises:
             MachineryDown: none did within the limit.
         """
-        await self._until(self._examine)
-
-    async def _examine(self) -> None:
-        faults = await self._inner.examine()
-        if all(faults.values()):
-            raise SandboxUnavailable('; '.join(f'{name}: {fault}' for name, fault in faults.items()))
+        await self._until(lambda: require_working(self._inner))
 
     async def _until(self, try_it: Callable[[], Awaitable[T]]) -> T:
         begun, pause_s = time.monotonic(), self._first_pause_s

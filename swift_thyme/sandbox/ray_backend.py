@@ -149,6 +149,8 @@ class RaySandbox(Sandbox):
         self._faults: dict[str, str] = {}
         self._pictures: weakref.WeakValueDictionary[str, _Picture] = weakref.WeakValueDictionary()
         self._beat: asyncio.Task[None] | None = None
+        self._named = False
+        """Whether some node said how many sessions it may hold."""
         self._examining: asyncio.Task[dict[str, str]] | None = None
         self._joining, self._queue = asyncio.Lock(), asyncio.Lock()
 
@@ -187,7 +189,11 @@ class RaySandbox(Sandbox):
         sha256 = hashlib.sha256(content).hexdigest()
         if (known := self._pictures.get(sha256)) is not None:
             return known
-        return self._pictures.setdefault(sha256, _Picture(await asyncio.to_thread(ray.put, content)))
+        try:
+            reference = await asyncio.to_thread(ray.put, content)
+        except RayError as error:
+            raise SandboxUnavailable(f'a picture cannot be put into the object store of Ray: {error}') from error
+        return self._pictures.setdefault(sha256, _Picture(reference))
 
     async def _place(self, ident: str, contents: list[Any], paths: list[str | None], limits: Limits) -> _Node:
         """Opens a session where there is most room, and elsewhere where that fails."""
@@ -301,7 +307,7 @@ class RaySandbox(Sandbox):
             cause = error.cause
             raise cause if isinstance(cause, ThymeError) else SandboxError(f'{node.name}: {cause!r}') from None
         except RayError as error:
-            self._lose(node, f'{type(error).__name__}: {str(error).splitlines()[0]}')
+            self._lose(node, f'{type(error).__name__}: {str(error).partition(chr(10))[0]}')
         raise SandboxError(node.gone.result())
 
     def release(self, node: _Node, ident: str, folder: Path) -> None:
@@ -320,13 +326,20 @@ class RaySandbox(Sandbox):
 
     async def _join(self) -> None:
         """Sees to it that there is a pool with a node in it, if there can be one."""
-        if self._beat is None or not self._nodes:
-            async with self._joining:
-                if self._beat is None:
-                    await asyncio.to_thread(join_cluster)
-                    self._beat = asyncio.create_task(self._look_again())
-                if not self._nodes:
+        if self._nodes and self._beats():
+            return
+        async with self._joining:
+            if not self._beats():
+                await asyncio.to_thread(join_cluster)
+                self._beat = asyncio.create_task(self._look_again())
+            if not self._nodes:
+                try:
                     await self._look()
+                except RayError as error:
+                    raise SandboxUnavailable(f'the Ray cluster cannot be looked at: {error}') from error
+
+    def _beats(self) -> bool:
+        return self._beat is not None and not self._beat.done()
 
     async def _look_again(self) -> None:
         while True:
@@ -339,7 +352,7 @@ class RaySandbox(Sandbox):
 
     async def _look(self) -> None:
         """Takes in nodes that came, gives up those that left, and says to the others that this trainer lives."""
-        found = await asyncio.to_thread(nodes_of_the_pool)
+        found, self._named = await asyncio.to_thread(nodes_of_the_pool, self._named)
         for ident in self._nodes.keys() - found.keys():
             self._lose(self._nodes[ident], 'it left the Ray cluster')
         self._faults = {}

@@ -31,26 +31,36 @@ def join_cluster() -> None:
         return
     try:
         ray.init(address='auto', configure_logging=False, log_to_driver=False)
-    except (ConnectionError, RuntimeError, RayError) as error:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise SandboxUnavailable(
             f'THYME_SANDBOX=ray, and no Ray cluster can be joined: {error}; on this machine run `ray start --head`, or '
             '`ray start --address=HOST:6379` for a cluster that is there'
         ) from error
 
 
-def nodes_of_the_pool() -> dict[str, tuple[str, int]]:
-    """Ray's name of every node in the pool → a name for people, and the number of its sessions."""
+def nodes_of_the_pool(named: bool) -> tuple[dict[str, tuple[str, int]], bool]:
+    """Ray's name of every node in the pool → a name for people, and the number of its sessions.
+
+    Args:
+        named: whether some node had the resource before: then nodes without it are none of the pool, even where those
+            that had it are gone.
+
+    Returns:
+        The nodes, and whether some node has or had the resource.
+    """
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     alive = {node['NodeID']: node for node in nodes if node['Alive']}
     sizes = {ident: int(node['Resources'].get(RESOURCE, 0)) for ident, node in alive.items()}
-    if not any(sizes.values()):
+    named = named or any(sizes.values())
+    if not named:
         sizes = {ident: int(SESSIONS_PER_CPU * node['Resources'].get('CPU', 0)) for ident, node in alive.items()}
-    return {i: (f'{alive[i]["NodeManagerHostname"]}/{i[:8]}', size) for i, size in sizes.items() if size}
+    return {i: (f'{alive[i]["NodeManagerHostname"]}/{i[:8]}', size) for i, size in sizes.items() if size}, named
 
 
 def actor_of(ident: str, capacity: int, settings: SandboxSettings) -> Any:
     """The actor of a node, shared by all trainers with these settings; made where there is none."""
-    same = replace(settings, backend='local', outage_limit_s=0)
+    plain = SandboxSettings()  # a session's limits come with it
+    same = replace(settings, backend='local', outage_limit_s=0, timeout_s=plain.timeout_s, memory_mib=plain.memory_mib)
     digest = hashlib.sha256(repr((same, capacity, __version__)).encode()).hexdigest()[:12]
     options = {
         'name': f'{ident}-{digest}',

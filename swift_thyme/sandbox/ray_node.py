@@ -131,4 +131,5 @@ class NodeSandbox:
                 await self.drop(trainer)
             if not self._heard:
                 await self._sandbox.aclose()
-                self._end()
+                if not self._heard:  # nobody came meanwhile; who did has a supervisor of its own
+                    self._end()

@@ -170,7 +170,12 @@ class ZygoteSandbox(Sandbox):
         run_dir = (await asyncio.wrap_future(client.hello))['run_dir']
         made: list[str] = []
         try:
-            inputs = await asyncio.to_thread(_inputs, list(images), run_dir, made)
+            reading = asyncio.ensure_future(asyncio.to_thread(_inputs, list(images), run_dir, made))
+            try:
+                inputs = await asyncio.shield(reading)
+            except asyncio.CancelledError:  # its thread goes on, and what it writes is nobody's
+                reading.add_done_callback(partial(_forget, made))
+                raise
             directory = os.path.abspath(output_dir) if output_dir is not None else None
             if directory is not None:
                 make_output_dir(directory)
@@ -251,6 +256,13 @@ def make_output_dir(directory: str) -> None:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
         raise DataError(f'output_dir {directory} cannot be made: {error}; give a directory to write to') from error
+
+
+def _forget(made: list[str], done: asyncio.Future[Any]) -> None:
+    """Removes the pictures of a session that nobody waited for."""
+    if not done.cancelled():
+        done.exception()  # else it is logged as never looked at
+    _remove_files(made)
 
 
 def _close_unwanted(client: Client, opened: Future[Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..engines import Conversation, Message, Sampling
 from ..errors import ThymeError
 from ..infer import Thinker
-from ..sandbox import try_snippet
+from ..sandbox import require_working
 
 logger = logging.getLogger(__name__)
 _PAUSE_S = 5.0
@@ -109,4 +109,4 @@ class Readiness:
         await self._thinker.engine.generate(Conversation((Message('user', 'Hi'),)), Sampling(max_tokens=1))
 
     async def _run(self) -> None:
-        await try_snippet(self._thinker.sandbox)
+        await require_working(self._thinker.sandbox)
