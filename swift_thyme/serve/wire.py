@@ -23,6 +23,8 @@ from .errors import ApiError
 from .pictures import Picture, PictureRules, read_reference
 
 LONE_SURROGATE = re.compile('[\ud800-\udfff]')
+_ESCAPED_SURROGATE = re.compile(rb'\\u[dD][89a-fA-F]')
+"""Half of a character may be among them, of which msgspec does not say where it stands."""
 _PICTURE_KEYS = ('image_url', 'image', 'input_image')
 _NOT_SERVED = ('audio', 'audio_url', 'input_audio', 'video', 'video_url', 'file', 'input_file')
 _MOST_SEED = 1 << 63
@@ -157,7 +159,7 @@ def parse(raw: bytes) -> ChatBody:
         ApiError: it is no JSON, or a field has a value that cannot be used (400).
     """
     try:
-        value = msgspec.json.decode(raw)
+        value = json.loads(raw) if _ESCAPED_SURROGATE.search(raw) else msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, f'the body is no JSON: {error}', code='invalid_json') from error
     try:

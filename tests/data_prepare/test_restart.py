@@ -168,7 +168,7 @@ def test_a_broken_file_does_not_stop_the_others_and_is_done_when_it_is_whole(tmp
 
 
 def test_large_files_are_cut_and_no_row_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from swift_thyme.data import sources
+    from swift_thyme.data import readers, sources
 
     monkeypatch.setattr(sources, 'SHARD_BYTES', 40_000)
     monkeypatch.setattr(sources, 'LINES_BYTES', 40_000)
@@ -178,7 +178,7 @@ def test_large_files_are_cut_and_no_row_is_lost(tmp_path: Path, monkeypatch: pyt
     cut = [piece for shard in sources.plan([str(tmp_path / 'in')])[0] for piece in shard.pieces]
     assert len({piece.url for piece in cut}) == 2
     assert len(cut) > 4
-    labels = [label for piece in cut for label, _ in sources.read(piece)]
+    labels = [label for piece in cut for label, _ in readers.read(piece)]
     assert len(labels) == len(set(labels)) == 2 * len(planted.rows)
 
 

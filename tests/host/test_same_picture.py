@@ -104,7 +104,7 @@ def test_sixteen_bits_are_eight_for_model_and_code(o3_template: Any, tmp_path: P
     values = np.asarray(shown)[..., 0]
     assert values[0, 2] < 8 and 100 < values[0, values.shape[1] // 2] < 130 and values[0, -2] > 225
     (given,) = Question('x', (path,)).sandbox_images()
-    assert '(15, 15, 15) (300, 200) (15, 15, 15)' in read_by_code(shared_sandbox(), given)
+    assert '(16, 16, 16) (300, 200) (16, 16, 16)' in read_by_code(shared_sandbox(), given)
 
 
 def test_what_every_reader_sees_alike_is_not_touched() -> None:

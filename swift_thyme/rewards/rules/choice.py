@@ -19,6 +19,8 @@ from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
 _LINE = re.compile(r'^[ \t]*(?:[-*•][ \t]+)?[(\[<]?([A-Za-z])(?:[)\].:,>]|[ \t]*[-)])[ \t]*(\S.*)$', re.MULTILINE)
 _INLINE = re.compile(r'(?<![A-Za-z0-9])(?:\(([A-Z])\)|<([A-Z])>|([A-Z])[).:,]|\(?([a-h])\))\s*(?=\S)')
+_OF_OTHERS = re.compile(r'\b(?:both|all|none|neither|either|any)\b|\b[A-Z] and [A-Z]\b', re.IGNORECASE)
+"""An option that stands for others."""
 LONGEST_CHARS = 200
 """Longer answers take no option by rule."""
 
@@ -118,12 +120,14 @@ def decide_choice(question: Question, reference: str, answer: str) -> RuleVerdic
             if len(given.letters) < 2 or not _EITHER.search(f'{reference}\n{answer}')
             else undecided('choice')
         )
+    if len(given.letters) > 1 and any(_OF_OTHERS.search(options[letter]) for letter in wanted.letters):
+        return undecided('option of options')
     if given.reading is Reading.TAKES:
         return mismatch('choice')
     if given.reading is Reading.CONTRADICTS:
         return mismatch('letter against text')
     if given.reading is Reading.NONE_OFFERED:
-        return mismatch('not offered')
+        return mismatch('not offered') if len(wanted.letters) == 1 else undecided('several options')
     return undecided('choice')
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from .choice import decide_choice
 from .comparators import compare_texts
+from .doubts import doubt
 from .guards import guard
 from .question import Question
 from .text import unwrap
@@ -66,4 +67,8 @@ def _decide(question: Question, reference: str, answer: str) -> RuleVerdict:
     refused = guard(question, reference, answer)
     if refused is not None:
         return refused
-    return decide_choice(question, reference, answer) or compare_texts(question, unwrap(reference), unwrap(answer))
+    chosen = decide_choice(question, reference, answer)
+    if chosen is not None:
+        return chosen
+    plain = unwrap(reference), unwrap(answer)
+    return doubt(question, *plain, compare_texts(question, *plain))

@@ -223,7 +223,8 @@ def _values(found: re.Match[str]) -> Group | None:
     if len(known) < len(parts):
         return None
     pairs = sorted(zip(names, map(_expression, bodies), strict=True), key=lambda pair: pair[0])
-    return Group(Kind.NAMED, tuple(value for _, value in pairs), ','.join(name for name, _ in pairs))
+    joined = ','.join(name for name, _ in pairs)
+    return Group(Kind.NAMED, tuple(value for _, value in pairs), f'or {joined}' if _OR.search(found[0]) else joined)
 
 
 _LESS_OR_MORE = r'(?P<{}>[<>]|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))'
@@ -257,7 +258,7 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
         return undecided('too large to compute')
     if verdict.verdict is Verdict.MISMATCH and re.fullmatch(r'\d+ ?!+', answer):
         return undecided('exclaimed or a factorial')
-    if verdict.verdict is not Verdict.MATCH or _layout(reference) == _layout(answer):
+    if verdict.verdict is not Verdict.MATCH or layout(reference) == layout(answer):
         return verdict
     doubt = _doubt(question, (wanted, reference), (given, answer))
     return undecided(doubt) if doubt else verdict
@@ -281,7 +282,7 @@ def _doubt(question: Question, wanted: tuple[Group, str], given: tuple[Group, st
         and not all(isinstance(i, tuple) and is_number(i) for i in given[0].items)
     ):
         return 'not computed'
-    layouts = [_layout(t) for t in texts]
+    layouts = [layout(t) for t in texts]
     copied = len(layouts[1]) > 3 and layouts[1] in question.compact and layouts[0] not in question.compact
     return 'copied' if copied else ''
 
@@ -293,10 +294,11 @@ def _has_signs(text: str) -> bool:
     )
 
 
-_DRAWN = str.maketrans({'√': 'sqrt', 'π': 'pi'})
+_DRAWN = str.maketrans({'√': 'sqrt', 'π': 'pi', '∞': 'infty'})
 
 
-def _layout(text: str) -> str:
+def layout(text: str) -> str:
+    """A text without what only sets it otherwise: to see whether two texts are one form."""
     return ''.join(
         tokens(
             re.sub(r'\\(?:left|right|[,;:! ])|\$|(?<=sqrt)\{(?=\d\})|(?<=sqrt\{\d)\}', '', normal(text))
@@ -366,7 +368,7 @@ def _compare_values(question: Question, wanted: Group, given: Group) -> RuleVerd
     if Kind.SET not in (wanted.kind, given.kind):
         return undecided('order')
     covered = _cover(wanted, given)
-    if covered is None or (covered and Kind.LIST in (wanted.kind, given.kind) and _repeats(wanted, given)):
+    if covered is None or (covered and _repeats(wanted, given)):
         return undecided('solutions')
     return match('solutions') if covered else mismatch('solutions')
 

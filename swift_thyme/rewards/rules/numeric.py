@@ -66,7 +66,8 @@ def _series(question: Question, wanted: Series, given: Series) -> RuleVerdict:
     pairs = list(zip(wanted.items, given.items, strict=True))
     verdicts = {_bare(question, a, b).verdict for a, b in pairs}
     if verdicts == {Verdict.MATCH}:
-        return match('series')
+        is_interval = question.asks_interval and len(pairs) == 2 and wanted.bracketed is not given.bracketed
+        return undecided('interval or a list') if is_interval else match('series')
     if sorted(i.base for i in wanted.items) == sorted(i.base for i in given.items):
         apart = wanted.join is Join.RANGE or question.asks_order or (wanted.bracketed and given.bracketed)
         return mismatch('order') if apart and Verdict.UNDECIDED not in verdicts else undecided('order')

@@ -53,7 +53,27 @@ _FORM = _wording(
     r'significant (?:figures|digits)|'
     r'standard form|round\w*)\b|化简|因式分解|展开|最简'
 )
+_SHAPE = _wording(
+    r'\b(?:write(?! down)|rewrite|express|transcribe|spell|convert|change|rationali[sz]e|abbreviate|'
+    r'fill in|complete|correct) |'
+    r'\b(?:written|printed|transcribed)\b|'
+    r'\bwhat\b.{0,60}? (?:does|do|did) .{1,60}? (?:say|read)\b|'
+    r'\b(?:equation|formula|expression)\b.{0,20}\bshown\b|'
+    r'\bwhat (?:equation|formula|expression|text|words?) is (?:in|on)\b|'
+    r'\bin (?:words|digits|figures|numerals|full)\b|\bnot a (?:digit|word|number)\b|'
+    r'\bwith (?:a|an|two|three|\d+|explicit) (?:rational|decimals?|sign|hyphen|thousands)\b|'
+    r'\b(?:answer|state|give)\b.{0,40} in (?!terms|order|the\b)[a-z]+[.?]?\Z|'
+    r'\b(?:12|24)-hour\b|\bmilitary time\b|\bcurrency\b|'
+    r'(?:add|remove)\b.{0,30}\b(?:comma|separator|zeros?)|科学记数法|写'
+)
+"""One form of a value is asked for, or the wording of something."""
+_LABEL = _wording(
+    r'\A\W*which\b|\b(?:row|class|grade|aisle|section|gate|entrance|exit|part|key|orbital|size|decade|'
+    r'apartment|house number|line|seat)\b'
+)
+_PRODUCTS = _wording(r'\b(?:matri(?:x|ces)|vectors?|(?:cross|dot) product|permutations?|cartesian|torque|force|work)\b')
 _EXACT = _wording(
+    r'\bcapital letters?\b|\bcapitali[sz]e\b|\b(?:upper|lower) ?case\b|\bpunctuate\b|\bhyphen\b|\bfill in\b|__|'
     r'case[ -](?:matters|sensitive)|case counts|exactly as (?:printed|written|shown|it appears)|'
     r'\bpasswords?\b|区分大小写'
 )
@@ -145,6 +165,9 @@ class Question:
     asks_which = cached_property(lambda self: self._says(_WHICH))
     asks_version = cached_property(lambda self: self._says(_VERSION))
     asks_form = cached_property(lambda self: self._says(_FORM))
+    asks_shape = cached_property(lambda self: self._says(_SHAPE))
+    asks_label = cached_property(lambda self: self._says(_LABEL))
+    of_products = cached_property(lambda self: self._says(_PRODUCTS))
     asks_exact_text = cached_property(lambda self: self._says(_EXACT))
     asks_name = cached_property(lambda self: self._says(_NAME))
     asks_phone = cached_property(lambda self: self._says(_PHONE))
