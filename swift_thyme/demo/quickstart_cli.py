@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 
 SHARES = {
-    'tiny checkpoint': 0.04,
+    'tiny checkpoint': 0.02,
     'data': 0.01,
-    'SFT stage 1': 0.35,
-    'SFT stage 2': 0.12,
-    'GRPO-ATS': 0.42,
-    'held-out questions': 0.06,
+    'SFT stage 1': 0.26,
+    'SFT stage 2': 0.09,
+    'GRPO-ATS': 0.57,
+    'held-out questions': 0.05,
 }
 """Stage → its share of the whole time, to say how much is left."""
+_WHOLE_S = 470
 STEPS = {'sft-1': 'SFT stage 1', 'sft-2': 'SFT stage 2', 'grpo': 'GRPO-ATS'}
 
 
@@ -36,7 +37,7 @@ class Progress:
 
     def step(self, stage: str, step: int, steps: int) -> None:
         """A stage is at one of its steps."""
-        if self._live or step == steps or step % 20 == 0:
+        if self._live or step == steps or step % (5 if stage == 'grpo' else 20) == 0:
             name = STEPS[stage]
             self._show(f'{name}: step {step} of {steps}', SHARES[name] * step / steps, '' if self._live else '\n')
 
@@ -49,7 +50,7 @@ class Progress:
     def _show(self, text: str, share: float, end: str) -> None:
         elapsed, done = time.monotonic() - self._start, self._done + share
         todo = 1 - sum(SHARES[name] for name in self._before)
-        left = elapsed * (todo - done) / done if done > 0.01 else todo * 240
+        left = elapsed * (todo - done) / done if done > 0.01 else todo * _WHOLE_S
         line = f'{text}, {elapsed:.0f} s so far, about {left:.0f} s left'
         print(f'\r{line:<78}' if self._live else line, end=end, file=sys.stderr, flush=True)
 
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from .summary import LEAST_GAIN, learnt, render
 
     progress = Progress()
-    print('about four minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
+    print('seven to eight minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
     summary = Quickstart(args.out, progress.stage, progress.step).run()
     model = f'{args.out}/models'
     print(

@@ -32,10 +32,12 @@ SCRIPT = [
 """One group: three that keep a variable and then need some time, one without code."""
 
 
-def steps(tiny: Path, script: Path, judge: str, folder: Path, *, max_steps: int, **variables: str) -> GrpoRun:
-    """A run with the scripted policy."""
+def steps(
+    tiny: Path, script: Path, judge: str, rows: Path, folder: Path, *, max_steps: int, **variables: str
+) -> GrpoRun:
+    """A run with the scripted policy; the prompts of rows tell where their pictures lie."""
     folder.mkdir()
-    flags = grpo_flags(tiny, write_rl_rows(folder), folder / 'out', callbacks='thyme_rewards', max_steps=max_steps)
+    flags = grpo_flags(tiny, rows, folder / 'out', callbacks='thyme_rewards', max_steps=max_steps)
     env = run_environment(script, judge, folder / 'batches') | variables
     run(HostCommand('rlhf', flags), log=folder / 'log', env=env)
     return GrpoRun(folder / 'out', list(read_records(folder / 'out' / FOLDER)), list(read_batches(folder / 'batches')))
@@ -49,9 +51,10 @@ def trained(found: GrpoRun) -> list[tuple[list[int], list[int]]]:
 def test_a_step_in_the_pool_trains_the_same_ids_as_one_on_this_machine(
     tiny: Path, script_file: Path, judge_address: str, tmp_path: Path
 ) -> None:
-    near = steps(tiny, script_file, judge_address, tmp_path / 'near', max_steps=1)
+    rows = write_rl_rows(tmp_path)
+    near = steps(tiny, script_file, judge_address, rows, tmp_path / 'near', max_steps=1)
     with pool(4):
-        far = steps(tiny, script_file, judge_address, tmp_path / 'far', max_steps=1, THYME_SANDBOX='ray')
+        far = steps(tiny, script_file, judge_address, rows, tmp_path / 'far', max_steps=1, THYME_SANDBOX='ray')
     assert trained(far) == trained(near) and len(trained(far)) == 4
     assert 'thyme/sandbox/capacity' in (tmp_path / 'far' / 'out' / 'logging.jsonl').read_text(encoding='utf-8')
 
@@ -86,13 +89,20 @@ def test_a_node_that_is_killed_in_a_step_costs_its_own_trajectories_and_nothing_
         killer = threading.Thread(target=kill_the_node_of_one_session, args=(cluster, killed))
         killer.start()
         found = steps(
-            tiny, script, judge_address, tmp_path / 'run', max_steps=2, THYME_SANDBOX='ray', THYME_EXEC_TIMEOUT_S='60'
+            tiny,
+            script,
+            judge_address,
+            write_rl_rows(tmp_path),
+            tmp_path / 'run',
+            max_steps=2,
+            THYME_SANDBOX='ray',
+            THYME_EXEC_TIMEOUT_S='60',
         )
         killer.join()
     assert len(killed) == 1
     reasons = Counter(record.stop for record in found.trajectories)
     assert reasons == {StopReason.ANSWER: 7, StopReason.SANDBOX_FAILURE: 1}
-    (lost,) = (record for record in found.trajectories if record.stop is StopReason.SANDBOX_FAILURE)
+    (lost,) = (record for record in found.trajectories if record.stop == StopReason.SANDBOX_FAILURE)
     assert lost.fate is Fate.SET_ASIDE and lost.correct is None and not lost.advantage and 'is lost' in lost.error
     rest = [record for record in found.trajectories if record is not lost]
     assert {record.fate for record in rest} <= {Fate.TRAINED, Fate.LEFT_OUT} and all(r.correct for r in rest)
