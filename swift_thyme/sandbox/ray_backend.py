@@ -85,11 +85,13 @@ class RaySession(Session):
         ident: str,
         directory: Path | None = None,
         pictures: Sequence[_Picture] = (),
+        *,
+        is_probe: bool = False,
     ) -> None:
         own = pool.folder / ident
         self._directory, self._prefix = directory or own, f'{ident}-' if directory else ''
         self._pool, self._node, self._ident, self._pictures = pool, node, ident, pictures
-        self._dead = ''
+        self._dead, self._is_probe = '', is_probe
         self._closing = (node, ident, own)
         self._finalizer = weakref.finalize(self, pool.release, *self._closing)
 
@@ -100,7 +102,7 @@ class RaySession(Session):
                 raise SessionDead(self._dead)
             result, contents = await self._pool.submit(self._pool.ask(self._node, 'run', self._ident, code, timeout_s))
         except SandboxError as error:
-            self._pool.counts.lost_sessions += not self._dead
+            self._pool.counts.lost_sessions += not (self._dead or self._is_probe)
             self._dead = self._dead or f'session {self._ident} is lost: {error}'
             raise SessionDead(self._dead) from error
         return await asyncio.to_thread(self._keep, result, contents) if contents else result
@@ -260,7 +262,7 @@ class RaySandbox(Sandbox):
             found[node.name], ident = '', uuid.uuid4().hex
             try:
                 if await self.ask(node, 'open', self._trainer, ident, none, none, self.default_limits):
-                    await try_session(RaySession(self, node, ident))
+                    await try_session(RaySession(self, node, ident, is_probe=True))
             except SandboxError as error:
                 found[node.name] = str(error)
         if not found:

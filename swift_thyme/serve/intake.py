@@ -37,6 +37,8 @@ class Intake:
 
     def __init__(self) -> None:
         self._pools: dict[str, ProcessPoolExecutor] = {}
+        self._alone = asyncio.Lock()
+        """Of the process for what broke one that it shared."""
 
     async def start(self) -> None:
         """Starts one process of each lane, so that no request waits for it."""
@@ -50,16 +52,25 @@ class Intake:
         """
         lane = 'heavy' if heavy else 'light'
         loop = asyncio.get_running_loop()
-        for _ in range(2):
-            pool = self._pools.get(lane) or self._pools.setdefault(lane, _pool(lane))
+        pool = self._pools.get(lane) or self._pools.setdefault(lane, _pool(lane))
+        try:
+            return await loop.run_in_executor(pool, _call, function, args, options)
+        except BrokenProcessPool:  # by this call, or by another of the same process
+            if self._pools.get(lane) is pool:
+                del self._pools[lane]
+        async with self._alone:
+            pool = self._pools['alone'] = _pool(lane, 1)
             try:
                 return await loop.run_in_executor(pool, _call, function, args, options)
-            except BrokenProcessPool:
-                if self._pools.get(lane) is pool:
-                    del self._pools[lane]
-        raise ApiError(
-            400, 'the request cannot be read: it takes more memory or time than this server gives', code='too_large'
-        )
+            except BrokenProcessPool as error:
+                raise ApiError(
+                    400,
+                    'the request cannot be read: it takes more memory or time than this server gives',
+                    code='too_large',
+                ) from error
+            finally:
+                self._pools.pop('alone', None)
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """Ends the processes; what they are at is not waited for."""
@@ -71,10 +82,10 @@ class Intake:
                 process.kill()
 
 
-def _pool(lane: str) -> ProcessPoolExecutor:
+def _pool(lane: str, processes: int = 0) -> ProcessPoolExecutor:
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['swift_thyme.serve.wire'])
-    return ProcessPoolExecutor(_READERS[lane], context, _prepare, (_NICE[lane],))
+    return ProcessPoolExecutor(processes or _READERS[lane], context, _prepare, (_NICE[lane],))
 
 
 def _prepare(nice: int) -> None:

@@ -443,6 +443,24 @@ def test_a_call_that_does_not_end_makes_room() -> None:
     asyncio.run(asyncio.wait_for(go(), 60))
 
 
+def test_a_call_that_ends_its_process_costs_no_other_call() -> None:
+    async def go() -> None:
+        intake = Intake()
+        try:
+            told = await asyncio.gather(
+                *(
+                    intake.run(work, heavy=True)
+                    for work in (_bounded_spin, os.getpid, os.getpid, _bounded_spin, os.getpid)
+                ),
+                return_exceptions=True,
+            )
+            assert [isinstance(one, ApiError) for one in told] == [True, False, False, True, False]
+        finally:
+            intake.close()
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+
+
 def _bounded_spin() -> None:
     """Stands for a decoder that is stuck; the bound is shortened in the process that it runs in."""
     assert signal.getitimer(signal.ITIMER_PROF)[0] > 0

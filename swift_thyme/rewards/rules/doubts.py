@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 
-from .formula import layout
 from .question import Question
-from .text import tokens
+from .text import layout, tokens
 from .verdict import RuleVerdict, Verdict, undecided
 
 _PLAIN = re.compile(r'\\text\s*\{([^{}]*)\}|["\']|\.\Z')
@@ -30,9 +29,11 @@ def doubt(question: Question, reference: str, answer: str, verdict: RuleVerdict)
         answer: the answer, unwrapped.
         verdict: what the readings made of them.
     """
-    if verdict.verdict is Verdict.UNDECIDED or _shape(answer).endswith(_shape(reference)):
-        return verdict  # in that form, or in a sentence that ends with it
-    why = (_not_the_same if verdict.verdict is Verdict.MATCH else _not_another)(question, reference, answer, verdict)
+    why = ''
+    if verdict.verdict is Verdict.MISMATCH and _shape(answer) != _shape(reference):  # else case or blanks decided
+        why = _not_another(reference, answer, verdict)
+    elif verdict.verdict is Verdict.MATCH and not _shape(answer).endswith(_shape(reference)):  # nor a sentence with it
+        why = _not_the_same(question, reference, answer, verdict)
     return undecided(why) if why else verdict
 
 
@@ -49,7 +50,7 @@ def _not_the_same(question: Question, reference: str, answer: str, verdict: Rule
     return 'product of other than numbers' if formulas and lettered and crossed else ''
 
 
-def _not_another(question: Question, reference: str, answer: str, verdict: RuleVerdict) -> str:
+def _not_another(reference: str, answer: str, verdict: RuleVerdict) -> str:
     sides = reference.casefold(), answer.casefold()
     if len({re.sub(r'[,\s]', '', side) for side in sides}) == 1:
         return 'separators'

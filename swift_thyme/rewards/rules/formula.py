@@ -19,7 +19,7 @@ from .expression import Node, Unreadable, is_number, names_in, parse
 from .quantity import parse_quantity
 from .question import Question
 from .reading import Row, listed, read, row
-from .text import normal, tokens
+from .text import layout, normal
 from .values import compare, nearly, proportional
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 from .words import ARTICLES, NEGATION
@@ -291,22 +291,6 @@ def _has_signs(text: str) -> bool:
     return (
         re.search(r'[\\^=<>√π±∞∪²³!|(\[{≠]|sqrt|\d ?[A-Za-z]|[A-Za-z] ?[-+*/]|[-+*/] ?[A-Za-z]', normal(text))
         is not None
-    )
-
-
-_DRAWN = str.maketrans({'√': 'sqrt', 'π': 'pi', '∞': 'infty'})
-
-
-def layout(text: str) -> str:
-    """A text without what only sets it otherwise: to see whether two texts are one form."""
-    return ''.join(
-        tokens(
-            re.sub(r'\\(?:left|right|[,;:! ])|\$|(?<=sqrt)\{(?=\d\})|(?<=sqrt\{\d)\}', '', normal(text))
-            .replace('\\dfrac', '\\frac')
-            .translate(_DRAWN)
-            .replace('\\', '')
-            .casefold()
-        )
     )
 
 

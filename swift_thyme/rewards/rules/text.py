@@ -190,3 +190,19 @@ def tokens(text: str) -> list[str]:
 def words(text: str) -> list[str]:
     """The words among the tokens, case folded; for looking at questions, never for comparing answers."""
     return [t for t in tokens(text.casefold()) if t[0].isalnum()]
+
+
+_DRAWN = str.maketrans({'√': 'sqrt', 'π': 'pi', '∞': 'infty'})
+
+
+def layout(text: str) -> str:
+    """A text without what only sets it otherwise: to see whether two texts are one form."""
+    return ''.join(
+        tokens(
+            re.sub(r'\\(?:left|right|[,;:! ])|\$|(?<=sqrt)\{(?=\d\})|(?<=sqrt\{\d)\}', '', normal(text))
+            .replace('\\dfrac', '\\frac')
+            .translate(_DRAWN)
+            .replace('\\', '')
+            .casefold()
+        )
+    )
