@@ -64,9 +64,13 @@ class Picture:
 
 def looks_encoded(text: str) -> bool:
     """Whether a picture given as a string is base64 or a data URL, not a path."""
-    if text.startswith('data:') or len(text) > LONGEST_PATH:
+    if _is_data_url(text) or len(text) > LONGEST_PATH:
         return True
     return '.' not in text and text.startswith(_ENCODED_STARTS)
+
+
+def _is_data_url(text: str) -> bool:
+    return text[:5].lower() == 'data:'
 
 
 def read_picture(value: Any, base: Path | None = None) -> bytes:
@@ -101,12 +105,14 @@ def read_picture(value: Any, base: Path | None = None) -> bytes:
         raise RowRejected(Reason.UNREADABLE_IMAGE, 'a picture is an empty text')
     if looks_encoded(value):
         return decode_base64(value)
-    if value.startswith(('http://', 'https://')):
+    if '://' in value.removeprefix('file://'):
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'{value[:80]!r} is a web address; fetch the pictures first')
-    path = Path(value.removeprefix('file://')).expanduser()
     try:
-        return (path if base is None else base / path).read_bytes()
-    except (OSError, ValueError) as error:
+        path = (base or Path()) / Path(value.removeprefix('file://')).expanduser()
+        if path.exists() and not path.is_file():
+            raise OSError('not a regular file')
+        return path.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:  # the last: `~name/` of nobody
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'cannot read {value!r}: {error}') from error
 
 
@@ -120,9 +126,7 @@ def decode_base64(text: str) -> bytes:
         return pybase64.b64decode(text, validate=True)
     except ValueError:
         pass
-    raw = text.encode('utf-8', 'replace')
-    if raw.startswith(b'data:'):
-        raw = raw.partition(b',')[2]
+    raw = (text.partition(',')[2] if _is_data_url(text) else text).encode('utf-8', 'replace')
     raw = b''.join(raw.split()).rstrip(b'=').translate(bytes.maketrans(b'-_', b'+/'))
     try:
         return pybase64.b64decode(raw + b'=' * (-len(raw) % 4), validate=True)
@@ -138,7 +142,8 @@ def check_picture(data: bytes, *, decode: bool = False) -> Picture:
 
     Args:
         data: the file's bytes.
-        decode: decode every picture, also those whose structure shows that they are whole.
+        decode: decode every picture, also those whose structure shows that they are whole. A JPEG that is kept as it
+            is gives an eighth of its pixels: all of its data is read for that too, and data is what can be broken.
 
     Raises:
         RowRejected: UNREADABLE_IMAGE, TRUNCATED_IMAGE or IMAGE_SHAPE.
@@ -151,10 +156,13 @@ def check_picture(data: bytes, *, decode: bool = False) -> Picture:
         turned = 'exif' in image.info and is_turned(image)
         rewrite = turned or not plain or bool(getattr(image, 'is_animated', False) and image.format != 'MPO')
         whole = _is_whole(data, image.format or '') and (image.format != 'PNG' or _has_own_profile(image))
+        rewrite = rewrite or (image.format == 'PNG' and not whole)
+        size = image.size
+        if not rewrite:
+            image.draft(None, (1, 1))
         if rewrite or decode or not whole:
             image.load()
-        rewrite = rewrite or (image.format == 'PNG' and not whole)
-        picture = _rewrite(image, turned, whole) if rewrite else Picture(data, _SUFFIX[image.format or ''], *image.size)
+        picture = _rewrite(image, turned, whole) if rewrite else Picture(data, _SUFFIX[image.format or ''], *size)
     except RowRejected:
         raise
     except UnidentifiedImageError as error:

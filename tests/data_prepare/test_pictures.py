@@ -163,6 +163,7 @@ ENCODINGS = {
     'url safe': lambda data: base64.urlsafe_b64encode(data),
     'no padding': lambda data: base64.b64encode(data).rstrip(b'='),
     'line breaks': lambda data: base64.encodebytes(data),
+    'data url in capitals': lambda data: b'DATA:image/png;base64,' + base64.b64encode(data),
     'data url': lambda data: b'data:image/png;base64,' + base64.b64encode(data),
 }
 
@@ -172,6 +173,27 @@ ENCODINGS = {
 def test_every_base64_spelling_is_decoded(encode: object, data: bytes) -> None:
     text = encode(data)  # type: ignore[operator]
     assert decode_base64(text.decode()) == data
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+@given(at=st.integers(0, 10**6), put=st.integers(0, 255), keep=st.integers(0, 10**6))
+def test_a_jpeg_read_at_an_eighth_is_refused_where_all_its_pixels_are(
+    progressive: bool, at: int, put: int, keep: int
+) -> None:
+    data = bytearray(saved(gradient(), 'JPEG', progressive=progressive))
+    scan = data.index(b'\xff\xda')
+    data[scan + at % (len(data) - scan)] = put
+    data = data[: scan + keep % (2 * len(data))] + b'\xff\xd9'
+
+    def refused(read: object) -> bool:
+        try:
+            read()  # type: ignore[operator]
+        except (OSError, SyntaxError, RowRejected):
+            return True
+        return False
+
+    whole = refused(lambda: Image.open(io.BytesIO(data)).load())
+    assert refused(lambda: check_picture(bytes(data), decode=True)) == whole
 
 
 @pytest.mark.parametrize('source', ['/no/such/file.png', '/', {'bytes': '?'}, 'https://example.org/a.png'])
