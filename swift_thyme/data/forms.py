@@ -29,6 +29,7 @@ _SYSTEMS = ('system', 'system_prompt')
 _OPTIONS = ('options', 'choices', 'candidates', 'answer_choices')
 _OPTION_COLUMN = re.compile(r'[A-H]|(?:option|choice)_?(?i:[a-h]|\d)')
 """A column that holds one option."""
+_SHOWN_CHARS = 300
 _SAID = (str, int, float)
 """Kinds of a cell that may be an option."""
 _ROLES = {'human': 'user', 'gpt': 'assistant', 'bot': 'assistant'}
@@ -114,7 +115,11 @@ def parse_form(row: Mapping[str, Any], kind: Kind) -> SourceRow:
     used |= {messages_key} if own is not None else {messages_key, system_key}
     system = own if own is not None else system
     if not isinstance(user, str) or not user.strip():
-        raise RowRejected(Reason.MALFORMED_ROW, 'no question: expected the column question or messages')
+        got = 'a message that says nothing' if messages else ', '.join(map(repr, row))[:_SHOWN_CHARS]
+        raise RowRejected(
+            Reason.MALFORMED_ROW,
+            f'no question: expected the column question or messages, got {escape_surrogates(got)}',
+        )
     if kind is Kind.SFT and not isinstance(response, str):
         raise RowRejected(Reason.MALFORMED_ROW, 'no response: expected the column response or an assistant message')
     if system is not None and not isinstance(system, str):

@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DataError
-from .rows import Reason, RowRejected, as_row, parse_line, read_object
+from .rows import Reason, RowRejected, as_row, escape_surrogates, parse_line, read_object
 from .sources import BOM, READ_BYTES, Piece, open_source
 
 _BATCH_BYTES = 8 << 20
+_ODD_CELLS = (ValueError, OverflowError, KeyError)
 
 
 def _ignore(size_bytes: int) -> None:
@@ -74,7 +75,7 @@ def _read_lines(piece: Piece, file: IO[bytes], consumed: Callable[[int], None]) 
         if not line:
             break
         if not at and line.startswith((b'\xff\xfe', b'\xfe\xff')):
-            raise ValueError('UTF-16; expected UTF-8')
+            raise ValueError('UTF-16 or UTF-32; expected UTF-8')
         label = f'{piece.name}@{at}'
         at += len(line)
         if piece.stop >= 0:
@@ -90,8 +91,11 @@ def _read_array(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
     text = file.read()
     try:
         values = json.loads(text, object_pairs_hook=read_object)
-    except json.JSONDecodeError:
-        lists = [json.loads(line, object_pairs_hook=read_object) for line in text.splitlines() if line.strip()]
+    except json.JSONDecodeError as whole:
+        try:
+            lists = [json.loads(line, object_pairs_hook=read_object) for line in text.splitlines() if line.strip()]
+        except json.JSONDecodeError:
+            raise whole from None
         values = [value for one in lists for value in one]
     return map(as_row, values)
 
@@ -111,7 +115,18 @@ def _read_csv(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
                     raise
                 yield RowRejected(Reason.MALFORMED_ROW, f'not CSV: {error}')
             else:
-                yield RowRejected(Reason.MALFORMED_ROW, 'more cells than the header has') if None in row else row
+                yield _checked(row)
+
+
+def _checked(row: dict[Any, Any]) -> dict[str, Any] | RowRejected:
+    if None in row:
+        return RowRejected(Reason.MALFORMED_ROW, 'more cells than the header has')
+    odd = [escape_surrogates(name) for name, cell in row.items() if cell and escape_surrogates(cell) != cell]
+    if not odd:
+        return row
+    rejected = RowRejected(Reason.MALFORMED_ROW, f'{odd[0]} is not UTF-8')
+    rejected.row = row
+    return rejected
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -135,8 +150,8 @@ def _read_parquet(piece: Piece, consumed: Callable[[int], None]) -> Rows:
             batch_rows = max(1, min(1024, meta.num_rows * _BATCH_BYTES // max(size, 1)))
             for batch in file.iter_batches(batch_size=batch_rows, row_groups=[group], use_threads=False):
                 try:
-                    rows = batch.to_pylist(maps_as_pydicts='lossy')
-                except (ValueError, OverflowError):
+                    rows = batch.to_pylist(maps_as_pydicts='strict')
+                except _ODD_CELLS:
                     rows = [_read_cells(batch, i) for i in range(batch.num_rows)]
                 for row in rows:
                     yield f'{piece.name}#{number}', row
@@ -145,12 +160,12 @@ def _read_parquet(piece: Piece, consumed: Callable[[int], None]) -> Rows:
 
 
 def _read_cells(batch: pa.RecordBatch, i: int) -> dict[str, Any] | RowRejected:
-    """One row, cell by cell: a cell of its batch holds what Python cannot, as bad UTF-8 or a date in year 30,000."""
+    """One row, cell by cell: one of its batch holds what Python cannot: bad UTF-8, the year 30,000, a key twice."""
     row, rejected = dict[str, Any](), None
     for name in batch.schema.names:
         try:
-            row[name] = batch.column(name)[i].as_py()
-        except (ValueError, OverflowError) as error:
+            row[name] = batch.column(name)[i].as_py(maps_as_pydicts='strict')
+        except _ODD_CELLS as error:
             rejected = RowRejected(Reason.MALFORMED_ROW, f'column {name}: {type(error).__name__}: {error}')
     if rejected is not None:
         rejected.row = row

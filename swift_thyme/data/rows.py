@@ -195,7 +195,11 @@ class _Ambiguous(dict[str, Any]):
 def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """What `json` calls with the members of an object, so that `as_row` can refuse one with two values of one key."""
     found = dict(pairs)
-    twice = {key: found[key] for key, value in pairs if found[key] != value or _holds_ambiguous(value)}
+    twice = {
+        key: found[key]
+        for key, value in pairs
+        if (found[key] is not value and found[key] != value) or _holds_ambiguous(value)  # NaN differs from itself
+    }
     return _Ambiguous(twice) if twice else found
 
 

@@ -235,22 +235,28 @@ def test_many_small_files_share_shards_and_each_is_read(tmp_path: Path) -> None:
     )
 
 
-def read_csv(path: Path, text: str) -> list[Any]:
-    path.write_text(text)
+def read_all(path: Path, text: str, encoding: str = 'utf-8') -> list[Any]:
+    path.write_text(text, encoding)
     (shard,), _ = plan([str(path)])
     return [row for _, row in read(shard.pieces[0])]
 
 
 def test_a_csv_with_an_index_as_pandas_writes_it_is_read(tmp_path: Path) -> None:
-    assert read_csv(tmp_path / 'a.csv', ',question\n0,a\n1,"b ""c"",\nd"\n') == [
+    assert read_all(tmp_path / 'a.csv', ',question\n0,a\n1,"b ""c"",\nd"\n') == [
         {'': '0', 'question': 'a'},
         {'': '1', 'question': 'b "c",\nd'},
     ]
 
 
 def test_an_odd_row_of_a_csv_is_one_rejected_row(tmp_path: Path) -> None:
-    rows = read_csv(tmp_path / 'a.csv', 'question\n"a"b\nc,d\ne\n')
+    rows = read_all(tmp_path / 'a.csv', 'question\n"a"b\nc,d\ne\n')
     assert [isinstance(row, RowRejected) for row in rows] == [True, True, False]
+
+
+def test_a_row_of_a_csv_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    rows = read_all(tmp_path / 'a.csv', 'question,note\na?,é\nb?,e\n', 'latin-1')
+    assert rows[0].detail == 'note is not UTF-8' and rows[0].row['question'] == 'a?'
+    assert rows[1] == {'question': 'b?', 'note': 'e'}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +264,7 @@ def test_an_odd_row_of_a_csv_is_one_rejected_row(tmp_path: Path) -> None:
 )
 def test_a_csv_that_would_lose_cells_is_a_broken_file(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DataError, match=why):
-        read_csv(tmp_path / 'a.csv', text)
+        read_all(tmp_path / 'a.csv', text)
 
 
 def test_two_parquet_columns_of_one_name_are_a_broken_file(tmp_path: Path) -> None:
@@ -277,7 +283,20 @@ def test_verl_s_columns_are_read_from_text_too() -> None:
 
 
 def test_a_key_with_two_values_refuses_its_row_in_a_list_too(tmp_path: Path) -> None:
-    (tmp_path / 'a.json').write_text('[{"a": 1, "a": 2}, {"a": 1, "a": 1}]')
-    (shard,), _ = plan([str(tmp_path / 'a.json')])
-    refused, row = [row for _, row in read(shard.pieces[0])]
+    refused, row = read_all(tmp_path / 'a.json', '[{"a": 1, "a": 2}, {"a": 1, "a": 1}]')
     assert isinstance(refused, RowRejected) and 'twice' in refused.detail and row == {'a': 1}
+
+
+def test_a_number_that_is_none_is_no_second_value(tmp_path: Path) -> None:
+    (row,) = read_all(tmp_path / 'a.jsonl', '{"question": "a?", "weight": NaN}')
+    assert row['question'] == 'a?'
+
+
+def test_a_broken_list_says_where_it_breaks(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='line 3 column 1'):
+        read_all(tmp_path / 'a.json', '[\n{"a": 1},\n]')
+
+
+def test_a_row_without_a_question_says_what_it_has() -> None:
+    reason, detail = refusal({'Question;answer': 'a?;b'})
+    assert reason is Reason.MALFORMED_ROW and detail.endswith("got 'Question;answer'")

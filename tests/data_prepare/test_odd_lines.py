@@ -39,12 +39,18 @@ ODD = {
     'number for a path': '{"query":"<image>q","image":1e400,"response":"<answer>red</answer>"}',
     'key twice': '{"query":"a?","query":"b?","response":"<answer>red</answer>"}',
     'key twice inside': '{"query":"a?","response":"<answer>red</answer>","meta":{"of":[{"a":1,"a":2,"b":3}]}}',
+    'NaN for an answer and a number in twos': '{"query":"a?","response":"<answer>r</answer>","w":NaN,"w":1}',
+    'a pipe for a path': '{"query":"<image>q","image":"pipe","response":"<answer>red</answer>"}',
+    'a device for a path': '{"query":"<image>q","image":"/dev/zero","response":"<answer>red</answer>"}',
+    'a folder for a path': '{"query":"<image>q","image":"..","response":"<answer>red</answer>"}',
+    'a path of nobody': '{"query":"<image>q","image":"~no-such-user/a.jpg","response":"<answer>red</answer>"}',
     'not UTF-8': b'{"query":"a\xff?","response":"<answer>red</answer>"}'.decode('latin-1'),
 }
 
 
 def lines(path: Path, odd: str) -> Path:
     path.mkdir()
+    os.mkfifo(path / 'pipe')
     (path / 'a.jsonl').write_bytes(b'\n'.join(line.encode('latin-1') for line in (GOOD % 0, odd, GOOD % 1)))
     (path / 'b.jsonl').write_text(GOOD % 2)
     return path
@@ -78,8 +84,12 @@ def bad_text() -> pa.Array:
 
 @pytest.mark.parametrize(
     'column',
-    [bad_text(), pa.array([2**62, 0], pa.timestamp('us'))],
-    ids=['bad UTF-8', 'a date beyond the calendar'],
+    [
+        bad_text(),
+        pa.array([2**62, 0], pa.timestamp('us')),
+        pa.array([[('k', 1), ('k', 2)], [('k', 1)]], pa.map_(pa.string(), pa.int32())),
+    ],
+    ids=['bad UTF-8', 'a date beyond the calendar', 'a key twice'],
 )
 def test_an_odd_parquet_cell_is_one_rejected_row(tmp_path: Path, column: pa.Array) -> None:
     texts = {'question': ['a?', 'b?'], 'response': ['<answer>x</answer>'] * 2}
