@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='keep',
         help='system message: the source’s own where it has one, the paper’s in every row, or none',
     )
-    parser.add_argument('--decode', action='store_true', help='decode every picture in full (slow)')
+    parser.add_argument('--decode', action='store_true', help='read every picture’s data to its end (slow)')
     parser.add_argument('--model', help='checkpoint folder or id whose tokenizer finds over-long rows')
     parser.add_argument('--max-length', type=int, default=10_240, metavar='TOKENS', help='with --model (default 10240)')
     parser.add_argument(

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'path', type=Path, help='a prepared set, one of its folders, or a file of rows (parquet, json, jsonl, csv)'
     )
-    parser.add_argument('--decode', action='store_true', help='decode every picture in full (slow)')
+    parser.add_argument('--decode', action='store_true', help='read every picture’s data to its end (slow)')
     parser.add_argument('--model', help='checkpoint folder or id whose tokenizer finds over-long rows')
     parser.add_argument('--max-length', type=int, default=10_240, metavar='TOKENS', help='with --model (default 10240)')
     parser.add_argument('--max-pixels', type=int, default=3_211_264, help='with --model (default 3211264)')

@@ -147,7 +147,7 @@ def validate(
 
     Args:
         path: a prepared set, a folder, or a file.
-        decode: decode every picture in full.
+        decode: read every picture's data to its end.
         lengths: finds over-long rows where given.
         on_problem: told of every row that fails.
         consumed: told how many bytes of the row files each step has used up.
