@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -80,6 +81,12 @@ def test_no_computation_is_asked_in_two_splits() -> None:
     assert not asked[Split.TRAIN] & asked[Split.TEST]
     assert not asked[Split.TRAIN] & asked[Split.VALIDATION] and not asked[Split.TEST] & asked[Split.VALIDATION]
     assert all(len(texts) > 1350 for texts in asked.values())
+
+
+def test_no_computation_speaks_of_one_in_the_plural() -> None:
+    asked = [question_for(rng_for('plural', i), 1 + i % 6, Split.TRAIN)[0] for i in range(3000)]
+    one = re.compile(r'(?<!from )(?<!between )\b1 (?!to\b|and\b|January\b)[a-z]+s\b')
+    assert not [text for text in asked if one.search(text)]
 
 
 def test_there_are_forty_kinds_of_computation_and_each_program_gives_the_answer() -> None:

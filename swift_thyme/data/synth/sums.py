@@ -302,9 +302,9 @@ TEMPLATES: tuple[Template, ...] = (
     _made(
         'A password has {a} letters out of {m} followed by {b} digits, repetition allowed. How many are possible?',
         'm ** a * 10 ** b',
-        a=(1, 1),
+        a=(2, 1),
         m=_SMALL,
-        b=(1, 1),
+        b=(2, 1),
     ),
     _made(
         'How many numbers from 1 to {n} have no common divisor with {m} except 1?',
