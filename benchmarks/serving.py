@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import getpass
 import http.client
 import io
 import re
@@ -174,7 +175,8 @@ def proxied(nginx: str, servers: list[Process]) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         paths = ''.join(f'{kind}_temp_path {folder}/{kind};' for kind in _NGINX_FILES)
         path = Path(folder, 'nginx.conf')
-        path.write_text(f'pid {folder}/pid; events {{}} http {{ access_log off; {paths} {config} }}', encoding='utf-8')
+        mine = f'user {getpass.getuser()}; pid {folder}/pid;'  # root's workers would be somebody else's
+        path.write_text(f'{mine} events {{}} http {{ access_log off; {paths} {config} }}', encoding='utf-8')
         running = subprocess.Popen([nginx, '-c', str(path), '-g', 'daemon off;', '-e', f'{folder}/error.log'])
         try:
             time.sleep(1)
