@@ -34,7 +34,8 @@ _SPELLINGS = {
     '\\cdot': '*', '\\times': '*', '·': '*', '×': '*', '\\div': '/', '÷': '/',
     '**': '^', '√': '\\sqrt', 'π': '\\pi', 'pi': '\\pi', '\\ast': '*',
 }  # fmt: skip
-_DIGITS_APART = re.compile(r'[\d.]\s+[\d.]')
+_UNCLEAR = re.compile(r'[\d.]\s+[\d.]|\d[eE][+-]?\d')
+"""Two numbers side by side, and a power of ten that may be a multiple of Euler's number (`1e-3`)."""
 
 
 class Unreadable(ThymeError):
@@ -52,8 +53,8 @@ def parse(text: str) -> Node:
     Raises:
         Unreadable: a token is unknown, or something is left over.
     """
-    if _DIGITS_APART.search(text):
-        raise Unreadable('two numbers side by side')
+    if _UNCLEAR.search(text):
+        raise Unreadable('two numbers side by side, or one with an exponent')
     tokens = list(_tokens(text))
     if not tokens or len(tokens) > MOST_TOKENS:
         raise Unreadable(f'got {len(tokens)} tokens; expected 1 to {MOST_TOKENS}')

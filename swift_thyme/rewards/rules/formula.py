@@ -138,6 +138,7 @@ def split(text: str, pattern: str) -> list[str]:
     return [p.strip() for p in (*parts, text[start:])]
 
 
+_TIMES = re.compile(r'cdot|times|[·×*]')
 _NAMED = re.compile(r'\s*\$?\s*([A-Za-z])\s*(?:=|∈|\\in(?![a-z]))')
 _OR = re.compile(r'\bor\b')
 _LISTED = r',\s*(?:or|and)\b|,|;|\bor\b|\band\b'
@@ -283,7 +284,8 @@ def _doubt(question: Question, wanted: tuple[Group, str], given: tuple[Group, st
     ):
         return 'not computed'
     layouts = [layout(t) for t in texts]
-    copied = len(layouts[1]) > 3 and layouts[1] in question.compact and layouts[0] not in question.compact
+    wanted_so, given_so, asked = (_TIMES.sub('', one) for one in (*layouts, question.compact))
+    copied = len(given_so) > 3 and given_so in asked and wanted_so not in asked
     return 'copied' if copied else ''
 
 
@@ -345,6 +347,8 @@ def _cover(wanted: Group, given: Group) -> bool | None:
 def _compare_values(question: Question, wanted: Group, given: Group) -> RuleVerdict:
     if given.name and question.unknown not in ('', given.name):
         return undecided('other variable')
+    if question.asks_order and wanted.kind is not given.kind:
+        return undecided('order')
     if len(wanted.items) == len(given.items):
         in_order = _all([_same(a, b) for a, b in zip(wanted.items, given.items, strict=True)])
         if len(wanted.items) == 1 or in_order.verdict is Verdict.MATCH:

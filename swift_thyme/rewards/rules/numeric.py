@@ -11,13 +11,13 @@ from .numerals import MEASURES_ZH
 from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
 from .question import Question
 from .text import tokens
-from .units import SYMBOLS, TEMPERATURES, Unit
+from .units import SENSES, SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
 _LABEL = re.compile(r'\d+[A-Z]')
 """A number and a letter that may be a unit or a label (`23A`)."""
 _NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
-_SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'}, {'torque', 'kg', 'm', 's'})
+_SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'})
 
 
 def decide_number(question: Question, reference: str, answer: str) -> RuleVerdict | None:
@@ -66,7 +66,8 @@ def _series(question: Question, wanted: Series, given: Series) -> RuleVerdict:
     pairs = list(zip(wanted.items, given.items, strict=True))
     verdicts = {_bare(question, a, b).verdict for a, b in pairs}
     if verdicts == {Verdict.MATCH}:
-        is_interval = question.asks_interval and len(pairs) == 2 and wanted.bracketed is not given.bracketed
+        may_be_interval = question.asks_interval or not (question.asks_several or question.asks_order)
+        is_interval = may_be_interval and len(pairs) == 2 and wanted.bracketed is not given.bracketed
         return undecided('interval or a list') if is_interval else match('series')
     if sorted(i.base for i in wanted.items) == sorted(i.base for i in given.items):
         apart = wanted.join is Join.RANGE or question.asks_order or (wanted.bracketed and given.bracketed)
@@ -123,6 +124,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
     identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
     if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
         return undecided('number or a label')
+    if len({any(s.dimension == question.dimension for s in _senses(side)) for side in (wanted, given)}) == 2:
+        return undecided('unit of several senses')
     if wanted.unit != given.unit and given.unit and ''.join(tokens(answer.casefold())) in question.compact:
         return undecided('copied')
     if wanted.written == given.written and not (identity and given.is_plain):
@@ -234,9 +237,31 @@ def _not_converted(wanted: Quantity, given: Quantity) -> bool:
     return Fraction(1, 2) < ratio < 2 and ratio != 1
 
 
+def _senses(side: Quantity) -> tuple[Unit, ...]:
+    """What the unit of a quantity may mean beside what it was read as."""
+    return SENSES.get(side.unit_name) or SENSES.get(side.unit_name.casefold() if len(side.unit_name) > 2 else '', ())
+
+
+def _same_in_another_sense(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> bool:
+    """Whether two values are the same within a tenth where a unit has another of its senses."""
+    pairs = [(x, y) for x in (a, *_senses(wanted)) for y in (b, *_senses(given))][1:]
+    return any(
+        x.dimension == y.dimension and _are_close(wanted.value * x.factor, given.value * y.factor, Fraction(1, 10))
+        for x, y in pairs
+    )
+
+
+def _are_close(left: Fraction, right: Fraction, share: Fraction) -> bool:
+    return left != 0 and abs(left - right) / abs(left) < share
+
+
 def _two_units(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> RuleVerdict:
+    if a.dimension == b.dimension and wanted.base == given.base:
+        return match('unit converted')
+    if _same_in_another_sense(wanted, given, a, b):
+        return undecided('unit of several senses')
     if a.dimension == b.dimension:
-        return match('unit converted') if wanted.base == given.base else _converted(wanted, given)
+        return _converted(wanted, given)
     bases = {base for base, _ in (*a.dimension, *b.dimension)}
     if bases in ({'yen-sign', 'JPY'}, {'yen-sign', 'CNY'}):
         return undecided('money') if wanted.value == given.value else mismatch('money')
@@ -252,8 +277,7 @@ def _converted(wanted: Quantity, given: Quantity) -> RuleVerdict:
     left, right = wanted.base, given.base
     if wanted.unit_name.casefold() == given.unit_name.casefold():
         return undecided('case of the unit')
-    close = left != 0 and abs(left - right) / abs(left) < Fraction(1, 100)
-    return undecided('unit rounded') if close else mismatch('unit converted')
+    return undecided('unit rounded') if _are_close(left, right, Fraction(1, 100)) else mismatch('unit converted')
 
 
 def _separators_unclear(reference: str, answer: str) -> bool:

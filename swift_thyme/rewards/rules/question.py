@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from .text import normal, tokens, words
-from .units import Unit, asked_unit, unit_of
+from .text import layout, normal, words
+from .units import Dimension, Unit, asked_unit, unit_of
 from .words import ARTICLES
 
 LONGEST_CHARS = 8000
@@ -85,6 +85,8 @@ _ORDER = _wording(
 )
 _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)\b|坐标|点')
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
+_SEVERAL = _wording(r'\A\W*list\b|\b(?:what|which)\b[^?]*\bare\b|\b(?:numbers|solutions|roots|zeros)\b')
+"""Several things are asked for, so that brackets around them are a list's."""
 _UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
 _OPEN = _wording(r'\A\W*(?:what|which|who|whose|whom|where|when|why|how)\b')
 _CLOSED = _wording(r'\byes\b|\bno\b|\btrue\b|\bfalse\b|\bcorrect\b')
@@ -95,6 +97,10 @@ _PHONE = _wording(r'\b(?:phone|fax|mobile) number|\btelephone\b|电话号码')
 _DIRECTION = _wording(r'\b(?:directions?|way|fac(?:es?|ing)|compass|point(?:s|ing)?|head(?:s|ing)|wind)\b|方向')
 _JAPAN = _wording(r'\b(?:yen|japan\w*|jpy|tokyo|osaka|kyoto)\b|日元|日本|円|[ぁ-ヿ]')
 _CHINA = _wording(r'\b(?:yuan|rmb|cny|chin\w*|beijing|shanghai)\b|元|中国|多少钱')
+_KINDS: tuple[tuple[re.Pattern[str], Dimension], ...] = (
+    (_wording(r'\baccelerat|\bg-?forces?\b|\bgravit'), (('m', 1), ('s', -2))),
+    (_wording(r'\bduration\b|\bhow long (?:do|does|did|will)\b|\btime\b'), (('s', 1),)),
+)
 
 
 class Question:
@@ -118,13 +124,18 @@ class Question:
 
     @cached_property
     def compact(self) -> str:
-        """Its tokens without white space, case folded: to see what was copied from it."""
-        return ''.join(tokens(self.plain.casefold().replace('\\', '')))
+        """Its layout: to see what was copied from it."""
+        return layout(self.plain)
 
     @cached_property
     def unit(self) -> Unit | None:
         """The unit it asks for; years where it asks how old somebody is."""
         return asked_unit(self.plain) or (unit_of('years') if self._says(_AGE) else None)
+
+    @cached_property
+    def dimension(self) -> Dimension | None:
+        """Of the quantity that it names (an acceleration, a duration)."""
+        return next((kind for wording, kind in _KINDS if self._says(wording)), None)
 
     @cached_property
     def counted(self) -> tuple[str, ...]:
@@ -174,4 +185,5 @@ class Question:
     asks_direction = cached_property(lambda self: self._says(_DIRECTION))
     asks_order = cached_property(lambda self: self._says(_ORDER))
     asks_point = cached_property(lambda self: self._says(_POINT))
+    asks_several = cached_property(lambda self: self._says(_SEVERAL))
     asks_interval = cached_property(lambda self: self._says(_INTERVAL))

@@ -87,6 +87,15 @@ _NAMES = {
     'kHz': 'kilohertz', 'MHz': 'megahertz', 'GHz': 'gigahertz', 'kPa': 'kilopascal', 'kN': 'kilonewton',
     'kB': 'kilobyte', 'MB': 'megabyte', 'GB': 'gigabyte', 'TB': 'terabyte', 'dB': 'decibel', 'kWh': 'kilowatt-hour',
 }  # fmt: skip
+_SENSES = {
+    'g': '980665/100000 m s^-2', 'm': '60 s|1609344/1000 m', 'oz ounce ounces': '295735/10000000000 m^3',
+    't ton tons': '90718474/100000 kg', 'gal gallon gallons': '454609/100000000 m^3', 'cal': '1 kcal|4184/1000 J',
+    'kcal': '4184 J', 'kB KB kilobyte kilobytes': '8192 bit', 'MB megabyte megabytes': '8388608 bit',
+    'GB gigabyte gigabytes': '8589934592 bit', 'TB terabyte terabytes': '8796093022208 bit',
+    'month months': '2629746 s', 'yr yrs year years': '31556952 s', 'rad radian radians': '572958/10000 degree',
+    'N·m Nm': 'J',
+}  # fmt: skip
+"""What else a spelling means to some, or is worth in a base of its own that the tables keep apart."""
 
 
 def _defined(text: str, known: dict[str, Unit]) -> Unit:
@@ -123,6 +132,12 @@ NAMES = {
     for name in spellings.split()
     for spelling in (name, name + 's' * name.isascii())
 }
+SENSES = {
+    spelling: tuple(_defined(one, _KNOWN) for one in definitions.split('|'))
+    for spellings, definitions in _SENSES.items()
+    for spelling in spellings.split()
+}
+"""Spelling → the units that it may mean beside its own."""
 _POWERS = (
     (re.compile(r'(?:square|sq\.?)\s+(\S+)'), 2),
     (re.compile(r'(?:cubic|cu\.?)\s+(\S+)'), 3),

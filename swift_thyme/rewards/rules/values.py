@@ -215,10 +215,8 @@ def _is_complex(value: Value) -> bool:
 
 
 def nearly(left: Node, right: Node) -> bool:
-    """Whether two numbers are so near, or are rational and rounded, that one may be the other rounded."""
-    if names_in(left) or names_in(right):
-        return False
-    a, b = value_of(left), value_of(right)
-    if a is None or b is None or _is_complex(a) or _is_complex(b):
-        return False
-    return bool(abs(a - b) <= abs(a) * _context.mpf('0.006'))
+    """Whether two expressions are so near wherever both have a value that one may be the other rounded."""
+    points = points_for(names_in(left) | names_in(right))
+    pairs = [(value_of(left, point=p), value_of(right, point=p)) for p in points]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None and not (_is_complex(a) or _is_complex(b))]
+    return bool(known) and all(abs(a - b) <= abs(a) * _context.mpf('0.006') for a, b in known)
