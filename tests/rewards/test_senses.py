@@ -76,3 +76,11 @@ def test_a_set_is_no_answer_where_an_order_is_asked_for(numbers: list[int]) -> N
     text = ', '.join(map(str, numbers))
     assert decide('Read them from left to right.', text, f'{{{text}}}').verdict is not Verdict.MATCH
     assert decide('Give the solution set.', text, f'{{{text}}}').verdict is Verdict.MATCH
+
+
+@given(word=st.sampled_from(['team', 'plan', 'squad', 'list', 'class']))
+def test_a_capital_a_in_a_name_is_no_article(word: str) -> None:
+    for left, right in ((f'A {word}', word), (f'A {word}', f'the {word}')):
+        for reference, answer in ((left, right), (right, left)):
+            assert decide('Which one is named on the banner?', reference, answer).verdict is Verdict.UNDECIDED
+    assert decide('What is in the box?', word, f'A {word}').verdict is Verdict.MATCH

@@ -155,8 +155,10 @@ def _folded(token: str) -> str:
 
 
 def same_text(question: Question, left: str, right: str) -> bool:
-    """Whether two texts are the same words and signs."""
-    return left == right if question.asks_exact_text else key_of(left) == key_of(right)
+    """Whether two texts are the same words and signs; in a name a capital A counts, it may be its first word."""
+    if question.asks_exact_text or (question.asks_name and left.startswith('A ') != right.startswith('A ')):
+        return left == right
+    return key_of(left) == key_of(right)
 
 
 def decide_text(question: Question, reference: str, answer: str) -> RuleVerdict:
