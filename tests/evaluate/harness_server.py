@@ -31,7 +31,10 @@ CROP = 'from PIL import Image\nImage.open(image_path).crop((0, 0, 90, 80)).save(
 def answers(items: list[Item], known: int) -> Speak:
     def speak(conversation: Conversation) -> str:
         asked = asked_text(conversation)
-        number, item = next((i, item) for i, item in enumerate(items) if item.question in asked)
+        found = [(i, item) for i, item in enumerate(items) if item.question in asked]
+        if not found:  # the server's trial before it listens
+            return answering('ready')
+        (number, item), *_ = found
         if number % 2 and not conversation.rounds:
             return f'<think>Closer. {protocol.CODE_OPEN}\n{CROP}\n{protocol.CODE_CLOSE}'
         options = options_of(asked)
