@@ -1,8 +1,8 @@
 """The part `load` of `benchmarks/serving.py`: 300 requests, 32 at a time, each with a picture of its own.
 
 `thyme serve --url` stands before a scripted model in another process. One client in ten leaves, one in twenty sends no
-JSON, half of the others stream. After a third of the answers the sandbox's supervisor is killed, after two thirds the
-model, which is started again after two seconds. What fails must have been under way at a kill; whatever is answered
+JSON, half of the others stream. After a third of them the sandbox's supervisor is killed, after two thirds the model,
+which is started again after two seconds. What fails must have been under way at a kill; whatever is answered
 must be about its own picture.
 """
 
@@ -105,13 +105,13 @@ async def _under_load(found: Load, model: int, port: int, stack: ExitStack) -> l
                 await found.ask(client, i)
 
         async def kill() -> None:
-            while len(found.times_s) < N // 4:
+            while found.ends.total() < N // 3:
                 await asyncio.sleep(0.05)
             supervisor = next(pid for pid in found.server.tree() if 'supervisor' in _line_of(pid))
             begun = time.monotonic()
             os.kill(supervisor, signal.SIGKILL)
             away.append((begun, begun + 1))
-            while len(found.times_s) < N // 2:
+            while found.ends.total() < 2 * N // 3:
                 await asyncio.sleep(0.05)
             begun = time.monotonic()
             os.kill(model, signal.SIGKILL)
