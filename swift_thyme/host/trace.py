@@ -30,7 +30,7 @@ class TracedRow:
     labels: list[int]
     """As long as `input_ids`; the id itself, or `IGNORED`."""
     image_tokens: list[int]
-    """Visual tokens of each picture of the whole batch row by row; see `batch_images`."""
+    """Visual tokens of each picture of the whole batch row by row."""
 
 
 class BatchTrace:

@@ -50,20 +50,6 @@ def choices(spec: SetSpec) -> list[Choice]:
     return [Choice(item.question, posed.options, posed.options.index(item.answer)) for item, posed in made]
 
 
-def blind_scores(spec: SetSpec, train_rows: int = TRAIN_ROWS, test_rows: int = TEST_ROWS) -> dict[str, float]:
-    """Answers a set's questions without its pictures.
-
-    Args:
-        spec: task, difficulty, canvas and budget; its number of rows and its split do not matter.
-        train_rows: questions of the training split that the classifier learns from.
-        test_rows: questions of the test split that all solvers answer.
-
-    Returns:
-        Solver → share of right answers, 0 to 1.
-    """
-    return scores(solvers(spec, train_rows), choices(replace(spec, kind=Kind.EVAL, split=Split.TEST, n=test_rows)))
-
-
 def solvers(spec: SetSpec, train_rows: int = TRAIN_ROWS) -> dict[str, Solver]:
     """The battery, with what is learnt from the training split of a set's order."""
     return {**RULES, **classifiers(replace(spec, kind=Kind.EVAL, split=Split.TRAIN, n=train_rows))}

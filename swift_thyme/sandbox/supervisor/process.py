@@ -2,7 +2,7 @@
 
 At most two processes exist: the one that runs the snippet, and, where a snapshot was asked for, its fork, which stands
 still. Both are in one process group that they cannot leave. Who sent a message is known from the kernel
-(`SCM_CREDENTIALS`), and how a process ended from its reaper (`note_exit`), so neither can speak for the other. All end
+(`SCM_CREDENTIALS`), and how a process ended from its reaper (`_note_exit`), so neither can speak for the other. All end
 with the group's lifeline (`zygote.Child`), whatever a snippet made of the code around it.
 """
 
