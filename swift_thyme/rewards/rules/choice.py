@@ -249,8 +249,7 @@ def _by_text(question: Question, options: dict[str, str], text: str) -> Taken:
     verdicts = {x: compare_texts(question, unwrap(option), text).verdict for x, option in options.items()}
     found = [letter for letter, verdict in verdicts.items() if verdict is Verdict.MATCH]
     if re.match(r'A\s', text) and found not in (['A'], []):
-        as_written = [x for x in found if options[x].casefold().startswith('a ')]
-        found = as_written
+        found = [x for x in found if options[x].casefold().startswith('a ')]
     if len(found) == 1:
         return Taken(Reading.TAKES, frozenset(found))
     if not found and set(verdicts.values()) == {Verdict.MISMATCH}:

@@ -1,7 +1,7 @@
 """The types, in the order in which they are asked, for two texts that are unwrapped. Owns the order.
 
 The first type that reads both sides whole speaks, and its `undecided` is final too: a later one that does not know
-better must not overrule its doubt.
+better must not overrule its doubt. Any text is words at last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .printed import decide_code, decide_printed
 from .question import Question
 from .statements import said_in
 from .text import unwrap
-from .verdict import RuleVerdict, Verdict, match, undecided
+from .verdict import RuleVerdict, Verdict, match
 
 Comparator = Callable[[Question, str, str], RuleVerdict | None]
 TYPES: tuple[Comparator, ...] = (
@@ -31,7 +31,6 @@ TYPES: tuple[Comparator, ...] = (
     decide_colour,
     decide_label,
     decide_formula,
-    decide_text,
 )
 
 
@@ -49,4 +48,4 @@ def _by_type(question: Question, reference: str, answer: str) -> RuleVerdict:
         verdict = comparator(question, reference, answer)
         if verdict is not None:
             return verdict
-    return undecided('text')
+    return decide_text(question, reference, answer)
