@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_the_core_imports_nothing_heavy_and_nothing_of_the_host_side() -> None:
         and (name.split('.')[0] in HEAVY or name.split('.')[:2] in [['swift_thyme', side] for side in HOST_SIDE])
     }
     assert not found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {'.'.join(('swift_thyme', *path.relative_to(PACKAGE).with_suffix('').parts)): path for path in files()}
+    arrows = {
+        module: {name for name, typing_only in imports(path) if name in modules and name != module and not typing_only}
+        for module, path in modules.items()
+    }
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_root_is_a_short_list() -> None:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -17,7 +18,7 @@ import swift
 from packaging.version import Version
 
 from ..config import SamplingSettings
-from ..errors import ConfigError, ThymeError
+from ..errors import ConfigError
 from ..rewards.trajectory import rollout_of
 from ..spans import token_pieces
 from ..types import SegmentKind
@@ -35,10 +36,8 @@ def _require_tested(what: str, instead: str) -> None:
         )
 
 
-def check_at_start() -> None:
-    """Has `preflight` look at every training run when the host has loaded its rows. Idempotent.
-
-    A refusal ends the process with its sentence and exit code 1.
+def check_at_start(checked: Callable[[Any, Callable[[Any], Any]], Any]) -> None:
+    """Has the rows of every run loaded by `checked`, which gets the host's pipeline and what loads them. Idempotent.
 
     Raises:
         ConfigError: the host is of a version in which the place is not known.
@@ -46,22 +45,13 @@ def check_at_start() -> None:
     _require_tested('checking a run at its start', 'install a version in that range')
     from swift.pipelines.train.sft import SwiftSft
 
-    from . import preflight
-
     original = SwiftSft._get_dataset
     if getattr(original, 'by_thyme', False):
         return
 
     @wraps(original)
     def get_dataset(pipeline: Any) -> Any:
-        try:
-            preflight.check_arguments(pipeline.args)
-            datasets = original(pipeline)
-            preflight.check_run(pipeline.args, pipeline.template, datasets)
-            preflight.await_machinery(pipeline.args)
-        except ThymeError as error:
-            raise SystemExit(f'this run cannot start: {error}') from error
-        return datasets
+        return checked(pipeline, original)
 
     get_dataset.by_thyme = True  # type: ignore[attr-defined]
     SwiftSft._get_dataset = get_dataset

@@ -2,7 +2,7 @@
 
 Owns which of the host's arguments do not go with this package's template, scheduler and rewards, and what a row needs.
 Looks at the rows as the host has loaded them, so whatever the host reads (`--columns`, `image` columns, messages as
-JSON text) is read here. `patch.check_at_start` calls this in every trainer, `thyme sft|rlhf` the first half before it;
+JSON text) is read here. `patch.check_at_start` has every trainer call this, `thyme sft|rlhf` the first half before it;
 `data.validate` looks deeper, at files.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ from swift.utils import get_logger
 from .. import picture, protocol
 from ..config import PAPER_REWARDS, SIGNALS, JudgeSettings, OutagePolicy, RolloutSettings, SandboxSettings
 from ..data.paths import has_handle
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, ThymeError
 from ..rewards.formula import REWARD_PARTS
 from ..rewards.judge.check import until_a_judge_rules
 from ..rewards.scorer import NEEDS_JUDGE, NEEDS_SOLUTION, Part
@@ -90,6 +90,22 @@ class Run:
         """What this package's rewards score."""
         named = [REWARDS.get(name, orms.get(name)) for name in self.get('reward_funcs', ())]
         return frozenset(part for reward in named for part in REWARD_PARTS.get(getattr(reward, 'reward', ''), ()))
+
+
+def checked_rows(pipeline: Any, load: Callable[[Any], Any]) -> Any:
+    """The rows of the host's pipeline, loaded and looked at, and the machinery waited for.
+
+    Raises:
+        SystemExit: the run is refused, with the sentence.
+    """
+    try:
+        check_arguments(pipeline.args)
+        datasets = load(pipeline)
+        check_run(pipeline.args, pipeline.template, datasets)
+        await_machinery(pipeline.args)
+    except ThymeError as error:
+        raise SystemExit(f'this run cannot start: {error}') from error
+    return datasets
 
 
 def check_arguments(args: Any) -> None:

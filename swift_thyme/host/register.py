@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+from collections.abc import Callable
+from typing import Any
 
 _LOG = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -56,7 +58,13 @@ def register_rewards() -> None:
     run_state()
     orms.update(REWARDS)
     callbacks_map['thyme_rewards'] = RewardFigures
-    check_at_start()
+    check_at_start(_checked_rows)
+
+
+def _checked_rows(pipeline: Any, load: Callable[[Any], Any]) -> Any:
+    from .preflight import checked_rows
+
+    return checked_rows(pipeline, load)
 
 
 def register_prepared_sets() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from ..trajectories import Problem, read_records
+from ..trajectories.lines import replace_file
 from .draw import COLORS
 from .plots import LEADING, main_plots, other_plots
 from .runs import Run, find_runs, read_log
@@ -37,9 +38,7 @@ def build_report(path: Path, out: Path) -> list[Run]:
         name=path.resolve().name, colors=COLORS, runs=[_facts(run, i) for i, run in enumerate(runs)]
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f'{out.name}.part')
-    partial.write_text(page, encoding='utf-8', errors='replace')
-    partial.replace(out)
+    replace_file(out, [page.encode('utf-8', 'replace')])
     return runs
 
 
