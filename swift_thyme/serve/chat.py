@@ -25,7 +25,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import ContextFull, DataError
 from ..infer import Event, Reply
-from ..trajectories import as_document
+from ..trajectories import Record, as_document
+from ..trajectories.record import kept
 from ..types import StopReason
 from .errors import ApiError
 from .intake import HEAVY_BYTES, HEAVY_PIXELS
@@ -250,21 +251,20 @@ class _Call:
         return path
 
     async def _answer(self, chat: ChatRequest, shown: Path) -> None:
-        """Answers; `shown` keeps the pictures that a stream shows until they are sent."""
+        """Answers; `shown` keeps returned pictures until they are sent or saved, and goes with the request."""
         state, settings = self.state, self.state.settings
         asked = chat.question.text if settings.letters else ''
         replier = Replier(self.model, self.trajectory_id, asked, chat.events)
         known = chat.sampling in state.sampled or len(state.sampled) < _MOST_KINDS
         state.sampled[chat.sampling if known else None] += 1
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        folder = settings.save / self.trajectory_id if settings.save is not None else None
         thinking = asyncio.ensure_future(
             state.thinker.answer(
                 chat.question,
                 sampling=chat.sampling,
                 tools=chat.tools and settings.tools,
                 on_event=events.put_nowait if chat.stream else None,
-                output_dir=folder / 'images' if folder is not None else shown / 'shown' if chat.events else None,
+                output_dir=shown / 'shown' if settings.save is not None or chat.events else None,
             )
         )
         thinking.add_done_callback(lambda _: events.put_nowait(None))
@@ -278,7 +278,7 @@ class _Call:
             if not thinking.done():
                 thinking.cancel()
                 await asyncio.gather(thinking, return_exceptions=True)
-        self._record(reply, chat, folder)
+        await self._record(reply, chat)
         self._check(reply)
         if chat.stream:
             await self._begin(replier)
@@ -288,20 +288,24 @@ class _Call:
         else:
             await self._reply(JSONResponse(replier.whole(reply, chat.stop)))
 
-    def _record(self, reply: Reply, chat: ChatRequest, folder: Path | None) -> None:
+    async def _record(self, reply: Reply, chat: ChatRequest) -> None:
         self.state.metrics.reply(reply)
         self.note = f', {reply.stop_reason.value} after {len(reply.turns)} rounds'
-        if folder is not None:
-            record = replace(
-                reply.record(chat.question, model=self.state.names[0]),
-                request_id=self.request_id,
-                extra={'trajectory_id': self.trajectory_id},
-            )
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / 'trajectory.json').write_bytes(as_document(record))
-            except OSError as error:  # a record that is lost must not cost the client its answer
-                logger.error('request %s is not saved: %s', self.request_id, error)
+        if self.state.settings.save is None:
+            return
+        record = replace(
+            reply.record(chat.question, model=self.state.names[0]),
+            request_id=self.request_id,
+            extra={'trajectory_id': self.trajectory_id},
+        )
+        folder = self.state.settings.save / self.trajectory_id
+        saving = asyncio.ensure_future(asyncio.to_thread(_save, record, folder))
+        try:
+            await asyncio.shield(saving)
+        except OSError as error:  # a record that is lost must not cost the client its answer
+            logger.error('request %s is not saved: %s', self.request_id, error)
+        finally:
+            await asyncio.wait([saving])  # its pictures go with the request, also where the client leaves now
 
     def _check(self, reply: Reply) -> None:
         """Turns a failure of the machinery into an error, so that no client takes it for an answer.
@@ -355,3 +359,9 @@ class _Call:
             await asyncio.wait_for(self.send(message), self.state.settings.client_timeout_s)
         except asyncio.TimeoutError:
             raise ClientDisconnect from None
+
+
+def _save(record: Record, folder: Path) -> None:
+    """Writes a record into a folder of its own, with all pictures that it names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'trajectory.json').write_bytes(as_document(kept(record, folder)))

@@ -92,7 +92,7 @@ class Recorder:
         folder = self._root / f'step-{step:06d}'
         (folder / 'images').mkdir(parents=True, exist_ok=True)
         lines = [
-            as_line(replace(_kept(record, folder), step=step, life=self._life, prompt_id=f'prompt_{self._groups + n}'))
+            as_line(replace(kept(record, folder), step=step, life=self._life, prompt_id=f'prompt_{self._groups + n}'))
             for record, n in records
             if record.turns
         ]
@@ -120,8 +120,12 @@ class Recorder:
             shutil.rmtree(steps.pop(0), ignore_errors=True)
 
 
-def _kept(record: Record, folder: Path) -> Record:
-    """A record whose pictures lie in the step's folder."""
+def kept(record: Record, folder: Path) -> Record:
+    """A record whose pictures lie under a folder, in `images`; it names them relative to the folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     turns = (replace(turn, images=tuple(_keep(image, folder) for image in turn.images)) for turn in record.turns)
     return replace(record, turns=tuple(turns), images=tuple(_keep(image, folder) for image in record.images))
 
@@ -137,7 +141,7 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _keep(reference: Any, folder: Path) -> str:
-    """Puts a picture under the step's folder by content; returns its path relative to the folder, or what it was."""
+    """Puts a picture under a folder by content; returns its path relative to the folder, or what it was."""
     if not reference:
         return ''
     try:

@@ -13,8 +13,9 @@ from openai import OpenAI
 from PIL import Image
 
 from swift_thyme.serve.cli import add_arguments, settings_from
+from swift_thyme.trajectories import read_records
 
-from ..infer.scripts import ANSWER, CROP, SHORT, SIZE
+from ..infer.scripts import ANSWER, CROP, SHORT, SIZE, SLEEP
 from .conftest import Running, question
 
 TURN = f'{SIZE}<sandbox_output>size (224, 168)\n</sandbox_output>{ANSWER}'
@@ -163,7 +164,33 @@ def test_ids_are_in_the_headers_and_trajectories_in_the_folder(
     assert reply.headers['x-request-id'] == 'mine-1' and reply.json()['id'] == f'chatcmpl-{ident}'
     record = json.loads((tmp_path / 'kept' / ident / 'trajectory.json').read_text())
     assert (record['answer'], record['request_id']) == ('B', 'mine-1')
-    assert Path(record['turns'][0]['images'][0]).is_file()
+
+
+def test_a_saved_trajectory_has_its_pictures_wherever_its_folder_goes(
+    serve: Any, scripted: Any, picture: Path, tmp_path: Path
+) -> None:
+    scripted([CROP, ANSWER])
+    running = serve(save=tmp_path / 'kept')
+    ident = running.post(question(picture)).headers['x-thyme-trajectory-id']
+    (record,) = read_records((tmp_path / 'kept' / ident).rename(tmp_path / 'moved') / 'trajectory.json')
+    (asked,), (returned,) = record.images, record.turns[0].images
+    assert (tmp_path / 'moved' / asked).read_bytes() == picture.read_bytes()
+    assert Image.open(tmp_path / 'moved' / returned).size == (112, 84)
+
+
+def test_a_client_that_leaves_leaves_nothing_in_the_folder(
+    serve: Any, scripted: Any, picture: Path, tmp_path: Path
+) -> None:
+    scripted([CROP, SLEEP, ANSWER])
+    running = serve(save=tmp_path / 'kept')
+    with httpx.stream(
+        'POST', f'{running.url}/v1/chat/completions', json=question(picture, stream=True), timeout=60
+    ) as reply:
+        for line in reply.iter_lines():
+            if '<sandbox_output>' in line:
+                break
+    running.wait_until_idle()
+    assert not list((tmp_path / 'kept').glob('*'))
 
 
 def test_words_cannot_pose_as_pictures_or_special_tokens(server: Any, scripted: Any, picture: Path) -> None:
@@ -216,7 +243,7 @@ def test_other_paths_and_methods_get_an_error_in_openai_form(server: Any) -> Non
 def test_a_record_that_cannot_be_saved_does_not_cost_the_answer(
     serve: Any, scripted: Any, picture: Path, tmp_path: Path
 ) -> None:
-    scripted([ANSWER])
+    scripted([CROP, ANSWER])
     running = serve(save=tmp_path / 'kept')
     (tmp_path / 'kept').write_text('a file where the folder was')
     assert running.post(question(picture)).json()['choices'][0]['message']['content'] == 'B'
