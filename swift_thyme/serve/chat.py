@@ -191,7 +191,7 @@ class _Call:
                 body.unlink()
             self._give_back()
         self.model = read.body.model or state.names[0]
-        state.check_model(read.body.model)
+        state.check_model(self.model)
         decode = not state.thinker.engine.decodes_pictures
         pictures = []
         for found in await fetch(read.pictures, rules):

@@ -7,6 +7,9 @@ from typing import Any
 
 from ..errors import ThymeError
 
+_MOST_CHARS = 1000
+"""Of a message: it may repeat what a client wrote, and goes into the log as well."""
+
 
 class ApiError(ThymeError):
     """A request that is answered with an error. Crosses no border but that of the HTTP reply."""
@@ -23,12 +26,12 @@ class ApiError(ThymeError):
         """
         Args:
             status: of HTTP, 400 to 599.
-            message: for people.
+            message: for people; shortened where it is long.
             code: for programs.
             param: the part of the request that is wrong.
             retry_after_s: when to come back.
         """
-        super().__init__(message)
+        super().__init__(message if len(message) <= _MOST_CHARS else f'{message[: _MOST_CHARS - 1]}…')
         self.status = status
         self.code, self.param, self.retry_after_s = code, param, retry_after_s
 

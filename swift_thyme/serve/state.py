@@ -73,13 +73,13 @@ class ServerState:
                 401, 'the API key is missing or wrong; send Authorization: Bearer KEY', code='invalid_api_key'
             )
 
-    def check_model(self, name: str | None) -> None:
+    def check_model(self, name: str) -> None:
         """Refuses requests for another model.
 
         Raises:
             ApiError: there is no such model (404).
         """
-        if name and name not in self.names:
+        if name not in self.names:
             raise ApiError(
                 404, f'no model {name!r} here; this server has {", ".join(self.names)}', code='model_not_found'
             )

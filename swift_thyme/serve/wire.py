@@ -45,10 +45,13 @@ _NOT_OBEYED = {
     ),
     **dict.fromkeys(
         ('presence_penalty', 'frequency_penalty', 'logit_bias', 'min_p', 'min_tokens', 'ignore_eos', 'stop_token_ids',
-         'bad_words', 'allowed_token_ids', 'best_of', 'use_beam_search'),
+         'bad_words', 'allowed_token_ids', 'best_of', 'use_beam_search', 'logits_processors'),
         'this way of sampling; leave it out',
     ),
-    **dict.fromkeys(('chat_template', 'documents'), 'another form of the prompt; leave it out'),
+    **dict.fromkeys(
+        ('chat_template', 'documents', 'mm_processor_kwargs', 'truncate_prompt_tokens'),
+        'another form of the prompt; leave it out',
+    ),
     **dict.fromkeys(
         ('continue_final_message', 'echo'), 'prefill, a turn of the assistant that is begun by the client; leave it out'
     ),

@@ -232,7 +232,11 @@ def test_malformed_requests_get_an_error_in_openai_form(
 
 def test_other_paths_and_methods_get_an_error_in_openai_form(server: Any) -> None:
     url = server.url
-    for method, path, status in (('GET', '/v1/nothing', 404), ('GET', '/v1/chat/completions', 405)):
+    for method, path, status in (
+        ('GET', '/v1/nothing', 404),
+        ('GET', '/v1/models/', 404),
+        ('GET', '/v1/chat/completions', 405),
+    ):
         reply = httpx.request(method, url + path)
         assert (reply.status_code, reply.json()['error']['type']) == (
             status,

@@ -133,6 +133,9 @@ def test_a_client_that_does_not_read_loses_its_place(start: Any) -> None:
         {'structured_outputs': {'choice': ['a', 'b']}},
         {'prompt_logprobs': 1},
         {'chat_template': '{{ messages }}'},
+        {'mm_processor_kwargs': {'max_pixels': 3136}},
+        {'truncate_prompt_tokens': 5},
+        {'logits_processors': ['x']},
         {'echo': True},
         {'modalities': ['text', 'audio']},
         {'stop': ['x'] * 1000},
@@ -160,6 +163,23 @@ def test_a_field_that_cannot_be_obeyed_is_refused_by_its_name(server: Running, f
 )
 def test_a_field_that_changes_nothing_is_taken(start: Any, field: dict[str, Any]) -> None:
     assert start().post({**ASK, **field}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    'fields',
+    [
+        {'model': 'm' * 1_000_000},
+        {'messages': [{'role': 'user', 'content': [{'type': 't' * 1_000_000}]}]},
+        {'messages': question('http://' + 'a' * 1_000_000)['messages']},
+    ],
+)
+def test_a_clients_words_come_back_shortened_and_so_go_into_the_log(
+    server: Running, caplog: pytest.LogCaptureFixture, fields: dict[str, Any]
+) -> None:
+    with caplog.at_level('INFO'):
+        reply = server.post({**ASK, **fields})
+    assert reply.status_code in (400, 404) and len(reply.content) < 4000
+    assert max(len(record.getMessage()) for record in caplog.records) < 2000
 
 
 def test_histories_of_other_programs_are_read(start: Any) -> None:
