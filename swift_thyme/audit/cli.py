@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
+    parser.epilog = 'exit code 0: every attempt has an answer and was graded; 1: run it again to go on'
     parser.add_argument('--data', nargs='+', default=[], help='folders of `thyme synth`, .tsv or .jsonl files')
     parser.add_argument('--out', type=Path, help='folder of the run; the same folder goes on where it was')
     parser.add_argument('--rescore', type=Path, metavar='DIR', help='grade the trajectories of an audit again')

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from .. import protocol
 from ..agent import Step
@@ -119,6 +119,14 @@ class Engine(Protocol):
             DataError: a picture cannot be read.
             EngineError: the engine failed; the message says how.
         """
+
+    def stated(self) -> dict[str, Any]:
+        """What a server says of the model behind it; empty where the model is in this process.
+
+        Raises:
+            EngineError: the server does not answer.
+        """
+        return {}
 
     def tokens_of(self, text: str) -> list[int] | None:
         """The ids of a text; None where the engine does not tell."""

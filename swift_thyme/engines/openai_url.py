@@ -92,6 +92,24 @@ class UrlEngine(Engine):
             await asyncio.wrap_future(self._loop.submit(client.aclose()))
         self._loop.close()
 
+    def stated(self) -> dict[str, Any]:
+        """See `Engine.stated`: the model's name, vLLM's `root` of it, and the policy that a `thyme serve` states."""
+        url = f'{self._url}/models'
+        try:
+            with httpx.Client(timeout=self._timeout, headers=self._headers) as client:
+                listed = client.get(url).raise_for_status().json()['data']
+                name = self.name or str(listed[0]['id'])
+                card: dict[str, Any] = next((one for one in listed if one['id'] == name), {})
+                if card.get('owned_by') == 'swift-thyme':
+                    card = client.get(f'{url}/{name}').raise_for_status().json()
+            return {'id': name, 'root': card.get('root'), 'policy': card.get('thyme', {}).get('policy')}
+        except (httpx.HTTPError, httpx.InvalidURL, *_UNFORESEEN) as error:
+            if self.name and isinstance(error, httpx.HTTPStatusError):
+                return {'id': self.name}
+            raise EngineError(
+                f'{url} lists no model: {type(error).__name__}: {error}; start it, or name one with --model'
+            ) from error
+
     # On the engine's own loop.
 
     async def _generate(
@@ -102,7 +120,7 @@ class UrlEngine(Engine):
                 timeout=self._timeout, headers=self._headers, limits=httpx.Limits(max_connections=None)
             )
         if not self.name:
-            self.name = await self._first_model(self._client)
+            self.name = (await asyncio.to_thread(self.stated))['id']
         body = self._body(conversation, sampling)
         for attempt in range(1, self._attempts + 1):
             reply = _Reply(show)
@@ -122,16 +140,6 @@ class UrlEngine(Engine):
                     'API of OpenAI; check the address'
                 ) from error
         raise AssertionError('unreachable')
-
-    async def _first_model(self, client: httpx.AsyncClient) -> str:
-        try:
-            reply = await client.get(f'{self._url}/models')
-            reply.raise_for_status()
-            return str(reply.json()['data'][0]['id'])
-        except (httpx.HTTPError, httpx.InvalidURL, *_UNFORESEEN) as error:
-            raise EngineError(
-                f'{self._url}/models lists no model: {type(error).__name__}: {error}; name one with --model'
-            ) from error
 
     def _body(self, conversation: Conversation, sampling: Sampling) -> dict[str, Any]:
         continues = self._pictures_in is PicturesIn.ASSISTANT and bool(conversation.rounds)

@@ -30,7 +30,7 @@ class Suite(str, Enum):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.epilog = 'exit code 0: every attempt has an answer, every answer a verdict; 1: run it again to go on'
+    parser.epilog = 'exit code 0: every attempt has an answer and was graded; 1: run it again to go on'
     parser.add_argument(
         '--suite',
         choices=[one.value for one in Suite],

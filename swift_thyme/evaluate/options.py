@@ -74,6 +74,7 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
     items, left_out = load_items(args, args.out)
     thinker = thinker_from(args)
     policy = described(args, thinker.settings, name=thinker.engine.name, folders=thinker.engine.weights)
+    policy |= {'served': stated} if (stated := thinker.engine.stated()) else {}
     plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency, left_out)
     return thinker, plan, args.out
 

@@ -14,6 +14,7 @@ import fcntl
 import json
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -58,6 +59,13 @@ class Failure(msgspec.Struct, frozen=True):
         return self.item_id, self.condition, self.repeat
 
 
+class _Run(msgspec.Struct, frozen=True):
+    """`run.json`."""
+
+    settings: dict[str, Any]
+    sessions: list[dict[str, Any]]
+
+
 class Store:
     """One run's folder."""
 
@@ -89,7 +97,7 @@ class Store:
     def _begin(self, settings: Mapping[str, Any]) -> None:
         path = self.folder / RUN
         if path.is_file():
-            run = json.loads(path.read_text(encoding='utf-8'))
+            run = self.settings()
             self._require_same(run['settings'], json.loads(json.dumps(settings)))
         elif (self.folder / TRAJECTORIES).exists():
             raise ConfigError(f'{self.folder} holds trajectories of another kind: expected a new folder; name another')
@@ -106,7 +114,9 @@ class Store:
         told = {k for k in before.keys() | now.keys() if not k.endswith('_left_out')}  # the data's hash decides
         changed = sorted(k for k in told if before.get(k) != now.get(k))
         if changed:
-            shown = ', '.join(f'{k}: {_short(before.get(k))} before, {_short(now.get(k))} now' for k in changed)
+            was, then = (_leaves({k: side.get(k) for k in changed}) for side in (before, now))
+            leaves = [k for k in was | then if was.get(k) != then.get(k)]
+            shown = ', '.join(f'{k}: {_short(was.get(k))} before, {_short(then.get(k))} now' for k in leaves)
             raise ConfigError(
                 f'{self.folder} holds a run with other settings ({shown}); expected the same to go on; '
                 f'use another --out, or the settings of {RUN}'
@@ -116,12 +126,15 @@ class Store:
         """`run.json`.
 
         Raises:
-            DataError: there is no run.
+            DataError: there is no run, or its file is damaged.
         """
         path = self.folder / RUN
         if not path.is_file():
             raise DataError(f'no run: got {str(self.folder)!r}; expected a folder with {RUN}; check the path')
-        run: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        try:
+            run: dict[str, Any] = msgspec.to_builtins(msgspec.json.decode(path.read_bytes(), type=_Run))
+        except msgspec.DecodeError as error:
+            raise DataError(f'{path} is damaged: {error}; expected what a run wrote; name another folder') from error
         return run
 
     def add(self, record: Record) -> None:
@@ -133,9 +146,17 @@ class Store:
         append_line(self.folder / FAILURES, msgspec.json.encode(Failure(*key, cause)) + b'\n')
 
     def records(self) -> list[Record]:
-        """Every finished trajectory."""
+        """Every finished trajectory.
+
+        Raises:
+            DataError: a line cannot be read, or an attempt is there twice and would be counted twice.
+        """
         path = self.folder / TRAJECTORIES
-        return list(read_records(path)) if path.is_file() else []
+        records = list(read_records(path)) if path.is_file() else []
+        for key, n in Counter(map(key_of, records)).items():
+            if n > 1:
+                raise DataError(f'{path}: {key} is there {n} times; expected one line an attempt; remove the others')
+        return records
 
     def regrade(self, grades: Iterable[Grade]) -> None:
         """Puts verdicts into the trajectories, one each in the order of `records`."""
@@ -156,12 +177,24 @@ class Store:
         return len(self._failed())
 
     def _failed(self) -> list[Failure]:
-        return [msgspec.json.decode(line, type=Failure) for line in whole_lines(self.folder / FAILURES)]
+        path = self.folder / FAILURES
+        try:
+            return [msgspec.json.decode(line, type=Failure) for line in whole_lines(path)]
+        except msgspec.DecodeError as error:
+            raise DataError(f'{path} is damaged: {error}; expected what a run wrote; remove that line') from error
 
     def relative(self, path: str | Path) -> str:
         """A picture's path as records name it: relative where it is inside the folder."""
         path, root = Path(path).resolve(), self.folder.resolve()
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _leaves(value: Any, name: str = '') -> dict[str, Any]:
+    """The values in nested mappings, by their names joined with dots."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    inner = ((key, _leaves(one, f'{name}.{key}' if name else key)) for key, one in value.items())
+    return {leaf: one for _, found in inner for leaf, one in found.items()}
 
 
 def _short(value: Any) -> str:

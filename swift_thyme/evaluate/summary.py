@@ -56,7 +56,7 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether every attempt has an answer, and every answer a verdict."""
+        """Whether every attempt has an answer and was graded; undecided is a verdict, too."""
         return not self.missing and not any(line.ungraded for line in self.lines)
 
     def overall(self, condition: Condition) -> Line:

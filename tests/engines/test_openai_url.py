@@ -31,6 +31,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, replies: list[Any]) -> None:
         super().__init__(('127.0.0.1', 0), _Handler)
         self.replies, self.bodies = list(replies), []  # type: ignore[var-annotated]
+        self.pages: dict[str, Any] = {'/v1/models': {'data': [{'id': 'listed', 'root': '/weights/1'}]}}
 
     @property
     def url(self) -> str:
@@ -41,7 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self._send(200, json.dumps({'data': [{'id': 'listed'}]}).encode())
+        reply = self.server.pages.get(self.path)
+        self._send(200 if reply else 404, json.dumps(reply).encode())
 
     def do_POST(self) -> None:
         self.server.bodies.append(json.loads(self.rfile.read(int(self.headers['content-length']))))
@@ -93,6 +95,21 @@ def ask(server: _Server, picture: Path, **options: Any) -> Any:
             await engine.aclose()
 
     return asyncio.run(run())
+
+
+def test_what_a_server_says_of_its_model_is_stated(server: Any) -> None:
+    running = server()
+    assert UrlEngine(base_url=running.url).stated() == {'id': 'listed', 'root': '/weights/1', 'policy': None}
+    assert UrlEngine(base_url=running.url, model='hidden').stated()['id'] == 'hidden'
+    running.pages = {
+        '/v1/models': {'data': [{'id': 'a/b', 'owned_by': 'swift-thyme'}]},
+        '/v1/models/a/b': {'id': 'a/b', 'thyme': {'policy': {'weights_sha256': 'f'}, 'sampled': [1]}},
+    }
+    assert UrlEngine(base_url=running.url).stated()['policy'] == {'weights_sha256': 'f'}
+    running.pages = {}
+    assert UrlEngine(base_url=running.url, model='m').stated() == {'id': 'm'}
+    with pytest.raises(EngineError, match='lists no model'):
+        UrlEngine(base_url=running.url).stated()
 
 
 def test_the_assistant_turn_is_continued_with_its_pictures_inside(server: Any, picture: Path) -> None:

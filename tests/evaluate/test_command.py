@@ -38,6 +38,20 @@ def test_eval_prints_the_score_and_exits_0(
     assert printed.splitlines()[-1] == str(out / 'report.html')
 
 
+def test_another_model_behind_the_same_address_does_not_go_on_with_a_run(
+    synth_set: Path,
+    tmp_path: Path,
+    scripted: ScriptedEngine,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = ['eval', '--url', 'http://127.0.0.1:1/v1', '--data', str(synth_set), '--out', str(tmp_path / 'run')]
+    for name, code in (('one', 0), ('one', 0), ('other', 2)):
+        monkeypatch.setattr(scripted, 'stated', lambda name=name: {'id': name})
+        assert main(line) == code
+    assert 'policy.served.id: "one" before, "other" now' in capsys.readouterr().err
+
+
 def test_a_set_is_made_when_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def knowing(args: object) -> Thinker:
         return Thinker(ScriptedEngine(lambda c: '<answer>A</answer>'))

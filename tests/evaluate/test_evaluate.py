@@ -17,7 +17,7 @@ import pytest
 from swift_thyme import protocol
 from swift_thyme.config import JudgeSettings
 from swift_thyme.engines import Conversation, Sampling
-from swift_thyme.errors import ConfigError, ThymeError
+from swift_thyme.errors import ConfigError, DataError, ThymeError
 from swift_thyme.evaluate import Condition, EvalSettings, Item
 from swift_thyme.evaluate.grading import Grade, Mark
 from swift_thyme.evaluate.session import Plan, describe_policy, evaluate, rescore
@@ -154,6 +154,34 @@ def test_a_run_with_other_settings_is_not_continued(tmp_path: Path) -> None:
     evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
     with pytest.raises(ConfigError, match='seed: 0 before, 1 now'):
         evaluate(plan_of(items, EvalSettings(seed=1)), thinker, tmp_path / 'run')
+
+
+def test_the_setting_that_differs_is_named_however_deep_it_lies(tmp_path: Path) -> None:
+    store, policy = Store(tmp_path / 'run'), {'model': 'm', 'settings': {'sampling': {'temperature': 0.0}}}
+    with store.opened({'seed': 0, 'policy': policy}):
+        pass
+    policy = {'model': 'm', 'settings': {'sampling': {'temperature': 0.5}}}
+    told = r'\(policy\.settings\.sampling\.temperature: 0\.0 before, 0\.5 now\)'
+    with pytest.raises(ConfigError, match=told), store.opened({'seed': 0, 'policy': policy}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'told'),
+    [
+        ('run.json', '{"settings": {', 'run.json is damaged'),
+        ('run.json', '{"settings": {}}', 'run.json is damaged'),
+        ('failures.jsonl', '{"bad": 1}\n', 'failures.jsonl is damaged'),
+        ('trajectories.jsonl', '{"schema": 1, "turns": [], "item_id": "1"}\n' * 2, 'is there 2 times'),
+    ],
+)
+def test_a_damaged_run_is_refused_in_a_sentence(tmp_path: Path, name: str, content: str, told: str) -> None:
+    store = Store(tmp_path / 'run')
+    with store.opened({}):
+        pass
+    (store.folder / name).write_text(content)
+    with pytest.raises(DataError, match=told):
+        store.settings(), store.records(), store.failures()
 
 
 def test_answers_no_rule_can_decide_are_not_called_wrong(tmp_path: Path) -> None:
