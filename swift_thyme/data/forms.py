@@ -12,13 +12,13 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from ..protocol import IMAGE_TAG, SANDBOX_CLOSE, SANDBOX_OPEN
-from .pictures import looks_encoded
+from .pictures import begins_as_picture, looks_encoded
 from .rows import Kind, Reason, RowRejected, SourceRow, escape_surrogates
 
 MESSAGES = ('messages', 'conversations', 'conversation')
@@ -52,7 +52,7 @@ _REFUSED_IN_MESSAGES = {
     'tool_calls': 'calls of a tool, and the model’s only tool is code',
     'function_call': 'a call of a tool, and the model’s only tool is code',
 }
-_MESSAGE_KEYS = frozenset({'role', 'content', 'from', 'value', 'loss'})
+_MESSAGE_KEYS = frozenset({'role', 'content', 'from', 'value'})
 _IMG_TAG = re.compile(r'<img>(.+?)</img>')
 _MEDIA_COLUMN = re.compile(r'image|img|pic|photo|screenshot|video|audio|clip|sound|speech|media|file', re.IGNORECASE)
 _PICTURE_FILE = re.compile(r'\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|heic)(?:\?\S*)?\Z', re.IGNORECASE)
@@ -288,12 +288,29 @@ def _text_of(content: Any, pictures: list[Any]) -> str:
         if kind == 'text':
             text += str(item.get('text') or '')
         elif kind == 'image':
-            value = next((item[key] for key in ('image', 'image_url', 'url', 'path') if filled(item.get(key))), None)
-            pictures += [] if value is None else [value['url'] if isinstance(value, dict) and 'url' in value else value]
+            value = item.get(_picture_key(item))
+            value = value['url'] if isinstance(value, dict) and 'url' in value else value
+            pictures += [value] if filled(value) else []
             text += IMAGE_TAG
         else:
             raise RowRejected(Reason.UNSUPPORTED_COLUMN, f'a message holds content of the type {kind!r}')
     return text
+
+
+def _picture_key(item: Mapping[str, Any]) -> str:
+    return _first(item, ('image', 'image_url', 'url', 'path'))
+
+
+def _unread(message: Mapping[str, Any]) -> Iterator[str]:
+    """What of a message says something and is not read: its keys, and those of the items of its content."""
+    read = _MESSAGE_KEYS | {'loss'} if message['role'] == 'assistant' else _MESSAGE_KEYS
+    yield from (key for key in message.keys() - read if filled(message[key]))
+    content = message['content']
+    for item in content if isinstance(content, list) else ():
+        key = 'text' if item.get('type', 'text') == 'text' else _picture_key(item)
+        inner = item[key] if isinstance(item.get(key), dict) else {}
+        yield from (f'content.{name}' for name in item.keys() - {'type', key} if filled(item[name]))
+        yield from (f'content.{name}' for name in inner.keys() - {'url', 'bytes', 'path'} if filled(inner[name]))
 
 
 # --- what becomes of the other columns
@@ -313,7 +330,7 @@ def _fates(
     further = {name: value for name, value in row.items() if name not in used and filled(value)}
     carried = {name: value for name, value in further.items() if kind is Kind.RL and not _holds_picture(value)}
     left = {*(further.keys() - carried.keys())}
-    left |= {f'messages.{key}' for one in messages for key in one.keys() - _MESSAGE_KEYS if filled(one[key])}
+    left |= {f'messages.{key}' for one in messages for key in _unread(one)}
     if kind is Kind.RL and any(message['role'] == 'assistant' for message in messages):
         left.add('messages.assistant')
     return carried, tuple(sorted(map(escape_surrogates, left)))
@@ -362,7 +379,7 @@ def _holds_picture(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_holds_picture, value.values()))
     if isinstance(value, list):
-        return any(map(_holds_picture, value))
+        return begins_as_picture(value) or any(map(_holds_picture, value))
     return isinstance(value, bytes) or (
         isinstance(value, str) and looks_encoded(value) and _BASE64.match(value) is not None
     )

@@ -32,6 +32,8 @@ LONGEST_PATH = 4096
 """Characters; a longer string is base64."""
 _ENCODED_STARTS = ('/9j/', 'iVBORw0KGgo', 'UklGR', 'R0lGOD', 'Qk', 'SUkq', 'TU0A')
 """How base64 of JPEG, PNG, WEBP, GIF, BMP and TIFF begins; none of them has a full stop, as a file's name has."""
+_SMALLEST_BYTES = 45
+"""A shorter list of numbers is a list of numbers: a box may begin as a BMP does."""
 NAME_HEX = 20
 """Hexadecimal digits of a stored picture's name (80 bits of SHA-256). The model copies paths: short ones cost less."""
 
@@ -67,6 +69,15 @@ def looks_encoded(text: str) -> bool:
     if _is_data_url(text) or len(text) > LONGEST_PATH:
         return True
     return '.' not in text and text.startswith(_ENCODED_STARTS)
+
+
+def begins_as_picture(numbers: list[Any]) -> bool:
+    """Whether a list is the bytes of a picture as numbers, by their count and their beginning."""
+    try:
+        head = bytes(numbers)[:9]
+    except (TypeError, ValueError):
+        return False
+    return len(numbers) >= _SMALLEST_BYTES and looks_encoded(pybase64.b64encode(head).decode())
 
 
 def _is_data_url(text: str) -> bool:

@@ -166,12 +166,30 @@ def test_pictures_of_further_columns_are_left_out_and_counted() -> None:
         'processed_image': {'bytes': data, 'path': None},
         'thumbs': [[data]],
         'encoded': public.encode(data),
+        'numbers': {'bytes': list(data), 'path': None},
+        'tokens': list(range(300)),
+        'box': [66, 77, 120, 130],
         'long_text': 'word ' * 2000,
         'chinese': '字' * 5000,
     }
     parsed = parse_form(row, Kind.RL)
-    assert sorted(parsed.extra) == ['chinese', 'long_text']
-    assert parsed.ignored == ('encoded', 'processed_image', 'thumbs')
+    assert sorted(parsed.extra) == ['box', 'chinese', 'long_text', 'tokens']
+    assert parsed.ignored == ('encoded', 'numbers', 'processed_image', 'thumbs')
+
+
+def test_what_of_a_message_is_not_read_is_counted_also_inside_of_its_content() -> None:
+    picture = {'type': 'image_url', 'image_url': {'url': 'a.jpg', 'detail': 'high'}, 'text': 'caption', 'image': None}
+    text = {'type': 'text', 'text': 'What?', 'cache_control': {'type': 'ephemeral'}, 'annotations': []}
+    user = {'role': 'user', 'content': [picture, text], 'loss': False}
+    answer = {'role': 'assistant', 'content': [{'text': '<answer>x</answer>'}], 'loss': True}
+    parsed = parse_form({'messages': [user, answer]}, Kind.SFT)
+    assert parsed.pictures == ['a.jpg']
+    assert parsed.ignored == (
+        'messages.content.cache_control',
+        'messages.content.detail',
+        'messages.content.text',
+        'messages.loss',
+    )
 
 
 @pytest.mark.parametrize('nothing', [None, '', '  ', [], float('nan')])
