@@ -119,12 +119,12 @@ def _read_csv(file: IO[bytes]) -> Iterator[dict[str, Any] | RowRejected]:
 
 
 def _checked(row: dict[Any, Any]) -> dict[str, Any] | RowRejected:
-    if None in row:
-        return RowRejected(Reason.MALFORMED_ROW, 'more cells than the header has')
+    further = row.pop(None, ())
     odd = [escape_surrogates(name) for name, cell in row.items() if cell and escape_surrogates(cell) != cell]
-    if not odd:
+    if not (further or odd):
         return row
-    rejected = RowRejected(Reason.MALFORMED_ROW, f'{odd[0]} is not UTF-8')
+    what = f'more cells than the header has: {further!r}' if further else f'{odd[0]} is not UTF-8'
+    rejected = RowRejected(Reason.MALFORMED_ROW, escape_surrogates(what))
     rejected.row = row
     return rejected
 

@@ -158,6 +158,7 @@ def _files(source: str, skipped: list[str]) -> tuple[Any, list[tuple[str, str, d
     for path in sorted(found):
         name = path[len(root) :].lstrip('/') or path.rsplit('/', 1)[-1]
         if any(part.startswith('.') for part in name.split('/')):
+            skipped += [escape_surrogates(name)] if _suffix(name) in _SUFFIXES else []
             continue
         if not remote and os.path.exists(path) and not os.path.isfile(path):
             skipped.append(f'{escape_surrogates(name)} (not a regular file)')

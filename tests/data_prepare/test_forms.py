@@ -185,6 +185,23 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     assert (done.tally.rows, done.skipped) == (3, [])
 
 
+def test_a_hidden_file_of_rows_is_named(tmp_path: Path) -> None:
+    for name in ('a.jsonl', '.b.jsonl', '.c/d.csv', '.e/f.metadata'):
+        (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'in' / name).write_text('{"question": "q?", "answer": "x"}')
+    done, _ = run(tmp_path / 'in', tmp_path / 'out', Kind.RL, workers=1)
+    assert (done.tally.rows, done.skipped) == (1, ['.b.jsonl', '.c/d.csv'])
+
+
+def test_a_row_of_a_csv_with_more_cells_than_the_header_keeps_its_texts_in_the_rejected_file(tmp_path: Path) -> None:
+    (tmp_path / 'a.csv').write_text('question,answer\nq?,x\nr?,y,z\n')
+    run(tmp_path / 'a.csv', tmp_path / 'out', Kind.RL, workers=1)
+    (line,) = (tmp_path / 'out' / 'rejected' / 'part-00000.jsonl').read_text().splitlines()
+    rejected = json.loads(line)
+    assert rejected['row'] == {'question': 'r?', 'answer': 'y'}
+    assert "'z'" in rejected['detail']
+
+
 @pytest.mark.parametrize('name', ['list.json', 'list.json.gz'])
 def test_a_list_larger_than_the_memory_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
     write(tmp_path / name, [{'question': 'a?' * 1000, 'answer': 'x'}] * 5000)
