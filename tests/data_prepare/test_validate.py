@@ -84,6 +84,36 @@ def test_a_handle_without_a_picture_is_found(copy: Path) -> None:
     assert validate(copy).problems == {Reason.PATH_WITHOUT_PICTURE: 1}
 
 
+def test_a_part_that_is_missing_is_found_in_the_set_and_in_its_folder(copy: Path, capsys: Any) -> None:
+    part = sorted(copy.glob('stage1/single_round/*'))[0]
+    part.unlink()
+    for path in (copy, part.parent):
+        assert main(['validate', str(path)]) == 1
+        assert f'{part.parent} holds' in capsys.readouterr().out
+    assert not validate(copy / 'stage1' / 'two_rounds').miscounted
+
+
+def test_a_row_of_a_set_that_lost_its_messages_or_names_a_foreign_picture_is_found(
+    rl_set: PreparedSet, tmp_path: Path
+) -> None:
+    for change, reason in (
+        (lambda row: row.pop('messages'), Reason.MALFORMED_ROW),
+        (lambda row: row['messages'][-1].update(content=_foreign(row)), Reason.PATH_WITHOUT_PICTURE),
+    ):
+        copy = Path(shutil.copytree(rl_set.out, tmp_path / reason.value))
+        (path,) = copy.glob('rl/*')
+        rows = list(read_rows(path))
+        change(next(row for row in rows if '$IMAGE_0' in row['messages'][-1]['content']))
+        path.with_suffix('.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+        path.unlink()
+        found = validate(copy)
+        assert (dict(found.problems), found.miscounted) == ({reason: 1}, [])
+
+
+def _foreign(row: dict[str, Any]) -> str:
+    return str(row['messages'][-1]['content']).replace('$IMAGE_0', '/somebody/elses/disk/a.jpg')
+
+
 def test_the_command_lists_problems_and_says_so_by_its_exit_code(copy: Path, tmp_path: Path, capsys: Any) -> None:
     assert main(['validate', str(copy)]) == 0
     assert 'pass, 0 do not' in capsys.readouterr().out

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command; 0 when every row passes, 1 when some do not or there are none."""
+    """Runs the command; 0 when every row is there and passes, 1 when some are not or do not, or there are none."""
     lengths = LengthChecker(LengthBudget(args.model, args.max_length, args.max_pixels)) if args.model else None
     examples: dict[Reason, list[Problem]] = defaultdict(list)
     lines = args.problems.open('w', encoding='utf-8') if args.problems else None
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'{reason.value:<20} {count:>10,}  {reason.text}')
         for problem in examples[reason]:
             print(f'    {problem.source}: {problem.detail}')
+    print(*found.miscounted, sep='\n', end='\n' if found.miscounted else '')
     if lengths is None:
         print('over-long rows were not looked for: give --model to count tokens')
-    return 1 if failed or not found.rows else 0
+    return 1 if failed or found.miscounted or not found.rows else 0

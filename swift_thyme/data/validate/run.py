@@ -16,10 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import DataError
+from ..checks import paths_in
 from ..convert import check_texts, content_id
 from ..forms import MESSAGES, parse_form
 from ..lengths import LengthChecker
-from ..manifest import prepared_root, read_manifest
+from ..manifest import MANIFEST, prepared_root, read_manifest
 from ..paths import resolve
 from ..pictures import FOLDER, NAME_HEX, check_picture, read_picture
 from ..readers import read
@@ -49,6 +50,8 @@ class Validation:
     problems: Counter[Reason] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     """Rows per file."""
+    miscounted: list[str] = field(default_factory=list)
+    """Of each folder of a prepared set that holds more or fewer rows than were written: a sentence."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Validator:
 
     def _check(self, row: dict[str, Any], base: Path | None) -> str:
         kind = kind_of(row)
+        if self.root is not None and not row.get('messages'):
+            raise RowRejected(Reason.MALFORMED_ROW, 'no messages: expected a row as `thyme prepare` writes it')
         parsed = parse_form(row, kind)
         check_texts(parsed, kind)
         sizes, names = [], []
@@ -89,6 +94,7 @@ class Validator:
                 messages = resolve({'messages': messages, 'images': names}, self.root)['messages']
             except DataError as error:
                 raise RowRejected(Reason.PATH_WITHOUT_PICTURE, str(error)) from error
+            _check_prompt_paths(messages, names)
         if self.lengths is not None:
             self.lengths.check(messages, sizes)
         return content_id(messages, names, parsed.solution)
@@ -106,6 +112,15 @@ def kind_of(row: dict[str, Any]) -> Kind:
 def _messages(row: SourceRow) -> list[dict[str, str]]:
     turns = [('system', row.system), ('user', row.user), ('assistant', row.response)]
     return [{'role': role, 'content': content} for role, content in turns if content is not None]
+
+
+def _check_prompt_paths(messages: list[dict[str, str]], names: list[str]) -> None:
+    known = {PurePosixPath(name).name for name in names}
+    for span in (span for one in messages if one['role'] == 'user' for span in paths_in(one['content'])):
+        if PurePosixPath(span.path).name not in known:
+            raise RowRejected(
+                Reason.PATH_WITHOUT_PICTURE, f'the prompt names {span.path!r}, which is no picture of the row'
+            )
 
 
 def _check_name(source: Any, data: bytes) -> None:
@@ -133,6 +148,19 @@ def pieces_of(path: Path) -> tuple[Path | None, list[Piece]]:
 
 def _pieces(sources: list[str]) -> list[Piece]:
     return [piece for shard in plan(sources)[0] for piece in shard.pieces]
+
+
+def _miscounted(root: Path, path: Path, files: Counter[str]) -> list[str]:
+    here: Counter[Path] = Counter()
+    for url, rows in files.items():
+        here[Path(url).parent] += rows
+    told = {(root / entry['folder']).resolve(): entry['rows'] for entry in read_manifest(root)['splits'].values()}
+    return [
+        f'{folder} holds {here[folder]:,} rows, {MANIFEST} says {rows:,}: copy the set again; or, if the rows were '
+        'edited, write the new number there'
+        for folder, rows in told.items()
+        if folder.is_relative_to(path.expanduser().resolve()) and here[folder] != rows
+    ]
 
 
 def validate(
@@ -174,4 +202,5 @@ def validate(
                 if on_problem is not None:
                     on_problem(Problem(f'{piece.url}: {label}', refusal.reason, refusal.detail))
         seen.close()
+    found.miscounted = [] if root is None else _miscounted(root, path, found.files)
     return found
