@@ -21,8 +21,10 @@ Painter = Callable[[ImageDraw.ImageDraw, int, Color], None]
 
 def _apple(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
     s = side / 20
-    draw.ellipse((1 * s, 4 * s, 19 * s, 20 * s), fill=color, outline=shade(color, 0.6), width=max(1, round(s)))
-    draw.line((10 * s, 6 * s, 12 * s, 1 * s), fill=(80, 54, 30), width=max(2, round(1.6 * s)))
+    for grown, ink in ((1, shade(color, 0.6)), (0, color)):  # two lobes: turned upside down it must be no balloon
+        for left, right in ((2, 12.5), (7.5, 18)):
+            draw.ellipse(((left - grown) * s, (5 - grown) * s, (right + grown) * s, (19 + grown) * s), fill=ink)
+    draw.line((10 * s, 7.5 * s, 12 * s, 1 * s), fill=(80, 54, 30), width=max(2, round(1.6 * s)))
     draw.ellipse((4.5 * s, 7 * s, 8 * s, 11 * s), fill=shade(color, 1.55))
 
 
@@ -44,8 +46,9 @@ def _bird(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
 
 def _balloon(draw: ImageDraw.ImageDraw, side: int, color: Color) -> None:
     s = side / 20
-    draw.line((10 * s, 15 * s, 9 * s, 20 * s), fill=(90, 90, 90), width=max(1, round(0.7 * s)))
-    draw.ellipse((3 * s, 0, 17 * s, 16 * s), fill=color, outline=shade(color, 0.7), width=max(1, round(0.7 * s)))
+    draw.line((10 * s, 15 * s, 11 * s, 17.5 * s, 9 * s, 20 * s), fill=(90, 90, 90), width=max(1, round(0.7 * s)))
+    draw.polygon([(10 * s, 12 * s), (13 * s, 16.5 * s), (7 * s, 16.5 * s)], fill=shade(color, 0.7))
+    draw.ellipse((3.5 * s, 0, 16.5 * s, 14.5 * s), fill=color, outline=shade(color, 0.7), width=max(1, round(0.7 * s)))
     draw.ellipse((6 * s, 3 * s, 9 * s, 7 * s), fill=shade(color, 1.5))
 
 
