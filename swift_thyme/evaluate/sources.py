@@ -88,7 +88,9 @@ def load(path: Path, pictures: Path, left_out: LeftOut | None = None) -> list[It
             left.rows.append(told)
         else:
             left.columns.update(() if path.is_dir() else map(escape_surrogates, unread))
-    require_unique(items, left.rows[0] if left.rows and not items else path)
+    if left.rows and not items:
+        raise DataError(f'{path} holds no item that can be asked; the first of {len(left.rows)} rows: {left.rows[0]}')
+    require_unique(items, path)
     return items
 
 

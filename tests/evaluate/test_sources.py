@@ -414,8 +414,10 @@ def test_one_odd_line_is_left_out_by_name_and_the_others_are_asked(odd: bytes, t
     with pytest.raises(DataError, match='jsonl:2'):
         load(path, tmp_path / 'inputs')
     path.write_bytes(odd)
-    with pytest.raises(DataError, match='holds no item'):
-        load(path, tmp_path / 'inputs', LeftOut())
+    left_out = LeftOut()
+    with pytest.raises(DataError) as refused:
+        load(path, tmp_path / 'inputs', left_out)
+    assert str(refused.value) == f'{path} holds no item that can be asked; the first of 1 rows: {left_out.rows[0]}'
 
 
 def test_a_tsv_s_odd_row_is_left_out_by_name(tmp_path: Path) -> None:
