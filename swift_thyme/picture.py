@@ -6,7 +6,6 @@ engine could not take: the host encodes a batch of prompts together, and one tha
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import math
@@ -18,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pybase64
 from PIL import Image, ImageOps
 
 from .errors import DataError
@@ -72,12 +72,31 @@ def resolve(picture: Any, folder: Path | None = None) -> Path | bytes:
     shown = f'{str(picture)[:200]!r}'
     if isinstance(picture, str) and not picture.startswith(('http://', 'https://')):
         try:
-            return base64.b64decode(
+            return pybase64.b64decode(
                 picture.partition(',')[2] if picture.startswith('data:') else picture, validate=True
             )
         except ValueError as error:
             raise DataError(f'picture is neither a file nor base64: got {shown}; check the path') from error
     raise DataError(f'picture cannot be read as a file or base64: got {shown}; download it and give its path')
+
+
+def is_data_url(text: str) -> bool:
+    """Whether a text is a URL that carries what it names."""
+    return text[:5].lower() == 'data:'
+
+
+def decode_base64(text: str) -> bytes:
+    """Decodes standard or URL-safe base64, with or without the head of a data URL, line breaks and padding.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = text.partition(',')[2] if is_data_url(text) else text
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:  # looking for the other spellings takes longer than decoding
+        raw = b''.join(text.encode('utf-8', 'replace').split()).rstrip(b'=').translate(bytes.maketrans(b'-_', b'+/'))
+        return pybase64.b64decode(raw + b'=' * (-len(raw) % 4), validate=True)
 
 
 def plain(found: Path | bytes) -> Path | bytes:
@@ -272,7 +291,7 @@ def data_url(image: Image.Image | Path | bytes) -> str:
         except OSError as error:
             raise _unreadable(image, error) from error
     kind = _ending(content).removeprefix('.').replace('jpg', 'jpeg').replace('bin', 'png')
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode("ascii")}'
+    return f'data:image/{kind};base64,{pybase64.b64encode_as_string(content)}'
 
 
 def _ending(content: bytes) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 import pybase64
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..picture import UNREADABLE, eight_bits, is_deep, is_turned, white_of
+from ..picture import UNREADABLE, decode_base64, eight_bits, is_data_url, is_deep, is_turned, white_of
 from ..sandbox.base import Limits
 from .rows import Fix, Reason, RowRejected
 
@@ -66,7 +66,7 @@ class Picture:
 
 def looks_encoded(text: str) -> bool:
     """Whether a picture given as a string is base64 or a data URL, not a path."""
-    if _is_data_url(text) or len(text) > LONGEST_PATH:
+    if is_data_url(text) or len(text) > LONGEST_PATH:
         return True
     return '.' not in text and text.startswith(_ENCODED_STARTS)
 
@@ -78,10 +78,6 @@ def begins_as_picture(numbers: list[Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return len(numbers) >= _SMALLEST_BYTES and looks_encoded(pybase64.b64encode(head).decode())
-
-
-def _is_data_url(text: str) -> bool:
-    return text[:5].lower() == 'data:'
 
 
 def read_picture(value: Any, base: Path | None = None) -> bytes:
@@ -103,7 +99,7 @@ def read_picture(value: Any, base: Path | None = None) -> bytes:
         data = value.get('bytes')
         value = data if data is not None else value.get('path')
         if isinstance(data, str):
-            return decode_base64(data)
+            return _decoded(data)
     if isinstance(value, list) and value and all(isinstance(one, int) for one in value):
         value = bytes(value)
     if isinstance(value, bytes):
@@ -115,7 +111,7 @@ def read_picture(value: Any, base: Path | None = None) -> bytes:
     if not value.strip():
         raise RowRejected(Reason.UNREADABLE_IMAGE, 'a picture is an empty text')
     if looks_encoded(value):
-        return decode_base64(value)
+        return _decoded(value)
     if '://' in value.removeprefix('file://'):
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'{value[:80]!r} is a web address; fetch the pictures first')
     try:
@@ -127,20 +123,9 @@ def read_picture(value: Any, base: Path | None = None) -> bytes:
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'cannot read {value!r}: {error}') from error
 
 
-def decode_base64(text: str) -> bytes:
-    """Decodes standard or URL-safe base64, with or without a `data:` prefix, line breaks and padding.
-
-    Raises:
-        RowRejected: UNREADABLE_IMAGE.
-    """
+def _decoded(text: str) -> bytes:
     try:
-        return pybase64.b64decode(text, validate=True)
-    except ValueError:
-        pass
-    raw = (text.partition(',')[2] if _is_data_url(text) else text).encode('utf-8', 'replace')
-    raw = b''.join(raw.split()).rstrip(b'=').translate(bytes.maketrans(b'-_', b'+/'))
-    try:
-        return pybase64.b64decode(raw + b'=' * (-len(raw) % 4), validate=True)
+        return decode_base64(text)
     except ValueError as error:
         raise RowRejected(Reason.UNREADABLE_IMAGE, f'not base64: {error}') from error
 

@@ -14,7 +14,6 @@ import asyncio
 import io
 import ipaddress
 import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,12 +21,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
-import pybase64
 from PIL import Image
 from yarl import URL
 
 from ..errors import DataError
-from ..picture import UNREADABLE, plain, suffix
+from ..picture import UNREADABLE, decode_base64, is_data_url, plain, suffix
 from .errors import ApiError
 
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'TIFF')
@@ -160,16 +158,11 @@ def settle(picture: Picture, rules: PictureRules, *, decode: bool) -> Path:
 
 
 def _decode(reference: str, param: str, rules: PictureRules) -> bytes:
-    head, comma, text = reference.partition(',')
-    if not comma:
-        text = reference
-    elif not (head[:5].lower() == 'data:' and head.lower().endswith(';base64')):
+    head, comma, _ = reference.partition(',')
+    if comma and not (is_data_url(head) and head.lower().endswith(';base64')):
         raise bad(param, f'is no base64 data URL: it begins {head[:_SHOWN_CHARS]!r}')
-    with suppress(ValueError):
-        return pybase64.b64decode(text, validate=True)
-    text = ''.join(text.split()).rstrip('=')  # as some clients write it; looking for that takes longer than decoding
     try:
-        return pybase64.b64decode(text + '=' * (-len(text) % 4), validate=True)
+        return decode_base64(reference)
     except ValueError as error:
         raise bad(param, f'is neither a URL nor base64 ({error}): {reference[:_SHOWN_CHARS]!r}') from error
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from swift_thyme.data.pictures import PictureStore, check_picture, decode_base64, read_picture
+from swift_thyme.data.pictures import PictureStore, check_picture, read_picture
 from swift_thyme.data.rows import Fix, Reason, RowRejected
+from swift_thyme.picture import decode_base64
 
 from .public import picture
 
