@@ -14,6 +14,8 @@ from ..types import SandboxResult
 from .errors import ApiError
 
 _SMOOTHING = 0.2
+_ASSUMED_S = 10.0
+"""How long a request is taken to run while none has ended."""
 _MOST_RETRY_AFTER_S = 600
 
 
@@ -81,11 +83,11 @@ class Admission:
     def retry_after_s(self) -> int:
         """Seconds until the requests that wait now will have had their turn: what usually passes until that many ended.
 
-        Where none has ended yet, those that run are taken to be halfway.
+        Where none has ended yet, a request is taken to last `_ASSUMED_S`, or twice as long as the oldest has run.
         """
-        ages = [time.monotonic() - begun for begun in self._begun.values()]
-        usual_s = max(self._usual_s or 2 * max(ages, default=0.5), max(ages, default=0.0))
-        first_s = usual_s - max(ages, default=0.0)
+        oldest_s = max((time.monotonic() - begun for begun in self._begun.values()), default=0.0)
+        usual_s = max(oldest_s, self._usual_s or max(_ASSUMED_S, 2 * oldest_s))
+        first_s = usual_s - oldest_s
         waiting = self.admitted - self.running
         return min(max(1, math.ceil(first_s + usual_s * max(waiting - 1, 0) / self._slots)), _MOST_RETRY_AFTER_S)
 

@@ -31,7 +31,7 @@ from .intake import Intake
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import ServeSettings
-from .state import ServerState
+from .state import ServerState, require_json
 from .wire import LONE_SURROGATE
 
 _NOT_OFFERED = ('completions', 'responses', 'embeddings', 'messages', 'generate')
@@ -147,6 +147,7 @@ class _Pages:
     async def tokenize(self, request: Request) -> Response:
         """`POST /tokenize`: the ids of a text, in vLLM's form."""
         self._state.check_key(request)
+        require_json(request.headers)
         try:
             text = json.loads(await asyncio.wait_for(_bounded_body(request), self._state.settings.client_timeout_s))
             text = text['prompt']

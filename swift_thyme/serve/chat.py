@@ -32,7 +32,7 @@ from .errors import ApiError
 from .intake import HEAVY_BYTES, HEAVY_PIXELS
 from .pictures import examine_fetched, fetch, settle
 from .replies import DONE, Replier, event_bytes
-from .state import ServerState
+from .state import ServerState, require_json
 from .wire import ChatRequest, read_request, understand
 
 logger = logging.getLogger(__name__)
@@ -211,8 +211,9 @@ class _Call:
         """The body, in a file where it is large.
 
         Raises:
-            ApiError: it is too large, packed, or does not come in time.
+            ApiError: it is too large, packed, no JSON by its type, or does not come in time.
         """
+        require_json(self.request.headers)
         if self.request.headers.get('content-encoding', 'identity').lower() != 'identity':
             raise ApiError(415, 'the body is packed; send it without Content-Encoding')
         limit_s = self.state.settings.client_timeout_s

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from ..engines import Sampling
@@ -19,6 +20,19 @@ from .intake import Intake
 from .metrics import Metrics
 from .readiness import Readiness
 from .settings import ServeSettings
+
+
+def require_json(headers: Headers) -> None:
+    """Refuses a body that is not called JSON: only that a page cannot send anywhere without asking first (CORS).
+
+    A body that is called nothing is taken from programs; a page names its origin.
+
+    Raises:
+        ApiError: it is of another kind (415).
+    """
+    kind = headers.get('content-type', '').partition(';')[0].strip().lower()
+    if not kind.endswith(('/json', '+json')) and (kind or 'origin' in headers):
+        raise ApiError(415, f'the body is {kind or "of no kind"}; send it with Content-Type: application/json')
 
 
 @dataclass

@@ -34,8 +34,10 @@ _CHARS_OF_A_MESSAGE = 100
 _LEAST_TEMPERATURE = 1e-3
 _NO_LOGPROBS = 'log-probabilities: an answer comes after rounds of text and code; leave it out'
 _NOT_OBEYED = {
-    'tools': 'tools of a client: the model has its own sandbox; leave it out',
-    'functions': 'functions of a client: the model has its own sandbox; leave it out',
+    **dict.fromkeys(
+        ('tools', 'functions', 'tool_choice', 'function_call'),
+        'tools of a client: the model has its own sandbox; leave it out',
+    ),
     'response_format': "a form for the answer: the model's turn holds thoughts and code that no grammar fits; ask for "
     'the form in words, and read `content`',
     **dict.fromkeys(('logprobs', 'top_logprobs', 'prompt_logprobs'), _NO_LOGPROBS),
@@ -59,6 +61,7 @@ _NOT_OBEYED = {
     'prompt': 'a bare prompt; send messages',
 }  # fmt: skip
 """Fields that would change the meaning of a reply, and what of them this server does not have."""
+_DEFAULTS = (('best_of', 1), *((name, how) for name in ('tool_choice', 'function_call') for how in ('none', 'auto')))
 _HARMLESS: tuple[Any, ...] = (None, False, 0, '', [], {}, {'type': 'text'}, ['text'])
 
 
@@ -66,6 +69,10 @@ def _temperature(value: Any) -> Any:
     if isinstance(value, (int, float)) and 0 < value < _LEAST_TEMPERATURE:
         raise ValueError(f'must be 0, which is greedy, or at least {_LEAST_TEMPERATURE}')
     return value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class _MessageBody(BaseModel):
@@ -104,7 +111,7 @@ class ChatBody(BaseModel):
     repetition_penalty: float | None = Field(None, ge=0.1, le=10, strict=True)
     seed: int | None = Field(None, ge=-_MOST_SEED, lt=_MOST_SEED, strict=True)
     n: int | None = Field(None, strict=True)
-    stop: str | Annotated[list[str], Field(max_length=_MOST_STOPS)] | None = None
+    stop: Annotated[list[str], Field(max_length=_MOST_STOPS), BeforeValidator(_listed)] | None = None
     stream: bool | None = Field(False, strict=True)
     stream_options: _StreamOptions | None = None
     thyme: _Options | None = None
@@ -175,7 +182,7 @@ def parse(raw: bytes) -> ChatBody:
         raise ApiError(400, f'n must be 1, got {body.n}: send the request again for a second answer', param='n')
     for name, what in _NOT_OBEYED.items():
         given = value.get(name)
-        is_default = (name, given) == ('best_of', 1) or (name == 'tools' and value.get('tool_choice') == 'none')
+        is_default = (name, given) in _DEFAULTS or (name == 'tools' and value.get('tool_choice') == 'none')
         if given not in _HARMLESS and not is_default:
             raise ApiError(400, f'{name}: this server does not offer {what}', code='unsupported_parameter', param=name)
     if body.messages[-1].role not in ('user', 'tool', 'function'):
@@ -213,11 +220,10 @@ def understand(read: ReadRequest, pictures: tuple[Path, ...], defaults: Sampling
         most_tokens: that a client may ask for.
     """
     body, messages = read.body, read.messages
-    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     return ChatRequest(
         Question(messages[-1].content, pictures, messages[:-1]),
         _sampling(body, defaults, most_tokens),
-        tuple(s for s in stop if s),
+        tuple(filter(None, body.stop or ())),
         bool(body.stream),
         body.stream_options is not None and body.stream_options.include_usage,
         body.thyme is None or body.thyme.tools,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from ipaddress import ip_network
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -120,6 +121,9 @@ def test_a_client_that_does_not_read_loses_its_place(start: Any) -> None:
         {'response_format': {'type': 'json_schema', 'json_schema': {'name': 'x', 'schema': {}}}},
         {'response_format': {'type': 'json_object'}},
         {'tools': [{'type': 'function', 'function': {'name': 'f'}}]},
+        {'tool_choice': 'required'},
+        {'tool_choice': {'type': 'function', 'function': {'name': 'f'}}, 'tools': []},
+        {'function_call': {'name': 'f'}},
         {'logprobs': True},
         {'top_logprobs': 3},
         {'n': 2},
@@ -147,12 +151,20 @@ def test_a_field_that_cannot_be_obeyed_is_refused_by_its_name(server: Running, f
     assert reply.json()['error']['param'].startswith(next(iter(field)))
 
 
+def test_too_many_stops_are_refused_with_the_limit_and_their_number(server: Running) -> None:
+    told = server.post({**ASK, 'stop': ['x'] * 65}).json()['error']['message']
+    assert told.startswith('stop: ') and '64' in told and '65' in told
+
+
 @pytest.mark.parametrize(
     'field',
     [
         {'response_format': {'type': 'text'}},
         {'tools': []},
         {'tools': [{'type': 'function'}], 'tool_choice': 'none'},
+        {'tool_choice': 'auto'},
+        {'tool_choice': 'none', 'function_call': None},
+        {'stop': None},
         {'logprobs': False},
         {'seed': -1},
         {'top_k': -1},
@@ -218,7 +230,13 @@ def test_references_that_are_no_pictures_are_400(server: Running, reference: str
 def test_base64_is_read_as_clients_write_it(start: Any, picture: Any) -> None:
     running = start()
     wrapped = base64.encodebytes(picture.read_bytes()).decode()
-    for reference in (f'DATA:image/jpeg;base64,{wrapped}', wrapped.strip().rstrip('=')):
+    safe = base64.urlsafe_b64encode(picture.read_bytes()).decode()
+    assert {'-', '_'} & set(safe)
+    for reference in (
+        f'DATA:image/jpeg;base64,{wrapped}',
+        wrapped.strip().rstrip('='),
+        f'data:image/jpeg;base64,{safe}',
+    ):
         assert running.post(question(reference)).status_code == 200
 
 
@@ -235,6 +253,25 @@ def test_a_page_in_a_browser_may_ask_where_it_is_allowed(start: Any) -> None:
     asked = {'Origin': 'http://page.example', 'Access-Control-Request-Method': 'POST'}
     reply = httpx.options(f'{running.url}{ROUTE}', headers=asked)
     assert reply.status_code == 200 and reply.headers['access-control-allow-origin'] == 'http://page.example'
+
+
+@pytest.mark.parametrize(
+    ('headers', 'taken'),
+    [
+        ({'content-type': 'text/plain'}, False),
+        ({'content-type': 'application/x-www-form-urlencoded'}, False),
+        ({'content-type': 'multipart/form-data; boundary=x'}, False),
+        ({'origin': 'http://page.example'}, False),
+        ({}, True),
+        ({'content-type': 'Application/JSON; charset=utf-8', 'origin': 'http://page.example'}, True),
+    ],
+)
+def test_what_a_page_can_send_without_asking_is_not_read(start: Any, headers: dict[str, str], taken: bool) -> None:
+    running = start()
+    for path in (ROUTE, '/tokenize'):
+        reply = httpx.post(f'{running.url}{path}', content=json.dumps({**ASK, 'prompt': ''}), headers=headers)
+        assert (reply.status_code != 415) is taken
+        assert taken or 'Content-Type: application/json' in reply.json()['error']['message']
 
 
 def test_the_state_of_the_engine_is_told_and_its_address_is_not(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,6 +385,22 @@ def test_hosts_that_pack_or_wait_cost_only_their_sender(start: Any, host: int) -
     time.sleep(0.2)
     assert running.post(ASK).status_code == 200
     slow.join()
+
+
+@pytest.mark.parametrize(('ran_s', 'told_s'), [(0.0, 10), (4.0, 6), (40.0, 40)])
+def test_the_time_to_come_back_is_assumed_where_no_request_has_ended(
+    ran_s: float, told_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> int | None:
+        admission, clock.monotonic.return_value = Admission(1, 1), 0.0
+        with admission.enter(), admission.enter():
+            async with admission.run():
+                clock.monotonic.return_value = ran_s
+                return admission.retry_after_s
+
+    clock = Mock()
+    monkeypatch.setattr('swift_thyme.serve.admission.time', clock)
+    assert asyncio.run(go()) == told_s
 
 
 def test_the_time_to_come_back_is_that_of_the_requests_that_ended() -> None:
