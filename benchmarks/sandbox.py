@@ -1,6 +1,6 @@
 """Measures the sandbox beside the physical limit and other ways to run code, in one run on the same snippets.
 
-    python benchmarks/sandbox.py [--quick | --count N] [--json FILE] [--parts floor,snippets,start,memory] [--jupyter]
+    python benchmarks/sandbox.py [--quick | --count N] [--json FILE] [--parts floor,snippets,start,memory]
 
 The snippet reads a 2048x1536 JPEG, crops 700x500, enlarges it twice, writes a JPEG and prints its path. "CPU" is what
 the kernel accounted to this process and all its descendants, supervisor and decoder included, per snippet. The
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from sandbox_limits import LIMITS, Limits, floor, picture
 from sandbox_rows import CpuGroup, Row, TreeCpu, row
-from sandbox_variants import empty, first, fresh_process, jupyter, memory, start, warm
+from sandbox_variants import empty, first, fresh_process, memory, start, warm
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import ZygoteSandbox
 
@@ -134,8 +134,6 @@ def snippets(image: Path, directory: Path, options: argparse.Namespace) -> list[
         sandbox.close()
     for clients in [c for c in options.clients if c <= 32]:
         table.add(fresh_process(image, directory, clients, max(count // 8, clients)))
-        if options.jupyter and clients <= 8:
-            table.add(jupyter(image, clients, count))
     limits.close()
     return table.rows
 
@@ -147,9 +145,6 @@ def main() -> None:
     parser.add_argument('--count', type=int, default=360, metavar='N', help='snippets of a row, at least')
     parser.add_argument('--clients', type=lambda text: [int(c) for c in text.split(',')], default=[1, 8, 32, 128])
     parser.add_argument('--parts', default='floor,snippets,start,memory')
-    parser.add_argument(
-        '--jupyter', action='store_true', help='also a Jupyter kernel (needs jupyter_client, ipykernel)'
-    )
     parser.add_argument('--json', metavar='FILE')
     options = parser.parse_args()
     options.count = 36 if options.quick else options.count

@@ -52,17 +52,9 @@ class Host:
     def __init__(self, name: str, folder: Path, timeout_s: float, memory_mib: int) -> None:
         (folder / 'work').mkdir()
         self.image = picture(folder)
-        words = [
-            Path(__file__).with_name('sandbox_peer_host.py'),
-            name,
-            folder / 'work',
-            self.image,
-            timeout_s,
-            memory_mib,
-        ]
-        self.process = subprocess.Popen(
-            [sys.executable, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        script, pipe = Path(__file__).with_name('sandbox_peer_host.py'), subprocess.PIPE
+        words = [sys.executable, script, name, folder / 'work', self.image, timeout_s, memory_mib]
+        self.process = subprocess.Popen([*map(str, words)], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
 
     def ask(self, *request: str, limit_s: float = 60) -> Any:
         """`[what the peer's method gave, its seconds]`."""
@@ -132,13 +124,14 @@ def speed(names: list[str], rounds: int, folder: Path) -> None:
         for name in names if turn % 4 < 2 else reversed(names):
             session(hosts[name], turn % len(SESSIONS), found[name])
     hosts[names[0]].end()  # ends all
-    print(f'{"peer":28} {"start ms":>9} {"snippets/s":>10} {"ratio":>6} {"rollback ms":>11} {"not done":>8}')
+    print(f'{"peer":28}  start ms snippets/s  ratio session ms rollback ms not done')
     for name, got in found.items():
         both = [(s, own_s) for s, own_s, ok in zip(got['run'], found[names[0]]['run'], got['ok'], strict=True) if ok]
         theirs, ours = map(sum, zip(*both, strict=True))
+        session_ms = (sum(got['start']) + sum(got['run'])) / len(got['start']) * 1e3
         print(
             f'{name:28} {median(got["start"]) * 1e3:9.2f} {len(both) / theirs:10.1f} {ours / theirs:6.2f} '
-            f'{median(got["rollback"]) * 1e3:11.2f} {len(got["ok"]) - len(both):4}/{len(got["ok"])}'
+            f'{session_ms:10.0f} {median(got["rollback"]) * 1e3:11.2f} {len(got["ok"]) - len(both):4}/{len(got["ok"])}'
         )
 
 

@@ -1,4 +1,4 @@
-"""What `benchmarks/sandbox.py` puts beside each other: this sandbox in its ways, a fresh process, a Jupyter kernel."""
+"""What `benchmarks/sandbox.py` puts beside each other: this sandbox in its ways, a fresh process."""
 
 from __future__ import annotations
 
@@ -129,30 +129,3 @@ def fresh_process(image: Path, directory: Path, clients: int, count: int) -> Row
         return await process.wait() == 0
 
     return asyncio.run(drive('fresh process', clients, count, one))
-
-
-def jupyter(image: Path, clients: int, count: int) -> Row:
-    """One Jupyter kernel per client."""
-    from jupyter_client.manager import AsyncKernelManager
-
-    async def measure() -> Row:
-        managers = [AsyncKernelManager() for _ in range(clients)]
-        connected = []
-        for manager in managers:
-            await manager.start_kernel(cwd=str(image.parent))
-            client = manager.client()
-            client.start_channels()
-            await client.wait_for_ready()
-            await client.execute_interactive(f'import cv2\ncv2.setNumThreads(1)\nimage_path = {str(image)!r}')
-            connected.append(client)
-
-        async def one(number: int) -> bool:
-            reply = await connected[number].execute_interactive(SNIPPET % number, output_hook=lambda _: None)
-            return reply['content']['status'] == 'ok'
-
-        result = await drive('Jupyter kernel', clients, count, one)
-        for manager in managers:
-            await manager.shutdown_kernel(now=True)
-        return result
-
-    return asyncio.run(measure())
