@@ -145,12 +145,14 @@ class _FreshProcess(Peer):
         """Nothing: the snippets before it run again with every snippet, since it keeps no state."""
 
     def _run(self, code: str) -> tuple[bool, str]:
-        command = [sys.executable, '-c', '\n'.join([self.preset, *self.done, 'print("\\f")', code])]
+        mark = 'print("\\f")'
+        command = [sys.executable, '-c', '\n'.join([self.preset, *self.done, mark, code, mark])]
         try:
             ended = subprocess.run(command, cwd=self.folder, timeout=self.timeout_s, capture_output=True, text=True)
         except subprocess.TimeoutExpired:
             return False, ''
-        return ended.returncode == 0, ended.stdout.rpartition('\f\n')[2]
+        _, text, *end = [*ended.stdout.split('\f\n'), '']
+        return ended.returncode == 0 and len(end) > 1, text
 
     def rollback(self) -> None:
         """Nothing: the next process does not run it."""

@@ -9,8 +9,8 @@ do that runs the snippets that went well again in a new session; a fresh process
 A hostile case has a process and a session of its own, 1 s a snippet; a peer may roll back after it. It survives if none
 of this is so: its caller ended, hangs or was changed; the session's variables are gone; a later session does not work;
 the snippet got what it must not; its input or the folder beside its own was changed; processes stay or go on working;
-text comes back without bound. **The machine is not harmed**: each process is held to 2 GiB (so "memory" asks for 1 GiB,
-where this package is told 0.5 and the others cannot be told) and 30 s, forks are counted, what is left is ended.
+text comes back without bound. **The machine is not harmed**: each process is held to 2 GiB (so "memory" asks for 640
+MiB, where this package is told 512 and the others cannot be told) and 30 s, forks are counted, what is left is ended.
 """
 
 from __future__ import annotations
