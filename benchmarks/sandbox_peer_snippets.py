@@ -64,7 +64,7 @@ try: __import__('sys').setrecursionlimit(10 ** 9)
 except Exception: pass
 def f(n): return [*map(f, [n])]
 f(0)""",
-    'memory over the limit': "held = np.ones(640 << 20, 'u1')\nprint('GOT')",
+    'memory over the limit': "held = np.zeros(640 << 20, 'u1')\nprint('GOT')",
     '100 MB printed': "print('z' * 100_000_000)",
     '50 forks that stay': """
 import os, time
