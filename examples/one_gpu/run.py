@@ -5,8 +5,8 @@
     python examples/one_gpu/run.py … rl -s arm=rl-tau1 -s ats=false                      # other values
     python examples/one_gpu/run.py … rl -- --max_steps 2                                 # further flags, which win
 
-Owns reading the file: `values` stand for `${name}` (`-s name=value` wins), `each` repeats a stage, a flag without a
-value is a bare one, a list is several words, a mapping is JSON. What the values mean is said in the file.
+Owns reading the file: `values` stand for `${name}` (`-s name=value` wins), `each` repeats a stage side by side, a flag
+without a value is a bare one, a list is several words, a mapping is JSON. What the values mean is said in the file.
 """
 
 from __future__ import annotations
@@ -81,14 +81,16 @@ def main(argv: list[str]) -> int:
         parser.error(f'{args.file} has no {", ".join(unknown)}; it has {", ".join((*known, *stages))}')
     values, _ = read(args.file, given)
     for name in args.stages or stages:
+        running = []
         for env, words in commands_of(stages[name], values):
             shown = [*(f'{key}={shlex.quote(value)}' for key, value in env.items()), shlex.join([*words, *further])]
             sys.stdout.write(f'# {name}\n{" ".join(shown)}\n')
             sys.stdout.flush()
             if not args.dry_run:
-                done = subprocess.run([*words, *further], env={**os.environ, **env}, check=False)
-                if done.returncode:
-                    return done.returncode
+                running.append(subprocess.Popen([*words, *further], env={**os.environ, **env}))
+        failed = [code for code in [process.wait() for process in running] if code]
+        if failed:
+            return failed[0]
     return 0
 
 

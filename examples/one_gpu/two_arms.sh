@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # The experiment from nothing on one GPU, what does not depend on each other side by side: data, SFT with tools and
-# without, RL with ATS and with temperature 1, scores of all four, an audit of the first.
-#   usage: bash examples/one_gpu/two_arms.sh [-s NAME=VALUE …]      values of experiment.yaml, such as -s base=… -s steps=40
+# without, two arms of RL, scores of all four, an audit of the first.
+#   usage: bash examples/one_gpu/two_arms.sh [-s NAME=VALUE …]      values of experiment.yaml, such as -s base=… -s steps=35
+#   FIRST, SECOND: what the arms are, in such values (ATS, and temperature 1 in code, too)
 # Each part's output is a file below WORK/logs (WORK: output/one_gpu); the times of all are in WORK/logs/times.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=${WORK:-output/one_gpu} given=(-s "work=${WORK:-output/one_gpu}" "$@") port=29510
+read -ra first <<< "${FIRST:--s arm=rl-ats}"
+read -ra second <<< "${SECOND:--s arm=rl-tau1 -s ats=false}"
 mkdir -p "$work/logs"
 
 part() { # NAME STAGES … : runs stages, says when they ended and how
@@ -36,13 +39,13 @@ beside sft sft merge-sft
 beside plain sft merge-sft -s rows=plain
 beside data data-rl data-eval
 all
-beside rl-ats rl merge-rl
-beside rl-tau1 rl merge-rl -s arm=rl-tau1 -s ats=false
-beside eval-sft eval -s arm=sft -s "model=$work/models/sft-50"
-beside eval-plain eval -s arm=plain -s "model=$work/models/plain-50"
+beside first rl merge-rl "${first[@]}"
+beside second rl merge-rl "${second[@]}"
+beside eval-sft eval -s arm=sft
+beside eval-plain eval -s arm=plain
 all
-beside eval-rl-ats eval
-beside eval-rl-tau1 eval -s arm=rl-tau1
-beside audit audit
-beside report report
+beside eval-first eval "${first[@]}"
+beside eval-second eval "${second[@]}"
+beside audit audit "${first[@]}"
+beside report report "${first[@]}"
 all

@@ -62,8 +62,8 @@ ALARMS = (
     ),
     Alarm(
         'same_code_share',
-        0.95,
-        'all members of a group write the same code, so a mistake in it is everybody’s and cannot be unlearnt',
+        0.3,
+        'in many groups all members write the same code, so a mistake in it is everybody’s and cannot be unlearnt',
         'THYME_TRAIN_CODE=mask, or THYME_CODE_TEMPERATURE above 0 with THYME_TRAIN_CODE=exact',
     ),
     Alarm(

@@ -24,7 +24,7 @@ def test_a_rate_that_falls_is_said_within_three_steps_and_again_after_recovery(f
     [
         ('frac_reward_zero_std', 0.5, 1.0),
         ('set_aside_share', 0.0, 0.5),
-        ('same_code_share', 0.6, 1.0),
+        ('same_code_share', 0.2, 1.0),
         ('kl', 0.01, 4.9),
     ],
 )
