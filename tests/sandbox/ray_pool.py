@@ -37,10 +37,17 @@ class Pool:
 
     def kill(self, node: Any) -> None:
         """`kill -9` of everything that runs on a node, its sandbox included."""
-        raylet = psutil.Process(node.all_processes['raylet'][0].process.pid)
-        for process in [raylet, *raylet.children(recursive=True)]:
+        for process in self._processes(node):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+    def actors(self, node: Any) -> list[psutil.Process]:
+        """The processes that own a node's sandboxes."""
+        return [one for one in self._processes(node) if 'NodeSandbox' in ''.join(one.cmdline())]
+
+    def _processes(self, node: Any) -> list[psutil.Process]:
+        raylet = psutil.Process(node.all_processes['raylet'][0].process.pid)
+        return [raylet, *raylet.children(recursive=True)]
 
     def close(self) -> None:
         """Ends all processes."""

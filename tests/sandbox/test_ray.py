@@ -11,7 +11,7 @@ import pytest
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import DataError, SandboxUnavailable, SessionDead
-from swift_thyme.sandbox import InputImage, PatientSandbox, make_sandbox
+from swift_thyme.sandbox import InputImage, PatientSandbox, make_sandbox, ray_node
 from swift_thyme.sandbox.conformance import CASES, World, run_cases, table
 from swift_thyme.sandbox.conformance.machinery import MACHINERY
 from swift_thyme.sandbox.conformance.reach import REACH
@@ -61,7 +61,7 @@ def test_two_nodes_of_n_sessions_hold_two_n_and_the_next_one_waits_its_turn(made
     pids, figures = asyncio.run(fill())
     assert len(set(pids)) == 2 * SIZE
     assert (figures['nodes'], figures['capacity'], figures['open']) == (2, 2 * SIZE, 2 * SIZE)
-    assert figures['queue_max_s'] >= 0.4 and figures['most_on_one_node'] <= 4 / 7
+    assert figures['queue_p50_s'] < figures['queue_p99_s'] >= 0.4 and figures['most_on_one_node'] <= 4 / 7
     assert figures['lost_nodes'] == figures['lost_sessions'] == 0
 
 
@@ -98,7 +98,7 @@ def test_a_picture_is_put_into_the_object_store_once_for_all_sessions_that_share
     monkeypatch.setattr('ray.put', lambda content, real=ray.put: put.append(len(content)) or real(content))
 
     async def group():
-        sessions = [await made.open([InputImage(picture, f'/data/{i}.jpg')]) for i in range(4)]
+        sessions = await asyncio.gather(*(made.open([InputImage(picture, f'/data/{i}.jpg')]) for i in range(4)))
         said = [(await session.run('print(image_path)')).text for session in sessions]
         for session in sessions:
             await session.close()
@@ -158,9 +158,61 @@ def test_the_whole_suite_passes(made, tmp_path):
     assert not any(verdict.problems for verdict in verdicts.values()), table(verdicts)
 
 
+def test_an_actor_ends_where_no_trainer_is_left_and_a_later_one_finds_another(cluster, monkeypatch):
+    monkeypatch.setattr(ray_node, 'LEASE_S', 8.0)
+    own = make_sandbox(SandboxSettings(backend='ray', allow_tier_b=True, rollback=False))  # shared with no other test
+
+    def actors():
+        names = [one['name'] for one in ray.util.list_named_actors(all_namespaces=True)]
+        return [name for name in names if 'rollback=False' in name]
+
+    async def come_and_go():
+        async with await own.open() as session:
+            said, there = (await session.run('print(42)')).text, len(actors())
+        await own.aclose()
+        return said, there
+
+    assert asyncio.run(come_and_go()) == ('42\n', 2)
+    end = time.monotonic() + 60
+    while actors() and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not actors()
+    assert asyncio.run(come_and_go()) == ('42\n', 2)
+
+
 def test_every_node_is_tried(made):
     found = asyncio.run(made.examine())
     assert len(found) == 2 and set(found.values()) == {''}
+
+
+def test_a_node_that_is_silent_loses_its_sessions_and_is_taken_in_again_when_it_answers(made, cluster, monkeypatch):
+    monkeypatch.setattr('swift_thyme.sandbox.ray_backend.SILENCE_S', 3.0)
+
+    async def freeze():
+        made.figures()
+        sessions = [await made.open() for _ in range(2)]
+        await sessions[0].run('kept = 1')
+        frozen = cluster.actors(cluster.nodes[0])
+        for process in frozen:
+            process.suspend()
+        try:
+            slow = (session.run('print(42)') for session in sessions)
+            ends = await asyncio.wait_for(asyncio.gather(*slow, return_exceptions=True), 30)
+            lost = made.figures()
+        finally:
+            for process in frozen:
+                process.resume()
+        end = time.monotonic() + 60
+        while made.figures()['nodes'] < 2 and time.monotonic() < end:
+            await asyncio.sleep(0.2)
+        for session in sessions:
+            await session.close()
+        return ends, lost, made.figures()['nodes'], await made.examine()
+
+    ends, lost, nodes, found = asyncio.run(freeze())
+    assert sorted(isinstance(end, SessionDead) for end in ends) == [False, True], ends
+    assert 'no answer' in str(next(end for end in ends if isinstance(end, SessionDead)))
+    assert (lost['lost_nodes'], lost['lost_sessions'], nodes) == (1, 1, 2) and set(found.values()) == {''}
 
 
 def test_a_node_that_is_killed_takes_its_own_sessions_and_no_others(made, cluster, picture):
