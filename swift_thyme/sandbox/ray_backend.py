@@ -195,10 +195,10 @@ class RaySandbox(Sandbox):
         begun, ident = time.monotonic(), uuid.uuid4().hex
         pictures = [self._put(content) for content, _ in read]
         try:
-            sent = [(await picture, path) for picture, (_, path) in zip(pictures, read, strict=True)]
+            sent = [await picture for picture in pictures], [image for _, image in read]
         except RayError as error:
             raise SandboxUnavailable(f'a picture cannot be put into the object store of Ray: {error}') from error
-        node = await self._place(ident, sent, limits)
+        node = await self._place(ident, *sent, limits)
         self._placed.append((time.monotonic() - begun, node.name))
         return RaySession(node, ident, directory, pictures)
 
@@ -209,7 +209,7 @@ class RaySandbox(Sandbox):
             put = self._pictures[key] = asyncio.create_task(asyncio.to_thread(ray.put, content))
         return put
 
-    async def _place(self, ident: str, images: list[tuple[Any, str | None]], limits: Limits) -> _Node:
+    async def _place(self, ident: str, contents: list[Any], images: list[InputImage], limits: Limits) -> _Node:
         """Opens a session where most places are free, and elsewhere where that fails; waits where none is."""
         until_s, failed = time.monotonic() + QUEUE_S, set[_Node]()
         while True:
@@ -219,7 +219,7 @@ class RaySandbox(Sandbox):
             if node.open < node.capacity:
                 node.open += 1
                 try:
-                    if await node.ask('open', ident, images, limits):
+                    if await node.ask('open', ident, contents, images, limits):
                         node.sessions.add(ident)
                         return node
                     node.open = node.capacity  # as far as is known until it is looked at again
@@ -288,7 +288,7 @@ class RaySandbox(Sandbox):
 
     async def _look(self) -> None:
         """Takes in nodes that came, gives up those that left, and says to the others which sessions are held here."""
-        found = await asyncio.to_thread(nodes_of_the_pool)
+        found = await asyncio.to_thread(nodes_of_the_pool, join=self._beat is None)
         self._beat = self._beat or asyncio.create_task(self._look_again())
         for ident in self._nodes.keys() - found.keys():
             self._nodes[ident].lose('it left the Ray cluster')
@@ -318,8 +318,11 @@ class RaySandbox(Sandbox):
             self._faults[name] = str(error)
 
 
-def nodes_of_the_pool() -> dict[str, tuple[str, int]]:
-    """Joins the cluster where this process is in none.
+def nodes_of_the_pool(*, join: bool) -> dict[str, tuple[str, int]]:
+    """The nodes on which sessions may be opened.
+
+    Args:
+        join: become one of the cluster's processes first, where this one is of none.
 
     Returns:
         Ray's name of every node of the pool → a name for people, and the number of its sessions.
@@ -328,10 +331,10 @@ def nodes_of_the_pool() -> dict[str, tuple[str, int]]:
         SandboxUnavailable: there is no cluster that can be joined from this machine.
     """
     try:
-        if not ray.is_initialized():
+        if join and not ray.is_initialized():
             ray.init(address='auto', configure_logging=False, log_to_driver=False)
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except (ConnectionError, RuntimeError, ValueError, AttributeError, RayError) as error:
         raise SandboxUnavailable(
             f'THYME_SANDBOX=ray, and no Ray cluster can be joined: {error}; on this machine run `ray start --head`, or '
             '`ray start --address=HOST:6379` for a cluster that is there'

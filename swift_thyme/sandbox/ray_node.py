@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import SandboxSettings
@@ -67,12 +68,15 @@ class NodeSandbox:
         """
         await try_snippet(self._sandbox)
 
-    async def open(self, name: str, images: Sequence[tuple[Awaitable[bytes], str | None]], limits: Limits) -> bool:
+    async def open(
+        self, name: str, contents: Sequence[Awaitable[bytes]], images: Sequence[InputImage], limits: Limits
+    ) -> bool:
         """Opens a session.
 
         Args:
             name: one that the trainer chose.
-            images: pictures in the object store, and the paths by which code calls them.
+            contents: pictures in the object store.
+            images: what is said of them, without the bytes.
             limits: of the session.
 
         Returns:
@@ -85,7 +89,7 @@ class NodeSandbox:
             return False
         self._sessions[name], self._named[name] = None, math.inf
         try:
-            inputs = [InputImage(await content, path) for content, path in images]
+            inputs = [replace(image, source=await content) for content, image in zip(contents, images, strict=True)]
             self._sessions[name] = await self._sandbox.open(inputs, limits=limits)
         except BaseException:
             del self._sessions[name], self._named[name]

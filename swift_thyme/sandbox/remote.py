@@ -12,17 +12,17 @@ from .base import InputImage
 from .zygote_backend import look_at
 
 
-def to_send(image: InputImage) -> tuple[bytes, str | None]:
-    """The bytes of a picture, and the path by which code may call it: its own here where the prompt has none.
+def to_send(image: InputImage) -> tuple[bytes, InputImage]:
+    """The bytes of a picture, and what is said of it: the same without them, with its own path here.
 
     Raises:
         DataError: it is not there, or not a picture.
     """
     look_at(image)
     if isinstance(image.source, bytes):
-        return image.source, image.prompt_path
+        return image.source, replace(image, source=b'')
     path = os.path.abspath(image.source)
-    return Path(path).read_bytes(), image.prompt_path or path
+    return Path(path).read_bytes(), replace(image, source=b'', own_path=path)
 
 
 def keep_pictures(result: SandboxResult, contents: Sequence[bytes], directory: Path, prefix: str = '') -> SandboxResult:

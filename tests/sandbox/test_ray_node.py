@@ -8,7 +8,7 @@ import pytest
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import SessionDead
-from swift_thyme.sandbox import Limits
+from swift_thyme.sandbox import InputImage, Limits
 from swift_thyme.sandbox.ray_node import NodeSandbox
 
 
@@ -24,7 +24,7 @@ async def filled(made, picture):
 
     await made.renew([])
     for name in 'ab':
-        assert await made.open(name, [(content(), f'/data/{name}.jpg')], Limits())
+        assert await made.open(name, [content()], [InputImage(b'', f'/data/{name}.jpg')], Limits())
 
 
 def test_a_full_node_says_so_and_a_closed_session_gives_its_place_back(picture):
@@ -32,8 +32,8 @@ def test_a_full_node_says_so_and_a_closed_session_gives_its_place_back(picture):
         made = node(2)
         await filled(made, picture)
         result, contents = await made.run('b', "Image.open('/data/b.jpg').save('c.png'); print('c.png')", None)
-        refused = await made.open('third', [], Limits())
-        left = await made.close('a'), await made.open('third', [], Limits())
+        refused = await made.open('third', [], [], Limits())
+        left = await made.close('a'), await made.open('third', [], [], Limits())
         with pytest.raises(SessionDead, match='closed'):
             await made.run('a', 'print(1)', None)
         await made._sandbox.aclose()
@@ -51,8 +51,8 @@ def test_a_picture_that_cannot_be_had_leaves_the_place_free():
     async def try_it():
         made = node(1)
         with pytest.raises(OSError, match='any more'):
-            await made.open('a', [(gone(), None)], Limits())
-        opened = await made.open('b', [], Limits())
+            await made.open('a', [gone()], [InputImage(b'')], Limits())
+        opened = await made.open('b', [], [], Limits())
         await made._sandbox.aclose()
         return opened
 
