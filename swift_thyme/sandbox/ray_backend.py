@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import os
+import random
 import shutil
 import tempfile
 import time
@@ -332,7 +333,9 @@ def nodes_of_the_pool(*, join: bool) -> dict[str, tuple[str, int]]:
     """
     try:
         if join and not ray.is_initialized():
+            drawn = random.getstate()
             ray.init(address='auto', configure_logging=False, log_to_driver=False)
+            random.setstate(drawn)  # Ray draws from it; the run's own numbers are those of a run without a pool
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     except (ConnectionError, RuntimeError, ValueError, AttributeError, RayError) as error:
         raise SandboxUnavailable(

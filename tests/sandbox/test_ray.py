@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -186,6 +187,15 @@ def test_an_actor_ends_where_no_trainer_is_left(made, cluster, monkeypatch):
     while len(cluster.actors(cluster.nodes[0])) == before and time.monotonic() < end:
         time.sleep(0.1)
     assert len(cluster.actors(cluster.nodes[0])) == before - 1
+
+
+def test_joining_the_cluster_draws_none_of_the_run_s_random_numbers(made, cluster, monkeypatch):
+    asyncio.run(made.examine())  # joins, once
+    monkeypatch.setattr('ray.is_initialized', lambda: False)
+    monkeypatch.setattr('ray.init', lambda **_: random.random())
+    random.seed(5)
+    expected, _ = random.random(), random.seed(5)
+    assert len(ray_backend.nodes_of_the_pool(join=True)) == 2 and random.random() == expected
 
 
 def test_every_node_is_tried(made):
