@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -124,7 +125,9 @@ class RaySession(Session):
         try:
             if self._dead:
                 raise SessionDead(self._dead)
-            result, contents = await self._node.ask('run', self._ident, code, timeout_s)
+            asked = msgspec.msgpack.encode((self._ident, code.encode('utf-8', 'surrogatepass'), timeout_s))
+            reply = await self._node.ask('run', asked)
+            result, contents = msgspec.msgpack.decode(reply, type=ray_node.Reply)
             return await asyncio.to_thread(self._keep, result, contents) if contents else result
         except (SandboxError, OSError) as error:
             if not self._dead:

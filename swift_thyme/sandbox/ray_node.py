@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from ..config import SandboxSettings
 from ..errors import SessionDead
 from ..types import SandboxResult
@@ -21,6 +23,11 @@ from .zygote_backend import ZygoteSandbox
 
 LEASE_S = 300.0
 """A session that its trainer did not name for so long ends; so does the actor where there is no trainer."""
+
+Asked = tuple[str, bytes, float | None]
+"""A session's name, a snippet as UTF-8 with what surrogates it has, and its time in seconds."""
+Reply = tuple[SandboxResult, list[bytes]]
+"""What it gave, with paths of the node, and the bytes of its pictures."""
 
 
 class NodeSandbox:
@@ -97,20 +104,24 @@ class NodeSandbox:
         self._named[name] = time.monotonic()
         return True
 
-    async def run(self, name: str, code: str, timeout_s: float | None) -> tuple[SandboxResult, list[bytes]]:
+    async def run(self, asked: bytes) -> bytes:
         """Runs one snippet.
 
+        Args:
+            asked: `Asked` as MessagePack: Ray takes bytes as they are, and pickles everything else.
+
         Returns:
-            Its result, whose paths are this node's, and the bytes of its pictures.
+            `Reply` as MessagePack.
 
         Raises:
             SessionDead: the session is closed or lost.
         """
+        name, code, timeout_s = msgspec.msgpack.decode(asked, type=Asked)
         session = self._sessions.get(name)
         if session is None:
             raise SessionDead(f'session {name} is closed')
-        result = await session.run(code, timeout_s=timeout_s)
-        return result, [Path(image.path).read_bytes() for image in result.images]
+        result = await session.run(code.decode('utf-8', 'surrogatepass'), timeout_s=timeout_s)
+        return msgspec.msgpack.encode((result, [Path(image.path).read_bytes() for image in result.images]))
 
     async def close(self, name: str) -> int:
         """Ends a session, if there is one of this name; its place is free once its processes are gone."""

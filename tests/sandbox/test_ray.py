@@ -68,9 +68,11 @@ def test_two_nodes_of_n_sessions_hold_two_n_and_the_next_one_waits_its_turn(made
 
 
 def test_results_are_those_of_the_local_sandbox_and_pictures_come_to_this_machine(made, sandbox, picture, tmp_path):
+    codes = (CROP, 'kept = 1;', 'print(kept)', '1 / 0', "print(len('\ud800'), kept)")
+
     async def both(one, folder):
         async with await one.open([InputImage(picture, '/data/asked.jpg')], output_dir=folder) as session:
-            return [await session.run(code) for code in (CROP, 'kept = 1;', 'print(kept)', '1 / 0', 'print(kept)')]
+            return [await session.run(code) for code in codes]
 
     far, near = (asyncio.run(both(one, tmp_path / name)) for one, name in ((made, 'far'), (sandbox, 'near')))
     assert far[0].outcome is Outcome.OK and '/data/asked.jpg' in far[0].text

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import SessionDead
 from swift_thyme.sandbox import InputImage, Limits
-from swift_thyme.sandbox.ray_node import NodeSandbox
+from swift_thyme.sandbox.ray_node import NodeSandbox, Reply
 
 
 def node(capacity, lease_s=300.0, end=lambda: None):
     return NodeSandbox(SandboxSettings(allow_tier_b=True), capacity, lease_s, end)
+
+
+async def run(made, name, code):
+    """What a snippet gives, and its pictures."""
+    return msgspec.msgpack.decode(await made.run(msgspec.msgpack.encode((name, code.encode(), None))), type=Reply)
 
 
 async def filled(made, picture):
@@ -31,11 +37,11 @@ def test_a_full_node_says_so_and_a_closed_session_gives_its_place_back(picture):
     async def fill():
         made = node(2)
         await filled(made, picture)
-        result, contents = await made.run('b', "Image.open('/data/b.jpg').save('c.png'); print('c.png')", None)
+        result, contents = await run(made, 'b', "Image.open('/data/b.jpg').save('c.png'); print('c.png')")
         refused = await made.open('third', [], [], Limits())
         left = await made.close('a'), await made.open('third', [], [], Limits())
         with pytest.raises(SessionDead, match='closed'):
-            await made.run('a', 'print(1)', None)
+            await run(made, 'a', 'print(1)')
         await made._sandbox.aclose()
         return result, contents, refused, left
 
@@ -67,7 +73,7 @@ def test_a_session_that_nobody_names_ends_and_without_any_trainer_the_actor_does
         await filled(made, picture)
         while await made.renew(['b', 'of another node']) > 1:
             await asyncio.sleep(0.1)
-        kept = await made.run('b', 'print(6 * 7)', None)
+        kept = await run(made, 'b', 'print(6 * 7)')
         await asyncio.wait_for(ended.wait(), 60)
         return kept[0].text, await made.close('none')
 
