@@ -61,6 +61,8 @@ class _Node:
     capacity: int
     losses: list[str]
     """Of the pool: a word for each node and session that was lost since the figures were asked for."""
+    enlisted: bool = False
+    """Whether it answered once; before, nothing is lost with it."""
     open: int = 0
     """Sessions of all trainers, as last heard, and those that this one asked for since."""
     lost: str = ''
@@ -98,6 +100,8 @@ class _Node:
         """Gives the node up, with all that is asked of it; from any thread."""
         if not self.lost:
             self.lost = f'node {self.name} is lost: {reason}'
+        if self.enlisted:
+            self.enlisted = False
             self.losses.append('node')
             logger.warning('%s; its sessions are set aside, new ones go elsewhere', self.lost)
 
@@ -168,7 +172,7 @@ class RaySandbox(Sandbox):
             ConfigError: a setting cannot be read.
         """
         self._settings = settings or SandboxSettings.from_env()
-        self._thread = LoopThread('thyme-sandbox-ray')
+        self._trainer, self._thread = uuid.uuid4().hex, LoopThread('thyme-sandbox-ray')
         self._nodes: dict[str, _Node] = {}
         self._faults: dict[str, str] = {}
         self._pictures: weakref.WeakValueDictionary[bytes, asyncio.Task[Any]] = weakref.WeakValueDictionary()
@@ -196,7 +200,7 @@ class RaySandbox(Sandbox):
             make_output_dir(str(directory))
         if not self._alive():
             await self._once(self._look)
-        begun, ident = time.monotonic(), uuid.uuid4().hex
+        begun, ident = time.monotonic(), f'{self._trainer}-{uuid.uuid4().hex}'
         pictures = [self._put(content) for content, _ in read]
         try:
             sent = [await picture for picture in pictures], [image for _, image in read]
@@ -222,14 +226,15 @@ class RaySandbox(Sandbox):
                 raise SandboxUnavailable(f'no node of the Ray cluster opens a session: {self._faults}')
             if node.open < node.capacity:
                 node.open += 1
+                node.sessions.add(ident)
                 try:
                     if await node.ask('open', ident, contents, images, limits):
-                        node.sessions.add(ident)
                         return node
                     node.open = node.capacity  # as far as is known until it is looked at again
                 except SandboxError as error:
                     failed.add(node)
                     self._faults[node.name] = str(error)
+                node.sessions.discard(ident)
             elif time.monotonic() < until_s:
                 await asyncio.sleep(0.02)
             else:
@@ -316,8 +321,8 @@ class RaySandbox(Sandbox):
                 actor = await asyncio.to_thread(actor_of, ident, capacity, self._settings)
                 node = _Node(name, actor, capacity, self._losses)
             limit_s = SILENCE_S if ident in self._nodes else START_S
-            node.open = await node.ask('renew', list(node.sessions), limit_s=limit_s)
-            self._nodes[ident] = node
+            node.open = await node.ask('renew', self._trainer, list(node.sessions), limit_s=limit_s)
+            self._nodes[ident], node.enlisted = node, True
         except (SandboxError, RayError, ValueError) as error:
             self._faults[name] = str(error)
 

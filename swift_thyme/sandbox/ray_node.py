@@ -49,11 +49,12 @@ class NodeSandbox:
         self._renewed = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
 
-    async def renew(self, names: Collection[str]) -> int:
+    async def renew(self, trainer: str, names: Collection[str]) -> int:
         """Says that a trainer lives, and sees to it that the sandbox does.
 
         Args:
-            names: the trainer's sessions.
+            trainer: with what the names of its sessions begin.
+            names: those that it has; what is left of others is ended.
 
         Returns:
             Open sessions of all trainers; so does `close`.
@@ -64,6 +65,8 @@ class NodeSandbox:
         self._watch = self._watch or asyncio.create_task(self._end_what_is_left())
         self._renewed = time.monotonic()
         self._named |= {name: self._renewed for name in names if name in self._sessions}
+        left = [name for name in self._sessions if name.startswith(trainer) and name not in names]
+        await asyncio.gather(*(self.close(name) for name in left))
         await asyncio.wrap_future((await asyncio.to_thread(self._sandbox.connect)).hello)
         return len(self._sessions)
 

@@ -43,7 +43,11 @@ class Pool:
 
     def actors(self, node: Any) -> list[psutil.Process]:
         """The processes that own a node's sandboxes."""
-        return [one for one in self._processes(node) if 'NodeSandbox' in ''.join(one.cmdline())]
+        found = []
+        for one in self._processes(node):
+            with suppress(psutil.NoSuchProcess):  # a zombie is one, too
+                found += [one] * ('NodeSandbox' in ''.join(one.cmdline()))
+        return found
 
     def _processes(self, node: Any) -> list[psutil.Process]:
         raylet = psutil.Process(node.all_processes['raylet'][0].process.pid)

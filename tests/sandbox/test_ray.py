@@ -179,7 +179,7 @@ def test_an_actor_ends_where_no_trainer_is_left(made, cluster, monkeypatch):
     asyncio.run(made.examine())  # joins
     actor = ray_backend.actor_of(cluster.nodes[0].node_id, SIZE, SandboxSettings(rollback=False, allow_tier_b=True))
     with suppress(SandboxError):  # its start may take longer than the lease
-        assert ray.get(actor.renew.remote([])) == 0
+        assert ray.get(actor.renew.remote('nobody', [])) == 0
     before = len(cluster.actors(cluster.nodes[0]))
     with pytest.raises(ray.exceptions.RayActorError):
         for _ in range(600):

@@ -28,7 +28,7 @@ async def filled(made, picture):
     async def content():
         return picture.read_bytes()
 
-    await made.renew([])
+    await made.renew('of no session', [])
     for name in 'ab':
         assert await made.open(name, [content()], [InputImage(b'', f'/data/{name}.jpg')], Limits())
 
@@ -71,10 +71,22 @@ def test_a_session_that_nobody_names_ends_and_without_any_trainer_the_actor_does
         made = node(4, 5.0, ended.set)
         await (await made._sandbox.open()).close()  # warm: what follows takes less than a lease
         await filled(made, picture)
-        while await made.renew(['b', 'of another node']) > 1:
+        while await made.renew('another', ['b', 'of another node']) > 1:
             await asyncio.sleep(0.1)
         kept = await run(made, 'b', 'print(6 * 7)')
         await asyncio.wait_for(ended.wait(), 60)
         return kept[0].text, await made.close('none')
 
     assert asyncio.run(leave()) == ('42\n', 0)
+
+
+def test_what_a_trainer_does_not_name_any_more_ends_at_once_and_others_stay(picture):
+    async def come_again():
+        made = node(4)
+        await filled(made, picture)
+        left = await made.renew('a', []), await made.renew('b', ['b'])
+        said = (await run(made, 'b', 'print(42)'))[0].text
+        await made._sandbox.aclose()
+        return left, said
+
+    assert asyncio.run(come_again()) == ((1, 1), '42\n')
