@@ -1,5 +1,6 @@
 #!/bin/sh
-# GRPO-ATS whose code runs on other machines: a pool of sandboxes in a Ray cluster. Needs the extra [ray] everywhere.
+# GRPO-ATS whose code runs on other machines: a pool of sandboxes in a Ray cluster. Needs the extra [ray] everywhere, and
+# one token: `ray get-auth-token --generate` on the first node, then the same ~/.ray/auth_token on the others.
 #   each trainer node:  ray start --head --num-cpus 0            the first; its address is HEAD:6379
 #                       ray start --address HEAD:6379 --num-cpus 0                         the others
 #   each pool node:     ray start --address HEAD:6379 --resources '{"thyme_sandbox": 256}' sessions it may hold

@@ -111,8 +111,9 @@ def _sandbox(args: argparse.Namespace, plan: RunPlan) -> str:
         choice = f'THYME_SANDBOX=ray: a pool of {place.pool_cores} cores (docs/sandbox.md, "Beyond one machine")'
     return (
         f'Sandbox\n  {choice}\n  calculated: {trajectories} trajectories of {job.rollouts.code_blocks:g} snippets of '
-        f'{args.snippet_cpu_s:g} s of processor; at peaks {place.wanted_cores:.1f} cores of each node, which has '
-        f'{place.free_cores} of {args.cores} left beside its GPUs; {trajectories} sessions open at a time at most\n'
+        f'{args.snippet_cpu_s:g} s of processor; at peaks {place.wanted_cores * place.nodes / args.gpus:.2f} cores for '
+        f'each GPU, {place.wanted_cores:.1f} of each node, which has {place.free_cores} of {args.cores} left beside '
+        f'its GPUs; {trajectories} sessions open at a time at most\n'
     )
 
 

@@ -9,6 +9,8 @@ import statistics
 import threading
 from collections import Counter, defaultdict
 
+from ..trajectories.figures import p50_p99
+
 LATENCIES_KEPT = 10_000
 
 
@@ -40,9 +42,7 @@ class Metrics:
         figures: dict[str, float] = {name: float(number) for name, number in sorted(counts.items())}
         for name, series in sorted(values.items()):
             if name.endswith('_s'):
-                ordered = sorted(series)
-                figures[f'{name[:-2]}_p50_s'] = statistics.median(ordered)
-                figures[f'{name[:-2]}_p99_s'] = ordered[min(len(ordered) - 1, round(0.99 * (len(ordered) - 1)))]
+                figures |= p50_p99(name[:-2], series)
             else:
                 figures[name] = statistics.fmean(series)
         return figures

@@ -67,6 +67,9 @@ class InputImage:
     """A file of this machine, or the encoded bytes of a picture."""
     prompt_path: str | None = None
     """The path by which the prompt calls this picture; code that uses it gets the picture, whatever it looks like."""
+    own_path: str | None = None
+    """Of bytes from another machine: where they lie there. Code may use it as it may a file's own path here, and sees
+    nothing of its folder."""
 
 
 class Session(ABC):

@@ -7,73 +7,86 @@ Owns the node's bound on sessions, and the end of what a trainer left. Where ses
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from ..config import SandboxSettings
 from ..errors import SessionDead
 from ..types import SandboxResult
-from .base import InputImage, Limits, Session
+from .base import InputImage, Limits, Session, try_snippet
 from .zygote_backend import ZygoteSandbox
 
 LEASE_S = 300.0
-"""A trainer that was not heard of for so long is gone, and its sessions with it; without any the actor ends."""
+"""A session that its trainer did not name for so long ends; so does the actor where there is no trainer."""
+
+Asked = tuple[str, bytes, float | None]
+"""A session's name, a snippet as UTF-8 with what surrogates it has, and its time in seconds."""
+Reply = tuple[SandboxResult, list[bytes]]
+"""What it gave, with paths of the node, and the bytes of its pictures."""
 
 
 class NodeSandbox:
     """The actor. Its methods run in one event loop; what they raise as `SandboxError` is the node's own failure."""
 
-    def __init__(self, settings: SandboxSettings, capacity: int, end: Callable[[], None]) -> None:
+    def __init__(self, settings: SandboxSettings, capacity: int, lease_s: float, end: Callable[[], None]) -> None:
         """
         Args:
             settings: of the local sandbox.
             capacity: sessions at a time.
+            lease_s: how long trainers may be silent, seconds.
             end: ends the actor's process.
         """
-        self._sandbox = ZygoteSandbox(settings)
-        self._capacity, self._end = capacity, end
-        self._owners: dict[str, str] = {}
-        """Session → its trainer; a place is taken before the session is there."""
-        self._sessions: dict[str, Session] = {}
-        self._heard: dict[str, float] = {}
+        self._sandbox, self._capacity, self._lease_s, self._end = ZygoteSandbox(settings), capacity, lease_s, end
+        self._sessions: dict[str, Session | None] = {}
+        """By name; a place is taken before the session is there."""
+        self._named: dict[str, float] = {}
+        """When, by the session's name."""
+        self._renewed = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
 
-    async def greet(self, trainer: str) -> int:
-        """Starts the sandbox for a trainer; what an earlier connection of it left is closed.
+    async def renew(self, trainer: str, names: Collection[str]) -> int:
+        """Says that a trainer lives, and sees to it that the sandbox does.
+
+        Args:
+            trainer: with what the names of its sessions begin.
+            names: those that it has; what is left of others is ended.
 
         Returns:
-            Open sessions; so do `renew` and `close`.
+            Open sessions of all trainers; so does `close`.
 
         Raises:
             SandboxUnavailable: code cannot be confined on this node.
         """
         self._watch = self._watch or asyncio.create_task(self._end_what_is_left())
-        await self.drop(trainer)
-        self._heard[trainer] = time.monotonic()
+        self._renewed = time.monotonic()
+        self._named |= {name: self._renewed for name in names if name in self._sessions}
+        left = [name for name in self._sessions if name.startswith(trainer) and name not in names]
+        await asyncio.gather(*(self.close(name) for name in left))
         await asyncio.wrap_future((await asyncio.to_thread(self._sandbox.connect)).hello)
-        return len(self._owners)
+        return len(self._sessions)
 
-    async def renew(self, trainer: str) -> int:
-        """Says that a trainer lives."""
-        self._heard[trainer] = time.monotonic()
-        return len(self._owners)
+    async def examine(self) -> None:
+        """Tries a snippet, in a session that takes no place.
+
+        Raises:
+            SandboxError: it cannot run, or gives something else than it should.
+        """
+        await try_snippet(self._sandbox)
 
     async def open(
-        self,
-        trainer: str,
-        ident: str,
-        contents: Sequence[Awaitable[bytes]],
-        paths: Sequence[str | None],
-        limits: Limits,
+        self, name: str, contents: Sequence[Awaitable[bytes]], images: Sequence[InputImage], limits: Limits
     ) -> bool:
-        """Opens a session under a name that the trainer chose.
+        """Opens a session.
 
         Args:
-            trainer: who asks.
-            ident: the session's name.
+            name: one that the trainer chose.
             contents: pictures in the object store.
-            paths: by which code calls them.
+            images: what is said of them, without the bytes.
             limits: of the session.
 
         Returns:
@@ -82,54 +95,52 @@ class NodeSandbox:
         Raises:
             SandboxUnavailable: no session can be opened on this node.
         """
-        if len(self._owners) >= self._capacity:
+        if len(self._sessions) >= self._capacity:
             return False
-        self._owners[ident] = trainer
+        self._sessions[name], self._named[name] = None, math.inf
         try:
-            images = [InputImage(await content, path) for content, path in zip(contents, paths, strict=True)]
-            session = await self._sandbox.open(images, limits=limits)
+            inputs = [replace(image, source=await content) for content, image in zip(contents, images, strict=True)]
+            self._sessions[name] = await self._sandbox.open(inputs, limits=limits)
         except BaseException:
-            self._owners.pop(ident, None)
+            del self._sessions[name], self._named[name]
             raise
-        if ident in self._owners:
-            self._sessions[ident] = session
-        else:  # closed meanwhile
-            await session.close()
+        self._named[name] = time.monotonic()
         return True
 
-    async def run(self, ident: str, code: str, timeout_s: float | None) -> tuple[SandboxResult, list[bytes]]:
+    async def run(self, asked: bytes) -> bytes:
         """Runs one snippet.
 
+        Args:
+            asked: `Asked` as MessagePack: Ray takes bytes as they are, and pickles everything else.
+
         Returns:
-            Its result, whose paths are this node's, and the bytes of its pictures.
+            `Reply` as MessagePack.
 
         Raises:
             SessionDead: the session is closed or lost.
         """
-        if ident not in self._sessions:
-            raise SessionDead(f'session {ident} is closed')
-        result = await self._sessions[ident].run(code, timeout_s=timeout_s)
-        return result, [Path(image.path).read_bytes() for image in result.images]
+        name, code, timeout_s = msgspec.msgpack.decode(asked, type=Asked)
+        session = self._sessions.get(name)
+        if session is None:
+            raise SessionDead(f'session {name} is closed')
+        result = await session.run(code.decode('utf-8', 'surrogatepass'), timeout_s=timeout_s)
+        return msgspec.msgpack.encode((result, [Path(image.path).read_bytes() for image in result.images]))
 
-    async def close(self, ident: str) -> int:
-        """Ends a session, if there is one of this name."""
-        session = self._sessions.pop(ident, None)
+    async def close(self, name: str) -> int:
+        """Ends a session, if there is one of this name; its place is free once its processes are gone."""
+        session = self._sessions.get(name)
         if session is not None:
             await session.close()
-        self._owners.pop(ident, None)
-        return len(self._owners)
-
-    async def drop(self, trainer: str) -> None:
-        """Ends all sessions of a trainer."""
-        self._heard.pop(trainer, None)
-        await asyncio.gather(*(self.close(ident) for ident, owner in list(self._owners.items()) if owner == trainer))
+            self._sessions.pop(name, None)
+            self._named.pop(name, None)
+        return len(self._sessions)
 
     async def _end_what_is_left(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_S / 10)
-            for trainer in [who for who, heard in self._heard.items() if time.monotonic() - heard > LEASE_S]:
-                await self.drop(trainer)
-            if not self._heard:
+            await asyncio.sleep(self._lease_s / 10)
+            since = time.monotonic() - self._lease_s
+            await asyncio.gather(*(self.close(name) for name, named in self._named.items() if named < since))
+            if self._renewed < since:
                 await self._sandbox.aclose()
-                if not self._heard:  # nobody came meanwhile; who did has a supervisor of its own
+                if self._renewed < since:  # nobody came meanwhile; who did has a supervisor of its own
                     self._end()

@@ -286,7 +286,8 @@ def _inputs(images: list[InputImage], run_dir: str, made: list[str]) -> list[dic
                 file.write(image.source)
         else:
             path = os.path.abspath(image.source)
-        inputs.append({'path': path, 'prompt_path': image.prompt_path, 'size': size})
+        name, hidden = image.prompt_path or image.own_path, image.prompt_path is None
+        inputs.append({'path': path, 'prompt_path': name, 'hidden': hidden, 'size': size})
     return inputs
 
 

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .. import protocol
 from ..types import SegmentKind, StopReason
 from .model import Record
@@ -106,11 +108,12 @@ def figures(total: Tally) -> dict[str, float]:
         out['same_code_share'] = shared
     out |= {f'stop/{reason.value}': total.sums[f'stop/{reason.value}'] / n for reason in StopReason}
     out |= {f'tokens/{kind}': total.sums[f'tokens/{kind}'] / n for kind in TOKEN_KINDS}
-    if total.sandbox_s:
-        ordered = sorted(total.sandbox_s)
-        out['sandbox_p50_s'] = ordered[len(ordered) // 2]
-        out['sandbox_p99_s'] = ordered[round(0.99 * (len(ordered) - 1))]
-    return out
+    return out | p50_p99('sandbox', total.sandbox_s)
+
+
+def p50_p99(name: str, seconds: Sequence[float]) -> dict[str, float]:
+    """The median and the 99th percentile of times, by the names under which they are logged; nothing of none."""
+    return {f'{name}_p{share}_s': float(np.percentile(seconds, share)) for share in (50, 99) if seconds}
 
 
 def _same_code_share(codes: Sequence[tuple[int, str]]) -> float | None:

@@ -218,12 +218,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def correct(self) -> bool | None:
-        """Whether the answer is right: as told, by the verdict, or by the reward that says so; None: nobody said."""
+        """Whether the answer is right: as told, by the verdict, or by what its reward gave; None: nobody said."""
         if self.told_correct is not None:
             return self.told_correct
         if self.verdict:
             return {'right': True, 'wrong': False}.get(self.verdict)
-        by_name = {name.lower(): value for name, value in self.rewards.items()}
+        by_name = {name.lower(): value for name, value in (self.rewards | self.rewards_given).items()}
         found = (by_name[name] for name in ACCURACY_REWARDS if by_name.get(name) is not None)
         return next((value > 0 for value in found if value is not None), None)
 

@@ -65,7 +65,7 @@ def sessions_of(cluster: Pool) -> list[int]:
     for node in cluster.nodes:
         names = [one for one in ray.util.list_named_actors(all_namespaces=True) if one['name'].startswith(node.node_id)]
         actors = [ray.get_actor(one['name'], one['namespace']) for one in names]
-        found.append(sum(ray.get([actor.renew.remote('this test') for actor in actors])))
+        found.append(sum(ray.get([actor.renew.remote('this test', []) for actor in actors])))
     return found
 
 

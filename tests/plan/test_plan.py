@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_the_command_prints_both_plans(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_command_ends_with_one_when_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(['plan', '--model', '72b', '--gpus', '1', '--mem', '24']) == 1
     assert 'does not fit' in capsys.readouterr().out
+
+
+def test_a_trajectory_has_as_many_snippets_as_were_measured() -> None:
+    lines = (
+        (Path(__file__).parents[2] / 'docs' / 'evidence' / 'pilot' / 'rl.jsonl')
+        .read_text(encoding='utf-8')
+        .splitlines()
+    )
+    steps = [row for row in map(json.loads, lines) if row['run'] == 'rl-graph' and 4 <= row['step'] <= 11]
+    measured = statistics.fmean(row['rollout/code_blocks'] for row in steps)
+    assert len(steps) == 8 and abs(Rollouts().code_blocks - measured) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,21 @@ class Pool:
 
     def kill(self, node: Any) -> None:
         """`kill -9` of everything that runs on a node, its sandbox included."""
-        raylet = psutil.Process(node.all_processes['raylet'][0].process.pid)
-        for process in [raylet, *raylet.children(recursive=True)]:
+        for process in self._processes(node):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+    def actors(self, node: Any) -> list[psutil.Process]:
+        """The processes that own a node's sandboxes."""
+        found = []
+        for one in self._processes(node):
+            with suppress(psutil.NoSuchProcess):  # a zombie is one, too
+                found += [one] * ('NodeSandbox' in ''.join(one.cmdline()))
+        return found
+
+    def _processes(self, node: Any) -> list[psutil.Process]:
+        raylet = psutil.Process(node.all_processes['raylet'][0].process.pid)
+        return [raylet, *raylet.children(recursive=True)]
 
     def close(self) -> None:
         """Ends all processes."""

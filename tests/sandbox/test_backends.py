@@ -135,7 +135,7 @@ class Service(BaseHTTPRequestHandler):
     def _open(self, asked: dict[str, Any]) -> dict[str, Any]:
         if self.server.down:
             raise SandboxUnavailable('down')
-        images = [InputImage(base64.b64decode(p['content']), p['prompt_path']) for p in asked['pictures']]
+        images = [InputImage(base64.b64decode(p.pop('content')), **p) for p in asked['pictures']]
         session = self.server.sandbox.open(images, limits=Limits(**asked['limits']))
         self.server.sessions[str(id(session))] = session
         return {'session': str(id(session))}

@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import SessionDead
-from swift_thyme.sandbox import Limits, ray_node
-from swift_thyme.sandbox.ray_node import NodeSandbox
+from swift_thyme.sandbox import InputImage, Limits
+from swift_thyme.sandbox.ray_node import NodeSandbox, Reply
 
 
-def node(capacity, end=lambda: None):
-    return NodeSandbox(SandboxSettings(allow_tier_b=True), capacity, end)
+def node(capacity, lease_s=300.0, end=lambda: None):
+    return NodeSandbox(SandboxSettings(allow_tier_b=True), capacity, lease_s, end)
+
+
+async def run(made, name, code):
+    """What a snippet gives, and its pictures."""
+    return msgspec.msgpack.decode(await made.run(msgspec.msgpack.encode((name, code.encode(), None))), type=Reply)
 
 
 async def filled(made, picture):
-    """Greets for two trainers and opens a session for each."""
+    """Opens two sessions."""
 
     async def content():
         return picture.read_bytes()
 
-    for trainer in 'ab':
-        await made.greet(trainer)
-        assert await made.open(trainer, f'of {trainer}', [content()], [f'/data/{trainer}.jpg'], Limits())
+    await made.renew('of no session', [])
+    for name in 'ab':
+        assert await made.open(name, [content()], [InputImage(b'', f'/data/{name}.jpg')], Limits())
 
 
 def test_a_full_node_says_so_and_a_closed_session_gives_its_place_back(picture):
     async def fill():
         made = node(2)
         await filled(made, picture)
-        result, contents = await made.run('of b', "Image.open('/data/b.jpg').save('c.png'); print('c.png')", None)
-        refused = await made.open('a', 'third', [], [], Limits())
-        left = await made.close('of a'), await made.open('a', 'third', [], [], Limits())
+        result, contents = await run(made, 'b', "Image.open('/data/b.jpg').save('c.png'); print('c.png')")
+        refused = await made.open('third', [], [], Limits())
+        left = await made.close('a'), await made.open('third', [], [], Limits())
         with pytest.raises(SessionDead, match='closed'):
-            await made.run('of a', 'print(1)', None)
+            await run(made, 'a', 'print(1)')
         await made._sandbox.aclose()
         return result, contents, refused, left
 
@@ -44,30 +50,43 @@ def test_a_full_node_says_so_and_a_closed_session_gives_its_place_back(picture):
     assert refused is False and left == (1, True)
 
 
-def test_a_trainer_that_is_gone_leaves_no_session_and_without_any_the_actor_ends(picture, monkeypatch):
-    monkeypatch.setattr(ray_node, 'LEASE_S', 5.0)
+def test_a_picture_that_cannot_be_had_leaves_the_place_free():
+    async def gone():
+        raise OSError('not in the object store any more')
 
+    async def try_it():
+        made = node(1)
+        with pytest.raises(OSError, match='any more'):
+            await made.open('a', [gone()], [InputImage(b'')], Limits())
+        opened = await made.open('b', [], [], Limits())
+        await made._sandbox.aclose()
+        return opened
+
+    assert asyncio.run(try_it()) is True
+
+
+def test_a_session_that_nobody_names_ends_and_without_any_trainer_the_actor_does(picture):
     async def leave():
         ended = asyncio.Event()
-        made = node(4, ended.set)
+        made = node(4, 5.0, ended.set)
         await (await made._sandbox.open()).close()  # warm: what follows takes less than a lease
         await filled(made, picture)
-        while 'of a' in made._sessions:
-            await made.renew('b')
+        while await made.renew('another', ['b', 'of another node']) > 1:
             await asyncio.sleep(0.1)
-        kept = await made.run('of b', 'print(6 * 7)', None)
+        kept = await run(made, 'b', 'print(6 * 7)')
         await asyncio.wait_for(ended.wait(), 60)
-        return kept[0].text, dict(made._sessions)
+        return kept[0].text, await made.close('none')
 
-    assert asyncio.run(leave()) == ('42\n', {})
+    assert asyncio.run(leave()) == ('42\n', 0)
 
 
-def test_a_trainer_that_comes_again_finds_nothing_of_before(picture):
-    async def again():
+def test_what_a_trainer_does_not_name_any_more_ends_at_once_and_others_stay(picture):
+    async def come_again():
         made = node(4)
         await filled(made, picture)
-        left = await made.greet('a')
+        left = await made.renew('a', []), await made.renew('b', ['b'])
+        said = (await run(made, 'b', 'print(42)'))[0].text
         await made._sandbox.aclose()
-        return left
+        return left, said
 
-    assert asyncio.run(again()) == 1
+    assert asyncio.run(come_again()) == ((1, 1), '42\n')

@@ -48,6 +48,12 @@ def test_an_evaluations_file_of_the_first_version_is_read() -> None:
     assert record.turns[0].ran_as_written is True and record.extra == {}
 
 
+def test_the_mean_of_its_group_makes_no_lost_trajectory_right() -> None:
+    lost = from_json({'rewards': {'vqa_orm': 1.0}, 'rewards_given': {'vqa_orm': None}})
+    left_out = from_json({'rewards': {'vqa_orm': 0.5}, 'rewards_given': {'vqa_orm': 0.0}})
+    assert (lost.correct, left_out.correct) == (None, False)
+
+
 @pytest.mark.parametrize('name', ['training', 'evaluation'])
 def test_fields_of_the_first_version_keep_their_names(name: str) -> None:
     before = json.loads((OLD / f'{name}.jsonl').read_text(encoding='utf-8'))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from swift_thyme.rewards.metrics import Metrics
 from swift_thyme.trajectories import Record, from_json
 from swift_thyme.trajectories.figures import Tally, figures, tally
 
@@ -23,7 +24,16 @@ def test_means_are_over_trajectories_and_rates_over_snippets() -> None:
     assert (found['tool_use_rate'], found['code_ok_rate'], found['repaired_rate']) == (0.5, 0.5, 0.5)
     assert found['rounds'] == 5 / 4 and found['images'] == 1 / 4
     assert found['stop/answer'] == 1.0 and found['tokens/text'] == (5 + 5 + 2 + 2) / 4
-    assert (found['sandbox_p50_s'], found['sandbox_p99_s']) == (0.3, 0.3)
+
+
+def test_times_are_told_alike_of_snippets_and_of_judges() -> None:
+    times, metrics = [0.4, 0.1, 0.2, 0.3], Metrics()
+    for time_s in times:
+        metrics.add('judge/latency_s', time_s)
+    snippets = list(figures(Tally(sandbox_s=times)).items())[-2:]
+    assert snippets == [('sandbox_p50_s', 0.25), ('sandbox_p99_s', 0.397)]
+    assert list(metrics.take().values()) == [value for _, value in snippets]
+    assert 'sandbox_p50_s' not in figures(Tally())
 
 
 def test_ranks_add_up() -> None:

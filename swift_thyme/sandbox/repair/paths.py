@@ -47,7 +47,7 @@ class Paths:
         """Makes it one session's.
 
         Args:
-            inputs: the pictures: `path`, and `prompt_path` or None.
+            inputs: the pictures: `path`, `prompt_path` or None, and `hidden` where that is a machine's and no prompt's.
             work: the session's directory.
             namespace: of the snippets; only `image_path` is looked at.
         """
@@ -58,7 +58,7 @@ class Paths:
                 if name:
                     self._real.setdefault(place_of(work, name), entry['path'])
                     self._prompted.setdefault(place_of(work, name), entry.get('prompt_path') or name)
-            if entry.get('prompt_path'):
+            if entry.get('prompt_path') and not entry.get('hidden'):
                 self._listed.setdefault(place_of(work, entry['prompt_path']), entry['path'])
 
     def begin_snippet(self) -> None:
