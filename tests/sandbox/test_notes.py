@@ -20,7 +20,7 @@ def test_a_rollback_is_told_at_the_end_of_an_error():
 
 
 def test_a_timeout_that_nothing_undoes_says_that_the_session_began_anew():
-    settings = SandboxSettings(rollback=False)
+    settings = SandboxSettings(rollback=False, allow_tier_b=True)
     with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
         first = session.run('while True: pass', timeout_s=0.3)
         session.run('x = 1')
@@ -32,7 +32,8 @@ def test_a_timeout_that_nothing_undoes_says_that_the_session_began_anew():
 
 def test_an_error_without_a_snapshot_does_not_claim_that_anything_is_as_before():
     with_no_snapshot = next(case for case in SABOTAGE if case.name.endswith('none is made')).before
-    with BlockingSandbox(ZygoteSandbox()) as sandbox, sandbox.open() as session:
+    settings = SandboxSettings(allow_tier_b=True)
+    with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
         assert session.run('x = 1\n' + with_no_snapshot).outcome is Outcome.OK
         error, after = session.run('1/0'), session.run('x')
     assert after.own_text.startswith('NameError')
