@@ -8,6 +8,7 @@ from ..types import Outcome, SandboxResult
 from .repair.modes import Repair
 
 _UNDONE = 'variables and files are as they were before this code'
+_LOST = 'the session began anew: variables and files are gone'
 _NOTHING = 'the code ran and printed nothing; print a result or the path of a picture'
 _MADE = {
     Repair.INDENTATION: 'the indentation was corrected',
@@ -19,18 +20,19 @@ _MADE = {
 }
 
 
-def with_note(result: SandboxResult, *, rollback: bool) -> SandboxResult:
+def with_note(result: SandboxResult, *, rollback: bool, lost: bool = False) -> SandboxResult:
     """The result with its note at the end of the text; as it is where there is nothing to tell, or pictures to see.
 
     Args:
         result: of one snippet.
         rollback: a snippet that failed has left nothing behind.
+        lost: there was no way back to the state before it.
     """
     if result.images:
         return result
     told = [_MADE[Repair(name)] for name in result.repairs]
-    if result.outcome is not Outcome.OK and rollback:
-        told.append(_UNDONE)
+    if result.outcome is not Outcome.OK and (lost or rollback):
+        told.append(_LOST if lost else _UNDONE)
     if result.outcome is Outcome.OK and not result.text.strip():
         told.append(_NOTHING)
     if not told:

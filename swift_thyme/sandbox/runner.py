@@ -50,6 +50,7 @@ _NEEDED = ('__import__', 'compile', 'exec', 'isinstance', 'open', 'print', 'str'
 _MESSAGE_CHARS = 2000
 _PATH_CHARS = 5000
 """More than any path has."""
+_DECODER = codecs.getincrementaldecoder('utf-8')
 _NAME_OF_TYPE = type.__dict__['__name__'].__get__
 _AFTER_NO_PICTURE = (AttributeError, TypeError, ValueError, cv2.error)
 """What a snippet dies of when it goes on with the None of `cv2.imread`."""
@@ -107,7 +108,7 @@ class Output(io.TextIOBase):
 class _Bytes(io.BufferedIOBase):
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._decode = codecs.getincrementaldecoder('utf-8')('replace').decode
+        self._decode = _DECODER('replace').decode
 
     def writable(self) -> bool:
         return True
@@ -158,6 +159,12 @@ class Runner:
         self._builtins = dict(vars(builtins))
         self.output = Output(0)
 
+    def draw_seeds(self) -> None:
+        """Lets random numbers differ from those of the zygote's other children. Of a spare: no session waits for it."""
+        random.seed(int.from_bytes(os.urandom(16), 'little'))
+        for reseed in self._reseeders:
+            reseed(int.from_bytes(os.urandom(4), 'little') >> 1)
+
     def begin(self, request: dict[str, Any]) -> None:
         """Makes it a session's, in the session's own process.
 
@@ -171,15 +178,11 @@ class Runner:
         self._layer.begin(request, self.namespace)
         self._shows.begin(self._work)
         self._output_bytes = request['limits']['output_bytes']
-        self.output = Output(self._output_bytes + 1)
         sys.argv = ['']
         sys.path.append(self._work)
         tempfile.tempdir = self._work
         sys.dont_write_bytecode = True
         sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = self.output  # type: ignore[misc,assignment]
-        random.seed(int.from_bytes(os.urandom(16), 'little'))
-        for reseed in self._reseeders:
-            reseed(int.from_bytes(os.urandom(4), 'little') >> 1)
         sys.addaudithook(refuse_event)
 
     def run(self, code: str) -> list[bytes]:

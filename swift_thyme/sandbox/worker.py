@@ -51,6 +51,7 @@ def main(fds: tuple[int, int], runner: Runner, program: bytes, paths: confine.Pa
     ruleset = paths.ruleset() if paths.known_to_kernel else _NO_RULESET
     channel = confine.claim_descriptors(fds, ruleset)
     linux.ignore_ended_children()  # snapshots, that is
+    runner.draw_seeds()
     data = channel.recv(_MOST_REQUEST_BYTES)
     if not data:
         _exit(0)

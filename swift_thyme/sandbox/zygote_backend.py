@@ -78,9 +78,11 @@ class ZygoteSession(Session):
         reply = self._client.request('run', session=self._ident, code=code, timeout_s=timeout_s)
         from msgspec import convert  # the probe's process has no site-packages
 
-        result = convert(await asyncio.wrap_future(reply), SandboxResult)
+        said = await asyncio.wrap_future(reply)
+        result = convert(said, SandboxResult)
         self._ledger.add(result)
-        return with_note(result, rollback=self._settings.rollback) if self._settings.notes else result
+        settings = self._settings
+        return with_note(result, rollback=settings.rollback, lost=said['lost']) if settings.notes else result
 
     async def close(self) -> None:
         """See `Session.close`."""

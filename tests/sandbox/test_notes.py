@@ -6,6 +6,7 @@ import pytest
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.sandbox import BlockingSandbox, InputImage, ZygoteSandbox
+from swift_thyme.sandbox.conformance.sabotage import SABOTAGE
 from swift_thyme.sandbox.notes import with_note
 from swift_thyme.sandbox.text import TRUNCATED, clean, with_error
 from swift_thyme.sandbox.zygote_backend import slow_imports
@@ -16,6 +17,27 @@ def test_a_rollback_is_told_at_the_end_of_an_error():
     result = with_note(SandboxResult(Outcome.CODE_ERROR, 'a\nNameError: b'), rollback=True)
     assert result.text == 'a\nNameError: b\n[sandbox: variables and files are as they were before this code]'
     assert result.own_text == 'a\nNameError: b'
+
+
+def test_a_timeout_that_nothing_undoes_says_that_the_session_began_anew():
+    settings = SandboxSettings(rollback=False, allow_tier_b=True)
+    with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
+        first = session.run('while True: pass', timeout_s=0.3)
+        session.run('x = 1')
+        error, late = session.run('1/0'), session.run('while True: pass', timeout_s=0.3)
+        after = session.run('x')
+    assert (first.note, error.note, after.own_text[:9]) == ('', '', 'NameError')
+    assert late.note == '\n[sandbox: the session began anew: variables and files are gone]'
+
+
+def test_an_error_without_a_snapshot_does_not_claim_that_anything_is_as_before():
+    with_no_snapshot = next(case for case in SABOTAGE if case.name.endswith('none is made')).before
+    settings = SandboxSettings(allow_tier_b=True)
+    with BlockingSandbox(ZygoteSandbox(settings)) as sandbox, sandbox.open() as session:
+        assert session.run('x = 1\n' + with_no_snapshot).outcome is Outcome.OK
+        error, after = session.run('1/0'), session.run('x')
+    assert after.own_text.startswith('NameError')
+    assert error.note == '\n[sandbox: the session began anew: variables and files are gone]'
 
 
 def test_nothing_is_told_beside_a_picture():

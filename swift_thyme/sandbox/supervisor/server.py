@@ -172,7 +172,8 @@ class Server:
         if session is None:
             raise SessionDead(f'session {message["session"]} is closed')
         timeout_s = message.get('timeout_s') or session.limits.timeout_s
-        return asdict(await session.run(message['code'], timeout_s, self._policy))
+        result = await session.run(message['code'], timeout_s, self._policy)
+        return {**asdict(result), 'lost': session.lost_state}
 
     async def _do_close(self, message: dict[str, Any]) -> None:
         session = self._sessions.pop(message['session'], None)

@@ -89,6 +89,8 @@ class SupervisedSession:
         self._process: Process | None = None
         self._fresh: asyncio.Task[Process] | None = None
         self._pristine = True
+        self.lost_state = False
+        """Whether the last snippet left nothing of the state before it, for want of a snapshot."""
         self._seen: dict[str, tree.Entry] | None = None
         """The session's files, as long as its process stands still since they were looked at."""
         self._dead = ''
@@ -121,7 +123,7 @@ class SupervisedSession:
         async with self._lock:
             if self._dead:
                 raise SessionDead(self._dead)
-            begun = time.monotonic()
+            begun, self.lost_state = time.monotonic(), False
             result = await self._turn_or_again(code, timeout_s, policy)
             if self._dead:
                 raise SessionDead(self._dead)
@@ -342,6 +344,7 @@ class SupervisedSession:
         await process.wait_gone(_GONE_TIMEOUT_S)
         self._memory.forget()
         tree.remove(self._place.work, keep_root=True)
+        self.lost_state |= not self._pristine
         self._pristine = True
         self._fresh = asyncio.create_task(self._spawn())
 
