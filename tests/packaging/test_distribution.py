@@ -24,7 +24,7 @@ from swift_thyme.trajectories import read_records
 from swift_thyme.trajectories.record import FOLDER
 
 ROOT = Path(__file__).parents[2]
-OF_A_HARNESS = {'lmms_eval', 'vlmeval'}
+OF_A_HARNESS = {'vlmeval'}
 """Imported inside a harness's own interpreter only."""
 
 
