@@ -32,12 +32,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--adapters', default='', metavar='FOLDER', help='LoRA adapter on top of --model')
     group.add_argument('--backend', choices=[b.value for b in Backend], help='default transformers, with --url url')
     group.add_argument('--url', metavar='URL', help="an OpenAI-compatible server's address, up to and including /v1")
-    group.add_argument(
-        '--pictures-in',
-        choices=['assistant', 'user'],
-        default='assistant',
-        help='with --url: messages in which pictures that code returned are sent (default assistant, as in training)',
-    )
     group.add_argument('--template', help='template type; found from the checkpoint by default')
     group.add_argument('--verbose', action='store_true', help="show the host's log while the model is loaded")
     group.add_argument('--batch-size', type=int, default=8, help='sequences at a time on transformers (default 8)')
@@ -179,9 +173,7 @@ def settings_from(args: argparse.Namespace) -> InferSettings:
 def _engine_kwargs(args: argparse.Namespace, backend: Backend) -> dict[str, Any]:
     kwargs: dict[str, Any] = dict(args.engine_kwargs)
     if backend is Backend.URL:
-        from ..engines.openai_url import PicturesIn
-
-        kwargs |= {'base_url': args.url, 'pictures_in': PicturesIn(args.pictures_in)}
+        kwargs['base_url'] = args.url
         kwargs.setdefault('api_key', read_env('THYME_URL_API_KEY', str, ''))
     elif isinstance(kwargs.get('torch_dtype'), str):
         import torch
