@@ -64,11 +64,6 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
         notes += _scheduler(method, out)
     if method is Method.RLHF and out['rlhf_type'] == ('grpo',):
         notes += _rewards(out)
-    if method in (Method.INFER, Method.DEPLOY):
-        notes.append(
-            f'`swift {method.value}` has no multi-turn loop: it ends at the first block of code. '
-            '`thyme infer --question` runs the code'
-        )
     return out, notes
 
 

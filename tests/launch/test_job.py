@@ -250,13 +250,6 @@ def test_a_rollout_server_gets_the_scheduler(model: Path) -> None:
     assert flags['multi_turn_scheduler'] == ('thyme',)
 
 
-@pytest.mark.parametrize('method', [Method.INFER, Method.DEPLOY])
-def test_commands_without_a_loop_say_so(model: Path, method: Method) -> None:
-    job = assemble(method, ['--O3', 'true', '--model', str(model)], {})
-    assert 'multi_turn_scheduler' not in job.flags
-    assert any('no multi-turn loop' in note for note in job.notes)
-
-
 def test_the_printed_command_carries_the_variables_that_change_it(job: Make) -> None:
     assert str(job(env={'NPROC_PER_NODE': '8', 'MAX_PIXELS': '100'})).startswith(
         'NPROC_PER_NODE=8 MAX_PIXELS=100 swift'
