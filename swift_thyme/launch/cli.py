@@ -52,8 +52,8 @@ def usage(method: Method) -> str:
     lines = [
         f'usage: thyme {method.value} [FILE.yaml] [flags of `swift {method.value}`] [--O3 true] [--dry-run]',
         '',
-        f'Completes the flags of `swift {method.value}`, prints the whole command and runs it; flags of older hosts',
-        'are translated with a warning. With NPROC_PER_NODE (and NNODES, NODE_RANK, MASTER_ADDR) it uses torchrun.',
+        f'Completes the flags of `swift {method.value}`, prints the whole command and runs it; flags of the',
+        'release are translated with a warning. With NPROC_PER_NODE (NNODES, NODE_RANK, MASTER_ADDR) it uses torchrun.',
         '',
         'Flags that are not the host\'s:',
     ]  # fmt: skip

@@ -48,10 +48,6 @@ def test_stop_words_of_the_users_own_are_kept_without_backslashes(job: Make) -> 
     assert made.flags['stop_words'] == ('<done>',)
 
 
-def test_stop_words_lose_their_backslashes_without_o3_too(job: Make) -> None:
-    assert job('--stop_words', r'\<done\>', method=Method.RLHF).flags['stop_words'] == ('<done>',)
-
-
 def test_an_old_flag_behind_todays_wins(job: Make) -> None:
     made = job('--tuner_type', 'full', '--train_type', 'lora')
     assert made.flags['tuner_type'] == ('lora',) and 'train_type' not in made.flags
