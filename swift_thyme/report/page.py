@@ -13,7 +13,6 @@ from ..trajectories.lines import replace_file
 from .draw import COLORS
 from .plots import LEADING, main_plots, other_plots
 from .runs import Run, find_runs, read_log
-from .samples import choose
 from .tally import RunTally
 
 
@@ -57,7 +56,6 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
         'cards': _cards(tally),
         'plots': main_plots(log, tally),
         'others': other_plots(log, taken),
-        'samples': choose(saved, tally) if saved is not None and tally.n else [],
         'trajectories': saved,
         'problems': problems,
     }
