@@ -224,7 +224,7 @@ def test_being_refused_never_pays_and_ends_nothing(outage: OutagePolicy) -> None
     with StubJudge(odd_one(FILTERED, 'a bad word')) as stub:
         found, figures = assess(stub, [case('a bad word'), case('an object')], outage)
     assert found[0] == 0.0 and isinstance(found[1], float)
-    assert figures['answer_refused'] == 1
+    assert figures['judge/answer_refused'] == 1
 
 
 @pytest.mark.parametrize('outage', OutagePolicy)
