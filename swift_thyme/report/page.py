@@ -36,7 +36,6 @@ def build_report(path: Path, out: Path) -> list[Run]:
     page = environment.get_template('report.html').render(
         name=path.resolve().name, colors=COLORS, runs=[_facts(run, i) for i, run in enumerate(runs)]
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(out, [page.encode('utf-8', 'replace')])
     return runs
 
