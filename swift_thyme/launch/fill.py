@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..agent import AgentSettings
 from ..config import PAPER_REWARDS, SIGNALS
+from ..engines.family import template_for
 from ..env import parse_bool
 from ..errors import ConfigError
-from ..host.family import template_for
 from .host import Method
 from .legacy import PLUGIN, packaged_plugin
 from .words import Flags
