@@ -97,7 +97,7 @@ def test_the_server_gets_the_flags_the_user_gave() -> None:
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    given = ['--model', 'm', '--temperature', '0.5', '--fallback', '--engine-kwargs', '{"a": 1}']
+    given = ['--model', 'm', '--temperature', '0.5', '--no-tools', '--engine-kwargs', '{"a": 1}']
     args = parser.parse_args(given)
     assert vars(parser.parse_args(model_arguments(args))) == vars(args)
 
