@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
 import zipfile
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -135,10 +138,14 @@ def installed(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+ARGV = [sys.executable, '-P' if sys.version_info >= (3, 11) else '-s', '-m', 'swift_thyme.cli']
+
+
 def thyme(installed: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, 'PYTHONPATH': str(installed), **more}
-    argv = [sys.executable, '-P' if sys.version_info >= (3, 11) else '-s', '-m', 'swift_thyme.cli', *words]
-    return subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd or installed.parent, check=False)
+    return subprocess.run(
+        [*ARGV, *words], capture_output=True, text=True, env=env, cwd=cwd or installed.parent, check=False
+    )
 
 
 RECIPES = [(method.value, name) for method in Method for name in recipe_names(method)]
@@ -164,7 +171,21 @@ def test_the_wheel_alone_has_the_help_of_every_command(installed: Path, name: st
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+def test_the_wheel_alone_begins_the_quickstart(installed: Path, tmp_path: Path) -> None:
+    """As far as its first training: `thyme quickstart` alone takes minutes, and the test below trains."""
+    env = {**os.environ, 'PYTHONPATH': str(installed)}
+    argv = [*ARGV, 'quickstart', '--out', 'out']
+    with subprocess.Popen(
+        argv, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        said = list(takewhile(lambda line: not line.startswith('data:'), process.stderr))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert {'tiny checkpoint', 'data'} <= set(json.loads((tmp_path / 'out' / 'finished.json').read_text())), said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_wheel_alone_teaches_a_model(installed: Path, tmp_path: Path) -> None:
     """README's whole way as far as one step of SFT and one of GRPO, in a folder without the repository."""
     rows = ROOT / 'examples' / 'dataset'
