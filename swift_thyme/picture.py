@@ -42,7 +42,11 @@ UNREADABLE = (
 )
 """What Pillow raises on broken files."""
 _SUFFIX_OF_FORMAT = {'JPEG': '.jpg', 'MPO': '.jpg', 'TIFF': '.tif', '': '.png'}
-_SUFFIXES = {b'\x89PNG': '.png', b'\xff\xd8\xff': '.jpg', b'RIFF': '.webp', b'GIF8': '.gif', b'BM': '.bmp'}
+SIGNATURES = {
+    **{'.jpg': b'\xff\xd8\xff', '.png': b'\x89PNG\r\n\x1a\n', '.webp': b'RIFF', '.gif': b'GIF8', '.bmp': b'BM'},
+    **{'.tiff': b'II*\0', '.tif': b'MM\0*'},
+}
+"""Ending → how the files begin; a TIFF has two ways."""
 
 
 def resolve(picture: Any, folder: Path | None = None) -> Path | bytes:
@@ -296,7 +300,7 @@ def data_url(image: Image.Image | Path | bytes) -> str:
 
 def _ending(content: bytes) -> str:
     """What the first bytes of a picture say of its kind; `.bin` where they say nothing."""
-    return next((ending for start, ending in _SUFFIXES.items() if content.startswith(start)), '.bin')
+    return next((ending for ending, start in SIGNATURES.items() if content.startswith(start)), '.bin')
 
 
 def save(content: bytes, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import swift_thyme
 
 PACKAGE = Path(swift_thyme.__file__).parent
+MAP = Path(__file__).parents[1] / 'docs' / 'design.md'
 HOST = {'swift', 'trl', 'vllm'}
 HOST_SIDE = {'host', 'engines', 'launch'}
 HEAVY = {*HOST, 'torch', 'transformers', 'accelerate', 'deepspeed'}
@@ -44,6 +46,17 @@ def files() -> list[Path]:
     return sorted(PACKAGE.rglob('*.py'))
 
 
+def floors() -> dict[str, int]:
+    """The table of docs/design.md: a folder or a module of the root → its floor."""
+    rows = re.findall(r'^\| (\d+) \| (`.*`) \|$', MAP.read_text(encoding='utf-8'), re.MULTILINE)
+    return {name.rstrip('/'): int(floor) for floor, names in rows for name in re.findall(r'`(.+?)`', names)}
+
+
+def place(module: str) -> str:
+    """The folder below the package that a module is in, or its name at the root; empty for the package itself."""
+    return module.partition('.')[2].partition('.')[0]
+
+
 def test_only_the_host_side_imports_the_host() -> None:
     found = {
         f'{path.relative_to(PACKAGE)} imports {name}'
@@ -73,6 +86,25 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         for module, path in modules.items()
     }
     TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
+
+
+def test_everything_has_a_floor() -> None:
+    there = {path.stem for path in PACKAGE.glob('*.py')} | {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
+    assert set(floors()) == there - {'__init__'}
+
+
+def test_nothing_imports_from_a_higher_floor_or_a_neighbour() -> None:
+    floor, found = floors(), set()
+    for path in files():
+        here = path.relative_to(PACKAGE).with_suffix('').parts[0]
+        for name, typing_only in imports(path):
+            there = place(name)
+            if typing_only or not name.startswith('swift_thyme.') or here == '__init__' or there not in floor:
+                continue
+            lower = floor[there] < floor[here] or floor[there] == floor[here] == 1
+            if there != here and not lower:
+                found.add(f'{path.relative_to(PACKAGE)} (floor {floor[here]}) imports {name} ({floor[there]})')
+    assert not found
 
 
 def test_the_root_is_a_short_list() -> None:

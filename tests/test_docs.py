@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import os
 import re
@@ -11,6 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from swift_thyme.cli import COMMANDS
+from swift_thyme.launch.host import Method
 
 ROOT = Path(__file__).parents[1]
 _EXAMPLE = re.compile(r'`([\w./-]+\.py)`:\n\n```python\n(.*?)```', re.S)
@@ -43,6 +48,15 @@ def test_every_file_that_the_map_names_is_there() -> None:
     paths = [path.relative_to(ROOT) for top in ('swift_thyme', 'tests', 'plugins') for path in (ROOT / top).rglob('*')]
     there = {'/'.join(path.parts[i:]) for path in paths for i in range(len(path.parts))}
     assert len(named) > 40 and not {name for name in named if not {name, f'{name}.py'} & there}
+
+
+@pytest.mark.parametrize('command', sorted(set(COMMANDS) - {method.value for method in Method}))
+def test_every_flag_is_in_a_document(command: str) -> None:
+    pages = ''.join(path.read_text(encoding='utf-8') for path in [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')])
+    parser = argparse.ArgumentParser(add_help=False)
+    importlib.import_module(COMMANDS[command][0]).add_arguments(parser)
+    flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith('--')]
+    assert not [flag for flag in flags if not re.search(rf'{flag}(?![\w-])', pages)]
 
 
 def test_own_rows_are_accepted_as_the_page_writes_them(tmp_path: Path) -> None:

@@ -23,15 +23,15 @@ import numpy as np
 import pybase64
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..picture import UNREADABLE, decode_base64, eight_bits, is_data_url, is_deep, is_turned, white_of
+from ..picture import SIGNATURES, UNREADABLE, decode_base64, eight_bits, is_data_url, is_deep, is_turned, white_of
 from ..sandbox.base import Limits
 from .rows import Fix, Reason, RowRejected
 
 FOLDER = 'images'
 LONGEST_PATH = 4096
 """Characters; a longer string is base64."""
-_ENCODED_STARTS = ('/9j/', 'iVBORw0KGgo', 'UklGR', 'R0lGOD', 'Qk', 'SUkq', 'TU0A')
-"""How base64 of JPEG, PNG, WEBP, GIF, BMP and TIFF begins; none of them has a full stop, as a file's name has."""
+_ENCODED_STARTS = tuple(pybase64.b64encode(start).decode()[: len(start) * 8 // 6] for start in SIGNATURES.values())
+"""How base64 of a picture begins; none of them has a full stop, as a file's name has."""
 _SMALLEST_BYTES = 45
 """A shorter list of numbers is a list of numbers: a box may begin as a BMP does."""
 NAME_HEX = 20
@@ -44,7 +44,6 @@ _WHITE = 65535
 _ICC_SPACE = slice(16, 20)
 """Where an ICC profile names its colour space."""
 _ICC_SPACES = {'RGB': b'RGB ', 'L': b'GRAY'}
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ def _has_own_profile(image: Image.Image) -> bool:
 
 
 def _png_is_whole(data: memoryview) -> bool:
-    at = len(_PNG_SIGNATURE)
+    at = len(SIGNATURES['.png'])
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], 'big')
         end = at + 8 + length

@@ -100,7 +100,7 @@ def template_type_of(checkpoint: Checkpoint, given: str | None) -> str:
     """
     from swift.template import TEMPLATE_MAPPING
 
-    from ..host.family import template_for
+    from .family import template_for
 
     known = [name for name, meta in TEMPLATE_MAPPING.items() if issubclass(meta.template_cls, O3Mixin)]
     if given is not None and given not in known:

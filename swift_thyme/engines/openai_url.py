@@ -1,9 +1,7 @@
 """Any server with OpenAI's chat API that can go on with an assistant message (vLLM, SGLang).
 
 The assistant turn so far is sent as the last message with `continue_final_message`; pictures that code returned are
-image parts inside it. vLLM takes those in messages of any role; a server that does not is asked with
-`PicturesIn.USER`, where every sandbox output is a user message and the turn falls into several: the model was not
-trained on that form, but nothing more than the plain API is needed.
+image parts inside it, as in training. vLLM takes those in messages of any role.
 
 Text goes over the wire, not token ids, so borders between pieces may be tokenized differently from training.
 """
@@ -14,7 +12,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,15 +32,6 @@ _CONTEXT_MARKS = {('code', 'context_length_exceeded'), ('param', 'input_tokens')
 """How an error body of OpenAI and vLLM says that the conversation is too long."""
 
 
-class PicturesIn(str, Enum):
-    """Where pictures that code returned are put."""
-
-    ASSISTANT = 'assistant'
-    """Inside the assistant message that is continued, as in training."""
-    USER = 'user'
-    """In user messages of their own, with the sandbox's output; needs no continuation."""
-
-
 class UrlEngine(Engine):
     """See the module's docstring and `Engine`."""
 
@@ -55,7 +43,6 @@ class UrlEngine(Engine):
         base_url: str,
         model: str = '',
         api_key: str = '',
-        pictures_in: PicturesIn = PicturesIn.ASSISTANT,
         timeout_s: float = 600.0,
         attempts: int = 3,
     ) -> None:
@@ -64,13 +51,11 @@ class UrlEngine(Engine):
             base_url: up to and including `/v1`.
             model: name the server knows the model by; '' takes the first it lists, at the first use.
             api_key: sent as a bearer token.
-            pictures_in: where returned pictures go.
             timeout_s: longest silence of the server, seconds.
             attempts: tries of one generation when the server cannot be reached or is busy.
         """
         self.name = model
         self._url = base_url.rstrip('/')
-        self._pictures_in = pictures_in
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, 10.0))
         self._headers = {'Authorization': f'Bearer {api_key}'} if api_key else {}
         self._attempts = attempts
@@ -142,13 +127,14 @@ class UrlEngine(Engine):
         raise AssertionError('unreachable')
 
     def _body(self, conversation: Conversation, sampling: Sampling) -> dict[str, Any]:
-        continues = self._pictures_in is PicturesIn.ASSISTANT and bool(conversation.rounds)
         body: dict[str, Any] = {
             'model': self.name,
-            'messages': messages(conversation, self._pictures_in),
+            'messages': messages(conversation),
             'max_tokens': sampling.max_tokens,
             'temperature': sampling.temperature,
             'stop': list(sampling.stop),
+            'include_stop_str_in_output': True,
+            'no_stop_trim': True,
             'stream': True,
             'stream_options': {'include_usage': True},
         }
@@ -156,9 +142,7 @@ class UrlEngine(Engine):
             value = getattr(sampling, name)
             if value is not None:
                 body[name] = value
-        if self._pictures_in is PicturesIn.ASSISTANT:
-            body |= {'include_stop_str_in_output': True, 'no_stop_trim': True}
-        if continues:
+        if conversation.rounds:
             body |= {'continue_final_message': True, 'add_generation_prompt': False}
         return body
 
@@ -185,7 +169,7 @@ class UrlEngine(Engine):
         if marks & _CONTEXT_MARKS:
             return ContextFull('the conversation is longer than the model reads; shorten it')
         inside = any(m['role'] == 'assistant' and isinstance(m['content'], list) for m in body['messages'])
-        hint = '; it may not take pictures in an assistant message: try --pictures-in user' if inside else ''
+        hint = '; it may not take pictures in an assistant message: serve the model with vLLM' if inside else ''
         return EngineError(f'{self._url} refused with HTTP {status}: {text}{hint}')
 
 
@@ -257,7 +241,7 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
                 yield event
 
 
-def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[str, Any]]:
+def messages(conversation: Conversation) -> list[dict[str, Any]]:
     """A conversation in OpenAI's form. Reads the pictures.
 
     Raises:
@@ -271,12 +255,7 @@ def messages(conversation: Conversation, pictures_in: PicturesIn) -> list[dict[s
     turn: list[Any] = []
     for piece in conversation.rounds:
         turn += parts(piece.generation.text, [])
-        output = parts(piece.step.output, [Path(image.path) for image in piece.images])
-        if pictures_in is PicturesIn.USER and output:
-            out += [{'role': 'assistant', 'content': _joined(turn)}, {'role': 'user', 'content': output}]
-            turn = []
-        else:
-            turn += output
+        turn += parts(piece.step.output, [Path(image.path) for image in piece.images])
     if turn:
         out.append({'role': 'assistant', 'content': _joined(turn)})
     return out

@@ -57,7 +57,6 @@ def _add_harness_arguments(parser: argparse.ArgumentParser) -> None:
     harness.add_argument('--nproc', type=int, help='vlmevalkit: no server, this many processes, one a GPU (torchrun)')
     harness.add_argument('--harness-python', default=sys.executable, help='interpreter that has the harness')
     harness.add_argument('--harness-args', default='', metavar='TEXT', help='further flags for it, as one text')
-    harness.add_argument('--name', help='of the model for the harness; by default thyme, or what --base-url serves')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -137,7 +136,7 @@ def _harness(args: argparse.Namespace) -> int:
     if args.out is None or not args.data:
         raise ConfigError(f'--suite {args.suite} needs --data and --out, got {args.data} and {args.out}; give both')
     suite, data, extra = Suite(args.suite), tuple(args.data), tuple(shlex.split(args.harness_args))
-    name = args.name or (served_card(args.base_url)['id'] if args.base_url else 'thyme')
+    name = served_card(args.base_url)['id'] if args.base_url else 'thyme'
     run = HarnessRun(suite.value, data, args.out, args.harness_python, name, args.concurrency, extra, args.limit)
     harness = vlmevalkit if suite is Suite.VLMEVALKIT else evalscope
     if not args.base_url and not args.url:

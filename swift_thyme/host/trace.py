@@ -16,6 +16,7 @@ from typing import Any
 
 from ..env import read_env
 from ..errors import ConfigError, DataError
+from ..trajectories.lines import replace_file
 
 DIR_VARIABLE, LIMIT_VARIABLE = 'THYME_TRACE_BATCHES', 'THYME_TRACE_LIMIT'
 IGNORED = -100
@@ -65,10 +66,7 @@ class BatchTrace:
             for ids, labels, kept in zip(batch['input_ids'], batch['labels'], keep, strict=True)
         ]
         tokens = (grids.prod(-1) // merge_size**2).tolist() if grids is not None else []
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = name.with_suffix('.part')
-        partial.write_text(json.dumps({'rows': rows, 'image_tokens': tokens}), encoding='utf-8')
-        partial.replace(name)
+        replace_file(name, [json.dumps({'rows': rows, 'image_tokens': tokens}).encode()], durable=False)
 
 
 def read_batches(folder: Path) -> Iterator[list[TracedRow]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any
 
 from ..config import PICTURE_BUDGET, SamplingSettings, SandboxSettings
 from ..env import read_env
+from ..trajectories.lines import replace_file
 from .thinker import InferSettings
 
 _FILES = (
@@ -76,8 +76,5 @@ def file_sha256(path: Path) -> str:
         while piece := file.read(_READ_BYTES):
             digest.update(piece)
     with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(f'.{os.getpid()}.part')
-        partial.write_text(digest.hexdigest(), encoding='ascii')
-        partial.replace(kept)
+        replace_file(kept, [digest.hexdigest().encode()], durable=False)
     return digest.hexdigest()

@@ -32,15 +32,6 @@ class SandboxReplied:
 
 
 @dataclass(frozen=True)
-class AttemptStarted:
-    """An attempt after the first begins; what was shown so far does not count."""
-
-    number: int
-    tools: bool
-    """False for the fallback to the prompt without tools."""
-
-
-@dataclass(frozen=True)
 class Stopped:
     """The trajectory is over; always the last event."""
 
@@ -48,7 +39,7 @@ class Stopped:
     answer: str | None
 
 
-Event = TextDelta | CodeStarted | SandboxReplied | AttemptStarted | Stopped
+Event = TextDelta | CodeStarted | SandboxReplied | Stopped
 
 
 class TextSplitter:

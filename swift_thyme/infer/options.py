@@ -32,12 +32,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--adapters', default='', metavar='FOLDER', help='LoRA adapter on top of --model')
     group.add_argument('--backend', choices=[b.value for b in Backend], help='default transformers, with --url url')
     group.add_argument('--url', metavar='URL', help="an OpenAI-compatible server's address, up to and including /v1")
-    group.add_argument(
-        '--pictures-in',
-        choices=['assistant', 'user'],
-        default='assistant',
-        help='with --url: messages in which pictures that code returned are sent (default assistant, as in training)',
-    )
     group.add_argument('--template', help='template type; found from the checkpoint by default')
     group.add_argument('--verbose', action='store_true', help="show the host's log while the model is loaded")
     group.add_argument('--batch-size', type=int, default=8, help='sequences at a time on transformers (default 8)')
@@ -62,9 +56,6 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--repetition-penalty', type=float)
     group.add_argument('--seed', type=int, help='makes sampling repeatable')
     group.add_argument('--no-tools', action='store_true', help='ask with prompts without tools and run no code')
-    group.add_argument('--retries', type=int, default=0, help='further attempts while there is no answer (default 0)')
-    group.add_argument('--retry-temperature', type=float, default=1.0, help='of those attempts (default 1.0)')
-    group.add_argument('--fallback', action='store_true', help='ask once more without tools when there is no answer')
 
 
 def defaults_of(*declare: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
@@ -146,7 +137,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(('max_tokens', 'max_rounds', 'batch_size', 'concurrency', 'repeats', 'n'), (1, float('inf'))),
-    **dict.fromkeys(('max_images', 'retries', 'temperature', 'retry_temperature'), (0, float('inf'))),
+    **dict.fromkeys(('max_images', 'temperature'), (0, float('inf'))),
     **{'top_k': (-1, float('inf')), 'top_p': (0, 1), 'repetition_penalty': (0.01, 100)},
 }
 """Flag → least and largest value."""
@@ -173,15 +164,13 @@ def settings_from(args: argparse.Namespace) -> InferSettings:
         repetition_share=bounds.repetition_share,
         repetition_rule=bounds.repetition_rule,
     )
-    return InferSettings(sampling, agent, args.retries, args.retry_temperature, args.fallback)
+    return InferSettings(sampling, agent)
 
 
 def _engine_kwargs(args: argparse.Namespace, backend: Backend) -> dict[str, Any]:
     kwargs: dict[str, Any] = dict(args.engine_kwargs)
     if backend is Backend.URL:
-        from ..engines.openai_url import PicturesIn
-
-        kwargs |= {'base_url': args.url, 'pictures_in': PicturesIn(args.pictures_in)}
+        kwargs['base_url'] = args.url
         kwargs.setdefault('api_key', read_env('THYME_URL_API_KEY', str, ''))
     elif isinstance(kwargs.get('torch_dtype'), str):
         import torch

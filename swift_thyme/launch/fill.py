@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..agent import AgentSettings
 from ..config import PAPER_REWARDS, SIGNALS
+from ..engines.family import template_for
 from ..env import parse_bool
 from ..errors import ConfigError
-from ..host.family import template_for
 from .host import Method
 from .legacy import PLUGIN, packaged_plugin
 from .words import Flags
@@ -64,11 +64,6 @@ def fill_in(method: Method, flags: Flags, stage: Stage | None = None) -> tuple[F
         notes += _scheduler(method, out)
     if method is Method.RLHF and out['rlhf_type'] == ('grpo',):
         notes += _rewards(out)
-    if method in (Method.INFER, Method.DEPLOY):
-        notes.append(
-            f'`swift {method.value}` has no multi-turn loop: it ends at the first block of code. '
-            '`thyme infer --question` runs the code'
-        )
     return out, notes
 
 

@@ -25,8 +25,6 @@ class Method(str, Enum):
     SFT = 'sft'
     RLHF = 'rlhf'
     ROLLOUT = 'rollout'
-    INFER = 'infer'
-    DEPLOY = 'deploy'
 
     @property
     def trains(self) -> bool:
@@ -49,8 +47,6 @@ def argument_class(method: Method) -> Any:
         Method.SFT: arguments.SftArguments,
         Method.RLHF: arguments.RLHFArguments,
         Method.ROLLOUT: RolloutArguments,
-        Method.INFER: arguments.InferArguments,
-        Method.DEPLOY: arguments.DeployArguments,
     }[method]
 
 

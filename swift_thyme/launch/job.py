@@ -82,7 +82,7 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
 
     Args:
         method: the host's command.
-        words: `[FILE.yaml] --flag value …`, in the words of today's host, of older ones or of the release.
+        words: `[FILE.yaml] --flag value …`, in the words of today's host or of the release.
         env: the variables; the process's by default.
 
     Raises:

@@ -36,11 +36,6 @@ def read_words(words: Sequence[str]) -> tuple[Flags, dict[str, str]]:
     return flags, env
 
 
-def is_config(word: str) -> bool:
-    """Whether a word names a configuration file."""
-    return not word.startswith('-') and word.endswith(_CONFIG_ENDINGS)
-
-
 def _groups(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     name = ''
     values: list[str] = []

@@ -13,7 +13,6 @@ from ..trajectories.lines import replace_file
 from .draw import COLORS
 from .plots import LEADING, main_plots, other_plots
 from .runs import Run, find_runs, read_log
-from .samples import choose
 from .tally import RunTally
 
 
@@ -37,7 +36,6 @@ def build_report(path: Path, out: Path) -> list[Run]:
     page = environment.get_template('report.html').render(
         name=path.resolve().name, colors=COLORS, runs=[_facts(run, i) for i, run in enumerate(runs)]
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(out, [page.encode('utf-8', 'replace')])
     return runs
 
@@ -57,7 +55,6 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
         'cards': _cards(tally),
         'plots': main_plots(log, tally),
         'others': other_plots(log, taken),
-        'samples': choose(saved, tally) if saved is not None and tally.n else [],
         'trajectories': saved,
         'problems': problems,
     }

@@ -190,7 +190,6 @@ class Scorer:
         try:
             return (await self._judge.ask(Question(task, tuple(data.items()), images, control))).scores
         except AnswerRefused:
-            self.metrics.count('answer_refused')
             return (0,) * len(SCALES[task].keys)
 
     def _count(self, found: Assessment) -> None:

@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--prompt-path', action='append', default=[], metavar='PATH', help='what the prompt calls it')
     parser.add_argument('--timeout', type=float, metavar='S', help='seconds per snippet (default: 10)')
     parser.add_argument('--output-dir', metavar='DIR', help='keep accepted pictures here after the end of input')
-    parser.add_argument('--no-rollback', action='store_true', help='a failed snippet keeps what it changed so far')
     parser.add_argument('--backend', metavar='NAME', help='local, ray, … (default: THYME_SANDBOX, or local)')
     parser.add_argument('--conformance', action='store_true', help='run the suite that every backend must pass')
 
@@ -49,8 +48,6 @@ def run(args: argparse.Namespace) -> int:
         if not args.timeout > 0:
             raise ConfigError(f'--timeout must be > 0 seconds, got {args.timeout:g}')
         settings = replace(settings, timeout_s=args.timeout)
-    if args.no_rollback:
-        settings = replace(settings, rollback=False)
     if args.backend:
         settings = replace(settings, backend=args.backend)
     if args.conformance:

@@ -1,4 +1,4 @@
-"""Files of lines that a killed run goes on with: a line is whole or not there."""
+"""Files that a killed process leaves old or new and never half: lines appended whole, files put in place whole."""
 
 from __future__ import annotations
 
@@ -20,11 +20,23 @@ def append_line(path: Path, line: bytes) -> None:
         file.write(line)
 
 
-def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
-    """Puts pieces into a file that is the old or the new one whenever the process is killed; they may come from it."""
-    partial = path.with_name(f'{path.name}.part')
-    with partial.open('wb') as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+def replace_file(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -> None:
+    """Puts pieces into a file that is the old or the new one whenever the process is killed; they may come from it.
+
+    Args:
+        path: the file; its folder is made.
+        pieces: what it holds.
+        durable: whether that also holds after a power cut, which costs a few milliseconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
+    try:
+        with partial.open('wb') as file:
+            file.writelines(pieces)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

@@ -14,16 +14,17 @@ import base64
 import hashlib
 import html
 import json
-import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 
 from ..errors import ConfigError
+from ..trajectories.lines import replace_file
 
 _COPY_BYTES = 1 << 20
 _OURS = b'<meta name="generator" content="swift-thyme">'
@@ -53,7 +54,6 @@ class PageWriter:
 
     def __init__(self, path: Path, *, title: str) -> None:
         self._path, self._title = path, title
-        self._part_path = path.with_name(f'{path.name}.part')
         self._data = TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
         self._chunks = 0
         self.pictures = 0
@@ -66,7 +66,6 @@ class PageWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._data.close()
-        self._part_path.unlink(missing_ok=True)
 
     def chunk(self, values: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]) -> None:
         """Adds the next records and the JPEG files of their pictures, by key."""
@@ -78,14 +77,11 @@ class PageWriter:
 
     def finish(self, index: Mapping[str, Any], problems: Sequence[Sequence[str]]) -> None:
         """Puts the page together."""
-        with self._part_path.open('wb') as out:
-            out.write(shell(self._title))
-            out.write(_block('index', packed({**index, 'problems': problems, 'title': self._title})))
-            out.write(b'<script>' + script().encode('utf-8') + b'</script>\n')
-            self._data.seek(0)
-            shutil.copyfileobj(self._data, out, _COPY_BYTES)
-            out.write(b'<i id="end"></i></body></html>\n')
-        self._part_path.replace(self._path)
+        self._data.seek(0)
+        index_block = _block('index', packed({**index, 'problems': problems, 'title': self._title}))
+        head = [shell(self._title), index_block, b'<script>' + script().encode('utf-8') + b'</script>\n']
+        data = iter(lambda: self._data.read(_COPY_BYTES), b'')
+        replace_file(self._path, chain(head, data, [b'<i id="end"></i></body></html>\n']), durable=False)
 
 
 def packed(value: Any) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 
 from swift_thyme import protocol
 from swift_thyme.engines import Conversation, Message, Sampling
-from swift_thyme.engines.openai_url import PicturesIn, UrlEngine
+from swift_thyme.engines.openai_url import UrlEngine
 from swift_thyme.errors import ContextFull, EngineError
 from swift_thyme.infer import Thinker
 from swift_thyme.sandbox import shared_sandbox
@@ -129,16 +129,6 @@ def test_the_assistant_turn_is_continued_with_its_pictures_inside(server: Any, p
     assert first['messages'][1]['content'][0]['image_url']['url'].startswith('data:image/jpeg;base64,')
 
 
-def test_pictures_can_go_into_user_messages(server: Any, picture: Path) -> None:
-    running = server({'text': CROP}, {'text': ANSWER})
-    assert ask(running, picture, pictures_in=PicturesIn.USER).answer == 'B'
-    last = running.bodies[1]
-    assert [m['role'] for m in last['messages']] == ['system', 'user', 'assistant', 'user']
-    assert last['messages'][2]['content'] == CROP
-    assert [part['type'] for part in last['messages'][3]['content']] == ['text', 'image_url', 'text']
-    assert 'continue_final_message' not in last and 'include_stop_str_in_output' not in last
-
-
 @pytest.mark.parametrize(
     'finish', [{'stop_reason': '</code>'}, {'matched_stop': '</code>'}, {}], ids=['vllm', 'sglang', 'openai']
 )
@@ -160,7 +150,7 @@ def test_a_busy_server_is_asked_again(server: Any, picture: Path) -> None:
 
 def test_refusals_say_what_to_do(server: Any, picture: Path) -> None:
     reply = ask(server({'text': CROP}, (400, {'error': {'message': 'only text'}})), picture)
-    assert reply.stop_reason.value == 'error' and 'try --pictures-in user' in reply.error
+    assert reply.stop_reason.value == 'error' and 'serve the model with vLLM' in reply.error
 
 
 @pytest.mark.parametrize('mark', [{'code': 'context_length_exceeded'}, {'param': 'input_tokens', 'code': 400}])

@@ -20,7 +20,6 @@ from PIL import Image
 
 from swift_thyme.agent import assistant_text
 from swift_thyme.engines import Sampling
-from swift_thyme.engines.openai_url import PicturesIn
 from swift_thyme.errors import ContextFull
 from swift_thyme.infer import InferSettings, TextDelta, Thinker
 
@@ -130,12 +129,6 @@ def test_vllm_serve_continues_an_assistant_message_with_pictures_inside(server: 
     first, second = replies[0].round_usage[:2]
     assert second.prompt_tokens - first.prompt_tokens - first.completion_tokens in range(20, 26)
     assert assistant_text(replies[0].turns).count('<image>') == 1
-
-
-def test_vllm_serve_takes_pictures_in_user_messages_too(server: str, tmp_path: Path) -> None:
-    kwargs = {'base_url': server, 'pictures_in': PicturesIn.USER}
-    reply = Thinker.load(backend='url', engine_kwargs=kwargs).ask('Which?', pictures(tmp_path, 1))
-    assert len(reply.turns) > 1 and reply.turns[0].text == CROP and reply.error == ''
 
 
 def test_vllm_serve_says_when_the_context_is_full(server: str, tmp_path: Path) -> None:

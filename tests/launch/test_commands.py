@@ -7,7 +7,6 @@ from typing import NoReturn
 import pytest
 
 from swift_thyme import cli
-from swift_thyme.launch.cli import is_for_host
 
 
 def test_dry_run_prints_the_command_and_runs_nothing(
@@ -36,26 +35,10 @@ def test_a_mistake_ends_with_two_and_one_sentence(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith('thyme rlhf: --model has no value')
 
 
-@pytest.mark.parametrize('name', ['sft', 'rlhf', 'rollout', 'deploy'])
+@pytest.mark.parametrize('name', ['sft', 'rlhf', 'rollout'])
 def test_help_tells_our_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([name, '--help']) == 0
     assert '--global_batch_size' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ('words', 'host'),
-    [
-        (['--model', 'm', '--image', 'i', '--question', 'q'], False),
-        (['--model', 'm', '--question=q', '--adapters', 'a'], False),
-        (['--model', 'm'], False),
-        (['--help'], False),
-        (['--model', 'm', '--O3', 'true', '--val_dataset', 'rows.jsonl'], True),
-        (['--adapters', 'a'], True),
-        (['job.yaml'], True),
-    ],
-)
-def test_infer_is_a_question_unless_the_words_are_the_hosts(words: list[str], host: bool) -> None:
-    assert is_for_host(words) is host
 
 
 def test_a_question_reaches_the_question_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,10 +48,6 @@ def test_stop_words_of_the_users_own_are_kept_without_backslashes(job: Make) -> 
     assert made.flags['stop_words'] == ('<done>',)
 
 
-def test_stop_words_lose_their_backslashes_without_o3_too(job: Make) -> None:
-    assert job('--stop_words', r'\<done\>', method=Method.RLHF).flags['stop_words'] == ('<done>',)
-
-
 def test_an_old_flag_behind_todays_wins(job: Make) -> None:
     made = job('--tuner_type', 'full', '--train_type', 'lora')
     assert made.flags['tuner_type'] == ('lora',) and 'train_type' not in made.flags
@@ -248,13 +244,6 @@ def test_our_own_flags_are_checked(job: Make, words: tuple[str, ...]) -> None:
 def test_a_rollout_server_gets_the_scheduler(model: Path) -> None:
     flags = assemble(Method.ROLLOUT, ['--O3', 'true', '--model', str(model)], {}).flags
     assert flags['multi_turn_scheduler'] == ('thyme',)
-
-
-@pytest.mark.parametrize('method', [Method.INFER, Method.DEPLOY])
-def test_commands_without_a_loop_say_so(model: Path, method: Method) -> None:
-    job = assemble(method, ['--O3', 'true', '--model', str(model)], {})
-    assert 'multi_turn_scheduler' not in job.flags
-    assert any('no multi-turn loop' in note for note in job.notes)
 
 
 def test_the_printed_command_carries_the_variables_that_change_it(job: Make) -> None:

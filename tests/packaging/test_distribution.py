@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
 import zipfile
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -20,11 +23,13 @@ from swift_thyme.cli import COMMANDS
 from swift_thyme.demo.quickstart import judge
 from swift_thyme.doctor.versions import MATRIX, newer_than_tested
 from swift_thyme.engines.checkpoint import latest_checkpoint
+from swift_thyme.launch.host import Method
+from swift_thyme.launch.recipes import recipe_names
 from swift_thyme.trajectories import read_records
 from swift_thyme.trajectories.record import FOLDER
 
 ROOT = Path(__file__).parents[2]
-OF_A_HARNESS = {'lmms_eval', 'vlmeval'}
+OF_A_HARNESS = {'vlmeval'}
 """Imported inside a harness's own interpreter only."""
 
 
@@ -133,16 +138,26 @@ def installed(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+ARGV = [sys.executable, '-P' if sys.version_info >= (3, 11) else '-s', '-m', 'swift_thyme.cli']
+
+
 def thyme(installed: Path, *words: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, 'PYTHONPATH': str(installed), **more}
-    argv = [sys.executable, '-P' if sys.version_info >= (3, 11) else '-s', '-m', 'swift_thyme.cli', *words]
-    return subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd or installed.parent, check=False)
+    return subprocess.run(
+        [*ARGV, *words], capture_output=True, text=True, env=env, cwd=cwd or installed.parent, check=False
+    )
 
 
-@pytest.mark.parametrize(
-    ('method', 'recipe'), [('sft', 'stage1'), ('sft', 'stage2'), ('rlhf', 'rl'), ('rollout', 'rollout_server')]
-)
-def test_the_wheel_has_the_recipes_and_the_plug_in_file(installed: Path, method: str, recipe: str) -> None:
+RECIPES = [(method.value, name) for method in Method for name in recipe_names(method)]
+
+
+def test_every_recipe_belongs_to_a_command() -> None:
+    assert sorted(name for _, name in RECIPES) == recipe_names()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('method', 'recipe'), RECIPES)
+def test_the_wheel_alone_has_every_recipe_and_the_plug_in_file(installed: Path, method: str, recipe: str) -> None:
     done = thyme(installed, method, '--recipe', recipe, '--dry-run')
     plugin = installed / 'swift_thyme' / 'plugins' / 'thyme_plugin.py'
     assert done.returncode == 0 and f'--external_plugins {plugin}' in done.stdout and plugin.is_file(), done.stderr
@@ -150,13 +165,27 @@ def test_the_wheel_has_the_recipes_and_the_plug_in_file(installed: Path, method:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', sorted(COMMANDS))
-def test_every_commands_help_works_from_the_wheel(installed: Path, name: str) -> None:
+def test_the_wheel_alone_has_the_help_of_every_command(installed: Path, name: str) -> None:
     done = thyme(installed, name, '--help')
     assert done.returncode == 0 and 'usage' in done.stdout.lower(), done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+def test_the_wheel_alone_begins_the_quickstart(installed: Path, tmp_path: Path) -> None:
+    """As far as its first training: `thyme quickstart` alone takes minutes, and the test below trains."""
+    env = {**os.environ, 'PYTHONPATH': str(installed)}
+    argv = [*ARGV, 'quickstart', '--out', 'out']
+    with subprocess.Popen(
+        argv, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        said = list(takewhile(lambda line: not line.startswith('data:'), process.stderr))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert {'tiny checkpoint', 'data'} <= set(json.loads((tmp_path / 'out' / 'finished.json').read_text())), said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_wheel_alone_teaches_a_model(installed: Path, tmp_path: Path) -> None:
     """README's whole way as far as one step of SFT and one of GRPO, in a folder without the repository."""
     rows = ROOT / 'examples' / 'dataset'

@@ -224,7 +224,7 @@ def test_being_refused_never_pays_and_ends_nothing(outage: OutagePolicy) -> None
     with StubJudge(odd_one(FILTERED, 'a bad word')) as stub:
         found, figures = assess(stub, [case('a bad word'), case('an object')], outage)
     assert found[0] == 0.0 and isinstance(found[1], float)
-    assert figures['answer_refused'] == 1
+    assert figures['judge/answer_refused'] == 1
 
 
 @pytest.mark.parametrize('outage', OutagePolicy)
@@ -337,7 +337,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE', 'THYME_JUDGE_CA_FILE'])
+@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE'])
 def test_a_private_authority_can_be_trusted(authority: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way != 'nothing':
         monkeypatch.setenv(way, str(authority / 'ca.pem'))

@@ -18,7 +18,7 @@ from swift_thyme.report.runs import read_log
 from swift_thyme.report.tally import RunTally
 from swift_thyme.trajectories import read_records
 
-from .make import HOSTILE_WORDS, hostile, write_run
+from .make import hostile, write_run
 
 
 def write_log(folder: Path, steps: int = 5) -> None:
@@ -68,7 +68,7 @@ def test_the_page_draws_every_figure_the_issue_names(run: Path, tmp_path: Path) 
     parts = ['Reward parts', 'Tool use', 'Code that ran', 'Rounds', 'Stop reasons', 'Tokens by kind']
     for title in [*parts, 'Sandbox time, s', 'Loss']:
         assert f'<h4>{title}</h4>' in page
-    assert [page.count(f'<b>{when}</b>') for when in ('begin', 'middle', 'end')] == [2, 2, 2]
+    assert f'thyme view {run / "trajectories"}' in page
     assert '<script' not in page
     assert not re.search(r'(src|href)="[^#d]|url\((?!#)|@import', page), 'the page loads nothing'
 
@@ -100,7 +100,7 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         build_report(tmp_path, tmp_path / 'report.html')
 
 
-def test_hostile_trajectories_are_shown_as_text(tmp_path: Path) -> None:
+def test_hostile_trajectories_put_no_markup_on_the_page(tmp_path: Path) -> None:
     folder = tmp_path / 'run' / 'trajectories' / 'step-000000'
     folder.mkdir(parents=True)
     (folder / 'rank-0.jsonl').write_text(''.join(json.dumps(r) + '\n' for r in hostile(folder)), encoding='utf-8')
@@ -108,7 +108,6 @@ def test_hostile_trajectories_are_shown_as_text(tmp_path: Path) -> None:
     page = (tmp_path / 'report.html').read_text(encoding='utf-8')
     assert '<script' not in page
     assert '<img src=x' not in page
-    assert HOSTILE_WORDS.split('<img')[0].replace('<', '&lt;').replace('>', '&gt;') in page
 
 
 finite = st.floats(-1e9, 1e9)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ...picture import data_url
 from ...protocol import IMAGE_TAG, segments
+from ...trajectories.lines import replace_file
 from ..rows import Fix, Kind, Reason, Split, Told, Verdict
 from .options import Options
 from .state import write_json
@@ -103,9 +104,7 @@ def write_report(
         )
     )
     path = options.out / REPORT_HTML
-    partial = path.with_name(f'{path.name}.part')
-    partial.write_text(page, encoding='utf-8', errors='backslashreplace')
-    partial.replace(path)
+    replace_file(path, [page.encode('utf-8', 'backslashreplace')])
     return path
 
 

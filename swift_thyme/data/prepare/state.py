@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, DataError
+from ...trajectories.lines import replace_file
 from ..manifest import MANIFEST
 from ..seen import SeenIds
 from ..sources import Shard
@@ -27,17 +28,7 @@ _LOCK = 'lock'
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that the file is either the old one or the new one, whole, also after a power cut."""
-    partial = path.with_name(f'{path.name}.part')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with partial.open('w', encoding='utf-8', errors='backslashreplace') as file:
-            json.dump(value, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        partial.unlink()
-        raise
-    os.replace(partial, path)
+    replace_file(path, [json.dumps(value, ensure_ascii=False, indent=1).encode('utf-8', 'backslashreplace')])
 
 
 def read_json(path: Path) -> Any | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ...trajectories.lines import replace_file
 from .rows import Row
 from .tasks import TASKS
-from .writers import CANONICAL, MANIFEST, SUMS, write_atomic
+from .writers import CANONICAL, MANIFEST, SUMS
 
 CARD = 'README.md'
 _FIXED = (
@@ -97,5 +98,5 @@ def write_card(out: Path, manifest: Row) -> Path:
         '```',
         '',
     ]
-    write_atomic(out / CARD, '\n'.join(lines).encode())
+    replace_file(out / CARD, ['\n'.join(lines).encode()], durable=False)
     return out / CARD

@@ -14,8 +14,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from ...picture import data_url
+from ...trajectories.lines import replace_file
 from .rows import Row
-from .writers import write_atomic
 
 SHEET = 'contact_sheet.html'
 MOST_ROWS = 60
@@ -45,7 +45,7 @@ def write_sheet(rows: Iterable[Row], out: Path, title: str) -> Path:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><main>{cards}</main></html>\n'
     )
-    write_atomic(out / SHEET, page.encode())
+    replace_file(out / SHEET, [page.encode()], durable=False)
     return out / SHEET
 
 

@@ -17,6 +17,7 @@ from multiprocessing import util
 from pathlib import Path
 
 from ...errors import ConfigError
+from ...trajectories.lines import replace_file
 from .blind import RULES, TEST_ROWS, Choice, classifiers, scores
 from .card import write_card
 from .contact import write_sheet
@@ -26,7 +27,7 @@ from .rows import Row, draft, rl_row, sft_row
 from .seeds import MAX_SEED, Split, split_of, split_of_text
 from .spec import Kind, SetSpec
 from .trajectory.bench import Bench
-from .writers import IMAGES, MANIFEST, read_canonical, versions, write_atomic, write_manifest, write_rows, write_sums
+from .writers import IMAGES, MANIFEST, read_canonical, versions, write_manifest, write_rows, write_sums
 
 CARD_TRAIN_ROWS = 1000
 """Most questions that the data card's classifiers learn from."""
@@ -94,7 +95,7 @@ def make_row(spec: SetSpec, out: Path, bench: Bench, index: int) -> Row:
     """
     made = draft(spec, index)
     if made.picture is not None:
-        write_atomic(out / made.file, made.picture)
+        replace_file(out / made.file, [made.picture], durable=False)
     if spec.kind is not Kind.SFT:
         return rl_row(made, spec)
     played, returned = bench.make(made, out)

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 from ...errors import DataError
+from ...trajectories.lines import replace_file
 from .rows import Row
 
 ROWS, TEXT_ROWS, CANONICAL = 'rows.jsonl', 'rows-text.jsonl', 'canonical.jsonl'
@@ -36,13 +36,6 @@ _DRAWING = (
     'font-hanken-grotesk',
     'font-fredoka-one',
 )
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Writes a file that is either whole or not there."""
-    partial = path.with_name(f'{path.name}.{os.getpid()}.part')
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 def dump_row(row: Row) -> str:
@@ -111,7 +104,7 @@ def write_sums(out: Path, files: Iterable[str]) -> str:
     """
     lines = [f'{sha256_of(out / name)}  {name}\n' for name in sorted({CANONICAL, *files})]
     text = ''.join(lines).encode()
-    write_atomic(out / SUMS, text)
+    replace_file(out / SUMS, [text], durable=False)
     return hashlib.sha256(text).hexdigest()
 
 
@@ -127,4 +120,4 @@ def versions() -> dict[str, str]:
 
 def write_manifest(out: Path, content: Row) -> None:
     """Writes the manifest, keys in the order given."""
-    write_atomic(out / MANIFEST, (json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode())
+    replace_file(out / MANIFEST, [(json.dumps(content, indent=2, ensure_ascii=False) + '\n').encode()], durable=False)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...picture import SIGNATURES
 from .. import wire
 from ..base import Limits
 from ..decoder import size_error
@@ -28,7 +29,7 @@ _SLOW_NICE = 15
 _SLOW_PER_PLACE = 4
 _MOST_REPLY_BYTES = 65536
 _LOOK_S = 0.1
-_SIGNATURES = {'.jpg': b'\xff\xd8\xff', '.png': b'\x89PNG\r\n\x1a\n', '.webp': b'RIFF'}
+_ENDINGS = ('.jpg', '.png', '.webp')
 
 
 class Refused(Exception):
@@ -65,7 +66,7 @@ def read_verdict(reply: bytes, limits: Limits) -> Verdict:
         raise Refused('cannot be decoded') from error
     sizes = verdict.width_px, verdict.height_px
     sound = all(type(size) is int and size > 0 for size in sizes) and type(verdict.copied) is bool
-    if not sound or verdict.suffix not in list(_SIGNATURES):
+    if not sound or verdict.suffix not in _ENDINGS:
         raise Refused('cannot be decoded')
     reason = size_error(*sizes, limits)
     if reason:
@@ -82,7 +83,7 @@ def check_file(fd: int, verdict: Verdict, limits: Limits) -> None:
     if os.fstat(fd).st_size > limits.image_bytes:
         raise Refused(f'has more than {limits.image_bytes} bytes as {verdict.suffix[1:].upper()}')
     head = os.pread(fd, 24, 0)
-    if not head.startswith(_SIGNATURES[verdict.suffix]):
+    if not head.startswith(SIGNATURES[verdict.suffix]):
         raise Refused('cannot be decoded')
     size = int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')
     if verdict.suffix == '.png' and size != (verdict.width_px, verdict.height_px):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..engines.checkpoint import model_type
 from ..errors import ConfigError
 from ..qwen import TEMPLATES, model_type_in, template_of
+from .checkpoint import model_type
 
 
 def template_for(model: str, *, ask_hub: bool) -> str | None:
