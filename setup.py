@@ -119,5 +119,8 @@ setup(
     cmdclass={'build_py': WithPlugins},
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={'console_scripts': ['thyme = swift_thyme.cli:main']},
+    entry_points={
+        'console_scripts': ['thyme = swift_thyme.cli:main'],
+        'lmms_eval.models': ['thyme = swift_thyme.evaluate.harness.lmms_eval_manifest:manifest'],
+    },
 )

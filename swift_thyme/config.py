@@ -179,6 +179,8 @@ class JudgeSettings(FromEnv):
     """Name sent to the server; empty to take the first name that the server lists."""
     api_key: str = setting('', 'THYME_JUDGE_API_KEY', str)
     """Sent as a bearer token to addresses that name no user; never logged."""
+    ca_file: str = setting('', 'THYME_JUDGE_CA_FILE', str)
+    """Certificates (PEM) that are trusted beside the system's."""
     concurrency: int = setting(64, 'THYME_JUDGE_CONCURRENCY', count(1, 4096))
     """Requests under way at a time, over all addresses, per process."""
     timeout_s: float = setting(60.0, 'THYME_JUDGE_TIMEOUT_S', number(0.1))

@@ -66,6 +66,10 @@ class Habits:
     sandbox_s: float
     tokens: float
     """Generated tokens, mean a trajectory."""
+    retried: int
+    """Answers that needed more than one attempt."""
+    fell_back: int
+    """Answers that came from the prompt without tools after attempts with tools had failed."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,8 @@ def habits(records: Iterable[Record], condition: Condition) -> Habits | None:
         elapsed_s=mean(lambda r: r.elapsed_s or 0.0),
         sandbox_s=mean(lambda r: r.sandbox_s),
         tokens=mean(lambda r: r.usage.completion_tokens if r.usage else 0),
+        retried=sum(record.attempts > 1 for record in chosen),
+        fell_back=sum(record.fell_back for record in chosen),
     )
 
 

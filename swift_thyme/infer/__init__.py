@@ -1,10 +1,12 @@
 """One question, or many: the agent loop over any engine, outside of training. Start with `Thinker`."""
 
-from .events import CodeStarted, Event, SandboxReplied, Stopped, TextDelta
+from .events import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta
 from .question import Question, prompt_image
-from .thinker import InferSettings, Reply, Thinker
+from .thinker import Attempt, InferSettings, Reply, Thinker
 
 __all__ = [
+    'Attempt',
+    'AttemptStarted',
     'CodeStarted',
     'Event',
     'InferSettings',

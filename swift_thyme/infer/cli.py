@@ -85,6 +85,9 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
         print(f'\n[{reply.stop_reason.value}] no answer')
     else:
         print(f'\n[{reply.stop_reason.value}] answer: {harmless(reply.answer)}')
+    if reply.earlier:
+        kind = 'without tools' if reply.fell_back else 'with sampling'
+        print(f'attempt {len(reply.earlier) + 1} of the same question, {kind}', file=sys.stderr)
     if reply.error:
         print(f'thyme infer: {reply.error}', file=sys.stderr)
     return 0 if reply.answer is not None else 1

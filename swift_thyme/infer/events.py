@@ -32,6 +32,15 @@ class SandboxReplied:
 
 
 @dataclass(frozen=True)
+class AttemptStarted:
+    """An attempt after the first begins; what was shown so far does not count."""
+
+    number: int
+    tools: bool
+    """False for the fallback to the prompt without tools."""
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The trajectory is over; always the last event."""
 
@@ -39,7 +48,7 @@ class Stopped:
     answer: str | None
 
 
-Event = TextDelta | CodeStarted | SandboxReplied | Stopped
+Event = TextDelta | CodeStarted | SandboxReplied | AttemptStarted | Stopped
 
 
 class TextSplitter:

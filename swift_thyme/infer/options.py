@@ -56,6 +56,9 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--repetition-penalty', type=float)
     group.add_argument('--seed', type=int, help='makes sampling repeatable')
     group.add_argument('--no-tools', action='store_true', help='ask with prompts without tools and run no code')
+    group.add_argument('--retries', type=int, default=0, help='further attempts while there is no answer (default 0)')
+    group.add_argument('--retry-temperature', type=float, default=1.0, help='of those attempts (default 1.0)')
+    group.add_argument('--fallback', action='store_true', help='ask once more without tools when there is no answer')
 
 
 def defaults_of(*declare: Callable[[argparse.ArgumentParser], None]) -> dict[str, Any]:
@@ -137,7 +140,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(('max_tokens', 'max_rounds', 'batch_size', 'concurrency', 'repeats', 'n'), (1, float('inf'))),
-    **dict.fromkeys(('max_images', 'temperature'), (0, float('inf'))),
+    **dict.fromkeys(('max_images', 'retries', 'temperature', 'retry_temperature'), (0, float('inf'))),
     **{'top_k': (-1, float('inf')), 'top_p': (0, 1), 'repetition_penalty': (0.01, 100)},
 }
 """Flag → least and largest value."""
@@ -164,7 +167,7 @@ def settings_from(args: argparse.Namespace) -> InferSettings:
         repetition_share=bounds.repetition_share,
         repetition_rule=bounds.repetition_rule,
     )
-    return InferSettings(sampling, agent)
+    return InferSettings(sampling, agent, args.retries, args.retry_temperature, args.fallback)
 
 
 def _engine_kwargs(args: argparse.Namespace, backend: Backend) -> dict[str, Any]:

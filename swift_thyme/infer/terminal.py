@@ -6,7 +6,7 @@ from typing import TextIO
 
 from .. import protocol
 from ..types import SegmentKind
-from .events import CodeStarted, Event, SandboxReplied, TextDelta
+from .events import AttemptStarted, CodeStarted, Event, SandboxReplied, TextDelta
 
 _RESET = '\x1b[0m'
 _COLOURS = {SegmentKind.CODE: '\x1b[36m', SegmentKind.SANDBOX: '\x1b[33m', SegmentKind.TEXT: ''}
@@ -32,6 +32,9 @@ class Painter:
             self._write(event.text, _COLOURS[event.kind])
         elif isinstance(event, SandboxReplied):
             self._result(event)
+        elif isinstance(event, AttemptStarted):
+            kind = 'again' if event.tools else 'without tools'
+            self._write(f'\n[attempt {event.number}: no answer yet, {kind}]\n', _NOTE)
         elif isinstance(event, CodeStarted):
             self._out.flush()
 

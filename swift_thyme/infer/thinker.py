@@ -2,7 +2,7 @@
 
 The same `Agent`, prompts and (on the host's engines) token ids as in a rollout; only who asks for the next generation
 differs. Greedy, five rounds, one attempt: what is reported is one policy's answer. Paper: §5. Differs from the release,
-which asks again with sampling and then without tools, and so reports the best of several policies as one.
+which retries with sampling and falls back to a prompt without tools; here both are off unless asked for, and reported.
 
 Example::
 
@@ -29,7 +29,7 @@ from ..sandbox import Sandbox, shared_sandbox
 from ..trajectories import Record
 from ..trajectories.record import record_of
 from ..types import SandboxResult, Segment, StopReason, Trajectory
-from .events import CodeStarted, Event, SandboxReplied, Stopped, TextDelta, TextSplitter
+from .events import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta, TextSplitter
 from .question import Question
 
 OnEvent = Callable[[Event], None]
@@ -46,19 +46,36 @@ class InferSettings:
     """Of every generation: 2,048 tokens a round, greedy."""
     agent: AgentSettings = field(default_factory=AgentSettings)
     """Five rounds, ten pictures."""
+    retries: int = 0
+    """Further attempts while there is no answer, sampled at `retry_temperature`. Release: on."""
+    retry_temperature: float = 1.0
+    fallback: bool = False
+    """When no attempt gave an answer, ask once more without tools. Release: on."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt that gave no answer and was followed by another."""
+
+    stop_reason: StopReason
+    tools: bool
+    temperature: float
 
 
 @dataclass(frozen=True)
 class Reply(Trajectory):
-    """The trajectory, and what it took."""
+    """The trajectory of the last attempt, and what it took."""
 
     usage: Usage = field(default_factory=Usage)
-    """Summed over all rounds."""
+    """Summed over all rounds of all attempts."""
     round_usage: tuple[Usage, ...] = ()
-    """Of each round."""
+    """Of the rounds of this trajectory."""
     tools: bool = True
     """Whether code could run."""
     sampling: Sampling = field(default_factory=Sampling)
+    """Of this trajectory."""
+    earlier: tuple[Attempt, ...] = ()
+    """Attempts before this one; empty unless `retries` or `fallback` were used."""
     error: str = ''
     """What failed, when `stop_reason` is `ERROR` or `SANDBOX_FAILURE`: the machinery, not the policy."""
 
@@ -66,6 +83,11 @@ class Reply(Trajectory):
     def given_answer(self) -> str:
         """The answer as it is sent on and graded, by the rule of `agent.given_answer`; empty where there is none."""
         return given_answer(assistant_text(self.turns), self.stop_reason)
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether this is the answer of the prompt without tools after attempts with them."""
+        return not self.tools and any(attempt.tools for attempt in self.earlier)
 
     def record(self, question: Question, *, model: str = '') -> Record:
         """The reply as a record: what was done, with what it took and how it was asked.
@@ -83,6 +105,9 @@ class Reply(Trajectory):
             round_usage=self.round_usage,
             sampling=asdict(self.sampling),
             tools=self.tools,
+            attempts=len(self.earlier) + 1,
+            earlier=tuple({**asdict(one), 'stop_reason': one.stop_reason.value} for one in self.earlier),
+            fell_back=self.fell_back,
         )
 
 
@@ -149,7 +174,7 @@ class Thinker:
             output_dir: where returned pictures are kept; by default they go when the trajectory ends.
             tools: False asks the same policy with the prompts without tools and runs no code.
             sampling: instead of the settings' own.
-            seed: instead of that of `sampling`.
+            seed: instead of that of `sampling`; each retry adds 1.
             intervene: changes every sandbox result before it is recorded and shown to the model.
 
         Returns:
@@ -164,7 +189,8 @@ class Thinker:
             question = Question(question, tuple(i if isinstance(i, bytes) else Path(i) for i in images))
         sampling = sampling or self.settings.sampling
         sampling = sampling if seed is None else replace(sampling, seed=seed)
-        return await _Run(self, question, on_event or _nothing, output_dir, intervene).reply(tools, sampling)
+        run = _Run(self, question, on_event or _nothing, output_dir, intervene)
+        return await run.attempts(tools, sampling)
 
     async def aclose(self) -> None:
         """Frees the engine. The sandbox belongs to the process."""
@@ -181,7 +207,28 @@ class _Run:
     output_dir: Path | None
     intervene: Intervene | None
 
-    async def reply(self, tools: bool, sampling: Sampling) -> Reply:
+    async def attempts(self, tools: bool, sampling: Sampling) -> Reply:
+        settings = self.thinker.settings
+        plans = [(tools, sampling)]
+        for i in range(1, settings.retries + 1):
+            seed = None if sampling.seed is None else sampling.seed + i
+            plans.append((tools, replace(sampling, temperature=settings.retry_temperature, seed=seed)))
+        if settings.fallback and tools:
+            plans.append((False, sampling))
+        earlier: list[Attempt] = []
+        spent = Usage()
+        for number, (with_tools, plan) in enumerate(plans, 1):
+            if earlier:
+                self.show(AttemptStarted(number, with_tools))
+            reply = await self._attempt(with_tools, plan)
+            spent += reply.usage
+            if reply.answer is not None or reply.stop_reason in NOT_THE_POLICY or number == len(plans):
+                break
+            earlier.append(Attempt(reply.stop_reason, with_tools, plan.temperature))
+        self.show(Stopped(reply.stop_reason, reply.answer))
+        return replace(reply, usage=spent, earlier=tuple(earlier))
+
+    async def _attempt(self, tools: bool, sampling: Sampling) -> Reply:
         conversation = self.question.conversation(tools=tools)
         agent = Agent(
             self.thinker.sandbox if tools else None,
@@ -201,7 +248,6 @@ class _Run:
             if agent.session is not None:
                 agent.session.close_soon()
         done = agent.trajectory()
-        self.show(Stopped(done.stop_reason, done.answer))
         return Reply(
             done.turns,
             done.stop_reason,

@@ -25,6 +25,7 @@ class Metrics:
         self._snippets = Counter('thyme_snippets', 'Code that ran, by outcome', ['outcome'], registry=to)
         self._tokens = Counter('thyme_tokens', 'Tokens, summed over rounds', ['kind'], registry=to)
         self._rounds = Histogram('thyme_rounds', 'Generations of a trajectory', buckets=_ROUNDS, registry=to)
+        self._again = Counter('thyme_attempts_after_the_first', 'Retries and fallbacks', registry=to)
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Adds a gauge that is read when `/metrics` is."""
@@ -41,6 +42,7 @@ class Metrics:
         self._rounds.observe(len(reply.turns))
         self._tokens.labels('prompt').inc(reply.usage.prompt_tokens)
         self._tokens.labels('completion').inc(reply.usage.completion_tokens)
+        self._again.inc(len(reply.earlier))
         for turn in reply.turns:
             if turn.result is not None:
                 self._snippets.labels(turn.result.outcome.value).inc()

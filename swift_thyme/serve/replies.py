@@ -94,6 +94,8 @@ class Replier:
             'code_ok': sum(result.outcome is Outcome.OK for result in results),
             'images': sum(len(result.images) for result in results),
             'tools': reply.tools,
+            'attempts': len(reply.earlier) + 1,
+            'fell_back': reply.fell_back,
         }
 
     def _content(self, reply: Reply, stop: tuple[str, ...]) -> str:

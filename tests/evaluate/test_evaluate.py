@@ -71,6 +71,7 @@ def test_the_report_states_what_it_takes_to_repeat_it(synth_set: Path, tmp_path:
     assert report['settings']['policy']['settings']['sampling']['temperature'] == 0
     assert {'python', 'torch', 'ms-swift'} <= set(report['sessions'][0]['versions'])
     assert report['prompt']['system'] == protocol.SYSTEM_PROMPT and report['judge'] == ''
+    assert [habit['retried'] for habit in report['habits']] == [0, 0]
     page = (tmp_path / 'run' / 'report.html').read_text()
     assert '<svg' in page and 'http://' not in page.replace('http://www.w3.org', '').replace(
         'http://purl.org', ''
@@ -98,6 +99,7 @@ def test_the_baseline_has_the_same_items_orders_seeds_and_token_budget(synth_set
     ]
     settings = thinker.settings
     assert on[0].sampling['max_tokens'] * settings.agent.max_rounds == off[0].sampling['max_tokens']
+    assert {r.attempts for r in records} == {1}
 
 
 def test_a_failure_of_the_machinery_is_apart_and_made_up_for(synth_set: Path, tmp_path: Path) -> None:
@@ -265,6 +267,24 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
     with Store(tmp_path).opened({}):
         pass
+
+
+def test_answers_after_retries_and_by_fallback_are_counted(tmp_path: Path) -> None:
+    items = [Item('first', 'one', 'x'), Item('second', 'two', 'x'), Item('third', 'three', 'x')]
+    engine = ScriptedEngine(lambda c: '')
+
+    def speak(conversation: Conversation) -> str:
+        """The first item is answered at once, the second at the second attempt, the third only without tools."""
+        text = asked_text(conversation)
+        before = sum(text == asked_text(asked) for asked, _ in engine.asked)
+        plain = protocol.SANDBOX_OPEN not in conversation.messages[0].content
+        return answering('x') if 'one' in text or ('two' in text and before > 1) or plain else 'I do not know.'
+
+    engine.speak = speak
+    thinker = Thinker(engine, settings=InferSettings(retries=1, fallback=True))
+    summary, _ = evaluate(plan_of(items, EvalSettings()), thinker, tmp_path / 'run')
+    (habits,) = summary.habits
+    assert (habits.retried, habits.fell_back, summary.overall(Condition.TOOLS).right) == (2, 1, 3)
 
 
 def test_the_baseline_may_not_generate_more_however_often_it_writes_code(tmp_path: Path) -> None:

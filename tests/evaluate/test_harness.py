@@ -37,6 +37,8 @@ QUESTION = 'Colour?\n(A) red\n(B) deep blue\n(C) none of these\nAnswer with the 
 LAUNCHER = 'swift_thyme.evaluate.harness.vlmeval_launcher'
 KIT = os.environ.get('THYME_HARNESS_PYTHON', '')
 """Interpreter that has ms-vlmeval and evalscope; they pin packages and are not in the development environment."""
+LMMS = os.environ.get('THYME_LMMS_PYTHON', '')
+"""Interpreter that has lmms-eval and this package."""
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_the_server_gets_the_flags_the_user_gave() -> None:
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    given = ['--model', 'm', '--temperature', '0.5', '--no-tools', '--engine-kwargs', '{"a": 1}']
+    given = ['--model', 'm', '--temperature', '0.5', '--fallback', '--engine-kwargs', '{"a": 1}']
     args = parser.parse_args(given)
     assert vars(parser.parse_args(model_arguments(args))) == vars(args)
 
@@ -273,6 +275,17 @@ def test_any_number_of_processes_gives_the_score_the_policy_was_built_with(
     scripted = [word.replace(LAUNCHER, 'tests.evaluate.vlmeval_driver') for word in line]
     (score,) = vlmevalkit.run_command(run, scripted)
     assert (score.value, score.answers, score.failed) == (pytest.approx(7 / 12, abs=1e-3), 12, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LMMS, reason='THYME_LMMS_PYTHON names no interpreter that has lmms-eval and this package')
+def test_lmms_eval_finds_the_model_and_gives_the_score_it_was_built_with(synth_set: Path, tmp_path: Path) -> None:
+    command = [LMMS, '-m', 'tests.evaluate.lmms_driver', str(synth_set), '7', str(tmp_path)]
+    env = {**os.environ, 'PYTHONPATH': '.', 'HF_HUB_OFFLINE': '1', 'HF_HOME': str(tmp_path / 'home')}
+    subprocess.run(command, cwd=Path(__file__).parents[2], env=env, check=True)
+    (path,) = (tmp_path / 'results').rglob('*_results.json')
+    found = json.loads(path.read_text())['results']['thyme_local']
+    assert found['exact_match,none'] == pytest.approx(7 / 12, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_json_is_all_that_is_printed_and_no_answer_is_exit_code_1(
     scripted(['Only words.'])
     code = main(['infer', '--question', 'Which?', '--json'])
     record = json.loads(capsys.readouterr().out)
-    assert (code, record['answer'], record['stop_reason']) == (1, None, 'end_of_turn')
+    assert (code, record['answer'], record['stop_reason'], record['attempts']) == (1, None, 'end_of_turn', 1)
 
 
 def test_wrong_arguments_are_exit_code_2(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from swift_thyme.agent import AgentSettings, assistant_text
 from swift_thyme.engines import Conversation, Generation, Sampling
 from swift_thyme.errors import ContextFull, DataError, EngineError
 from swift_thyme.infer import (
+    AttemptStarted,
     CodeStarted,
     InferSettings,
     SandboxReplied,
@@ -183,11 +184,19 @@ def test_one_bad_picture_in_a_batch_fails_alone(scripted: Any, picture: Path, tm
     assert isinstance(bad, DataError) and 'torn.jpg' in str(bad)
 
 
-def test_a_question_without_an_answer_is_asked_once(scripted: Any, picture: Path) -> None:
+def test_retries_and_fallback_are_reported(scripted: Any, picture: Path) -> None:
+    thinker = with_settings(scripted(['Only words.']), retries=1, fallback=True)
     seen: list[Any] = []
-    reply = scripted(['Only words.']).ask('Which?', [picture], on_event=seen.append)
-    assert reply.answer is None and len(reply.turns) == 1
-    assert [e for e in seen if isinstance(e, Stopped)] == seen[-1:] == [Stopped(reply.stop_reason, None)]
+    reply = thinker.ask('Which?', [picture], on_event=seen.append)
+    assert [(a.tools, a.temperature) for a in reply.earlier] == [(True, 0.0), (True, 1.0)]
+    assert reply.fell_back and not reply.tools
+    assert [e for e in seen if isinstance(e, AttemptStarted)] == [AttemptStarted(2, True), AttemptStarted(3, False)]
+    assert reply.usage.completion_tokens == 3 * reply.round_usage[0].completion_tokens
+
+
+def test_an_answer_is_not_asked_for_again(scripted: Any, picture: Path) -> None:
+    reply = with_settings(scripted([ANSWER]), retries=3, fallback=True).ask('Which?', [picture])
+    assert reply.earlier == () and not reply.fell_back
 
 
 def test_rounds_are_bounded(scripted: Any, picture: Path) -> None:
@@ -216,7 +225,7 @@ def test_a_context_that_fills_up_ends_the_trajectory(
     assert (reply.stop_reason, reply.error, len(reply.turns)) == (StopReason.LENGTH, '', 1)
 
 
-def test_a_failing_engine_is_no_wrong_answer(thinker: Thinker, picture: Path) -> None:
+def test_a_failing_engine_is_no_wrong_answer_and_is_not_asked_again(thinker: Thinker, picture: Path) -> None:
     class Broken:
         name = 'broken'
 
@@ -226,8 +235,10 @@ def test_a_failing_engine_is_no_wrong_answer(thinker: Thinker, picture: Path) ->
         async def generate(self, *args: Any) -> Generation:
             raise EngineError('out of order')
 
-    reply = Thinker(Broken(), sandbox=thinker.sandbox).ask('Which?', [picture])
+    settings = InferSettings(retries=2, fallback=True)
+    reply = Thinker(Broken(), settings=settings, sandbox=thinker.sandbox).ask('Which?', [picture])
     assert (reply.stop_reason, reply.answer, reply.error) == (StopReason.ERROR, None, 'out of order')
+    assert reply.earlier == () and not reply.fell_back
 
 
 def test_pictures_given_as_bytes_have_a_name_made_from_them(scripted: Any, picture: Path) -> None:

@@ -23,13 +23,11 @@ from swift_thyme.cli import COMMANDS
 from swift_thyme.demo.quickstart import judge
 from swift_thyme.doctor.versions import MATRIX, newer_than_tested
 from swift_thyme.engines.checkpoint import latest_checkpoint
-from swift_thyme.launch.host import Method
-from swift_thyme.launch.recipes import recipe_names
 from swift_thyme.trajectories import read_records
 from swift_thyme.trajectories.record import FOLDER
 
 ROOT = Path(__file__).parents[2]
-OF_A_HARNESS = {'vlmeval'}
+OF_A_HARNESS = {'lmms_eval', 'vlmeval'}
 """Imported inside a harness's own interpreter only."""
 
 
@@ -148,16 +146,10 @@ def thyme(installed: Path, *words: str, cwd: Path | None = None, **more: str) ->
     )
 
 
-RECIPES = [(method.value, name) for method in Method for name in recipe_names(method)]
-
-
-def test_every_recipe_belongs_to_a_command() -> None:
-    assert sorted(name for _, name in RECIPES) == recipe_names()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(('method', 'recipe'), RECIPES)
-def test_the_wheel_alone_has_every_recipe_and_the_plug_in_file(installed: Path, method: str, recipe: str) -> None:
+@pytest.mark.parametrize(
+    ('method', 'recipe'), [('sft', 'stage1'), ('sft', 'stage2'), ('rlhf', 'rl'), ('rollout', 'rollout_server')]
+)
+def test_the_wheel_has_the_recipes_and_the_plug_in_file(installed: Path, method: str, recipe: str) -> None:
     done = thyme(installed, method, '--recipe', recipe, '--dry-run')
     plugin = installed / 'swift_thyme' / 'plugins' / 'thyme_plugin.py'
     assert done.returncode == 0 and f'--external_plugins {plugin}' in done.stdout and plugin.is_file(), done.stderr
@@ -165,7 +157,7 @@ def test_the_wheel_alone_has_every_recipe_and_the_plug_in_file(installed: Path, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', sorted(COMMANDS))
-def test_the_wheel_alone_has_the_help_of_every_command(installed: Path, name: str) -> None:
+def test_every_commands_help_works_from_the_wheel(installed: Path, name: str) -> None:
     done = thyme(installed, name, '--help')
     assert done.returncode == 0 and 'usage' in done.stdout.lower(), done.stderr
 

@@ -337,7 +337,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE'])
+@pytest.mark.parametrize('way', ['nothing', 'SSL_CERT_FILE', 'THYME_JUDGE_CA_FILE'])
 def test_a_private_authority_can_be_trusted(authority: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way != 'nothing':
         monkeypatch.setenv(way, str(authority / 'ca.pem'))

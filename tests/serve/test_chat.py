@@ -44,6 +44,8 @@ def test_content_is_the_bare_answer_and_the_trajectory_is_beside_it(server: Any,
         'code_ok': 1,
         'images': 0,
         'tools': True,
+        'attempts': 1,
+        'fell_back': False,
     }
     usage = reply['usage']
     assert usage['total_tokens'] == usage['prompt_tokens'] + usage['completion_tokens']

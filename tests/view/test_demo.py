@@ -15,7 +15,7 @@ from swift_thyme import protocol
 from swift_thyme.demo.web.open_questions import OpenQuestions
 from swift_thyme.demo.web.transcript import Transcript, fenced, plain
 from swift_thyme.errors import DataError
-from swift_thyme.infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta
+from swift_thyme.infer import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta
 from swift_thyme.types import Outcome, SandboxImage, SandboxResult, SegmentKind, StopReason
 
 CODE = f'{protocol.CODE_OPEN}\nprint("```")\n{protocol.CODE_CLOSE}'
@@ -64,6 +64,10 @@ def test_the_answer_stands_out_and_is_known() -> None:
     assert transcript.messages()[-1]['content'] == '**Answer:** B'
     assert transcript.answer == 'B'
     assert transcript.status.endswith('stopped by: answer')
+
+
+def test_another_attempt_starts_over() -> None:
+    assert len(fed(said('no'), AttemptStarted(2, True), said('yes')).messages()) == 3
 
 
 @given(st.text(max_size=200))

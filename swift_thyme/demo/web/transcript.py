@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...infer import CodeStarted, Event, SandboxReplied, Stopped, TextDelta
+from ...infer import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta
 from ...types import Outcome, SandboxResult, StopReason
 from ...view.blocks import blocks
 
@@ -60,6 +60,8 @@ class Transcript:
             self.rounds[-1].running = True
         elif isinstance(event, SandboxReplied):
             self.rounds[-1].result, self.rounds[-1].running = event.result, False
+        elif isinstance(event, AttemptStarted):
+            self.rounds = [_Round()]
         elif isinstance(event, Stopped):
             self.stop, self.answer = event.reason, event.answer
 

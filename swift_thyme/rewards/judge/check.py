@@ -81,6 +81,9 @@ async def first_models(settings: JudgeSettings, limit_s: float) -> tuple[dict[st
     Args:
         settings: whose addresses are asked, all at once.
         limit_s: how long each is waited for.
+
+    Raises:
+        ConfigError: `THYME_JUDGE_CA_FILE` cannot be used.
     """
     transport = Transport(settings)
     models, causes = dict[str, str](), dict[str, str]()

@@ -23,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from ...config import JudgeSettings, shown_address
+from ...errors import ConfigError
 
 REPLY_BYTES = 1 << 20
 """Longest reply read, headers not counted."""
@@ -138,15 +139,28 @@ class Transport:
     @property
     def _session(self) -> aiohttp.ClientSession:
         if self._made is None:
-            secure = any(address.startswith('https') for address in self._settings.addresses)
-            tls = ssl.create_default_context() if secure else True  # of now: SSL_CERT_FILE may be set since the import
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=tls)
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=self._tls())
             self._made = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._made
+
+    def _tls(self) -> ssl.SSLContext | bool:
+        """Trusts the system's authorities (`SSL_CERT_FILE`, `SSL_CERT_DIR` where set) and `THYME_JUDGE_CA_FILE`."""
+        if not any(address.startswith('https') for address in self._settings.addresses):
+            return True
+        context = ssl.create_default_context()
+        if self._settings.ca_file:
+            try:
+                context.load_verify_locations(self._settings.ca_file)
+            except OSError as error:
+                raise ConfigError(
+                    f'THYME_JUDGE_CA_FILE cannot be used: got {self._settings.ca_file!r}: {error}; expected a PEM file '
+                    f'of certificates; correct it'
+                ) from error
+        return context
 
 
 def _target(url: str, api_key: str) -> _Target:
