@@ -54,7 +54,7 @@ def ask(words: Sequence[str]) -> int:
         '`swift infer` with the plug-in filled in: `thyme infer --O3 true --val_dataset rows.jsonl …`.',
     )
     question.add_arguments(parser)
-    return int(question.run(parser.parse_args(words)))
+    return int(question.run(parser.parse(words)))
 
 
 def launch(method: Method, words: Sequence[str]) -> int:
@@ -65,7 +65,7 @@ def launch(method: Method, words: Sequence[str]) -> int:
     """
     if not words or words[0] in ('-h', '--help'):
         print(usage(method))
-        return 0
+        return 0 if words else 2
     from .job import assemble
 
     job = assemble(method, words)

@@ -18,11 +18,11 @@ from .samples import choose
 from .tally import RunTally
 
 
-def build_report(path: Path, out: Path) -> list[Run]:
-    """Writes the report of every run at or below a folder as one page.
+def build_report(paths: Sequence[Path], out: Path) -> list[Run]:
+    """Writes the report of every run at or below some folders as one page.
 
     Args:
-        path: an `OUTPUT_DIR` of the host, or a folder above several.
+        paths: of each, an `OUTPUT_DIR` of the host, or a folder above several.
         out: the HTML file.
 
     Returns:
@@ -31,12 +31,12 @@ def build_report(path: Path, out: Path) -> list[Run]:
     Raises:
         DataError: there is no run.
     """
-    runs = find_runs(path)
+    runs = find_runs(paths)
     environment = Environment(
         loader=PackageLoader(__package__, '.'), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.get_template('report.html').render(
-        name=path.resolve().name,
+        name=', '.join(path.resolve().name for path in paths),
         colors=COLORS,
         most_plain=MOST_PLAIN,
         together=side_by_side({run.name: (_kind(run), read_log(run.folder)) for run in runs}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -66,26 +67,33 @@ class Log:
     """Whether the host has written its last line."""
 
 
-def find_runs(path: Path) -> list[Run]:
-    """The runs at or below a folder, oldest first.
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """The runs at or below some folders, oldest first.
 
     Args:
-        path: an `OUTPUT_DIR`, or a folder above several (a quickstart's, one with `v0-…` versions).
+        paths: of each, an `OUTPUT_DIR`, or a folder above several (a quickstart's, one with `v0-…` versions).
 
     Raises:
-        DataError: there is none.
+        DataError: there is none at one of them.
     """
-    folders = {p.parent for p in (*path.rglob(LOG), *path.rglob('completions.jsonl'))} if path.is_dir() else set()
-    folders |= {p.parent for p in path.rglob(FOLDER) if p.is_dir()} if path.is_dir() else set()
-    if not folders:
+    folders = {folder.resolve(): folder for path in paths for folder in _run_folders(path)}
+    above = Path(os.path.commonpath(folders))
+    runs = [
+        Run(shown, str(folder.relative_to(above)) if folder != above else folder.name)
+        for folder, shown in folders.items()
+    ]
+    return sorted(runs, key=lambda run: (run.began, str(run.folder)))
+
+
+def _run_folders(path: Path) -> set[Path]:
+    found = {p.parent for name in (LOG, 'completions.jsonl') for p in path.rglob(name)}
+    found |= {p.parent for p in path.rglob(FOLDER) if p.is_dir()}
+    if not found:
         raise DataError(
             f"no run to report on: got {str(path)!r}; expected the host's OUTPUT_DIR (with {LOG} or {FOLDER}/) or a "
             'folder above one; check the path'
         )
-    runs = [
-        Run(folder, str(folder.relative_to(path)) if folder != path else folder.resolve().name) for folder in folders
-    ]
-    return sorted(runs, key=lambda run: (run.began, str(run.folder)))
+    return found
 
 
 def read_log(folder: Path) -> Log:
