@@ -23,7 +23,6 @@ _JUDGE_S = 15.0
 _TOLD = 5
 
 if TYPE_CHECKING:
-    from ..data.synth.readable import share_of_set
     from ..infer import InferSettings, Thinker
     from .items import Item
     from .runner import EvalSettings, OnProgress
@@ -63,6 +62,7 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
         ConfigError: no folder or no model is named, or a flag cannot be read.
         DataError: a set cannot be used.
     """
+    from ..data.synth.readable import share_of_set
     from .session import Plan
 
     if args.out is None:
