@@ -22,8 +22,8 @@ from typing import Any
 
 from ..config import PICTURE_BUDGET
 from ..engines import Sampling
+from ..engines.hush import hushed
 from ..errors import ThymeError
-from ..hush import hushed
 from ..infer.batch import AskedRow, read_rows
 from ..infer.thinker import NOT_THE_POLICY, Reply, Thinker
 from ..types import Outcome

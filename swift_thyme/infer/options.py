@@ -18,9 +18,9 @@ from ..agent import AgentSettings
 from ..config import RolloutSettings
 from ..engines import Backend, Sampling
 from ..engines.checkpoint import locate
+from ..engines.hush import hushed
 from ..env import read_env
 from ..errors import ConfigError, ThymeError
-from ..hush import hushed
 from .thinker import InferSettings, Thinker
 
 _LOG = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, NoReturn
 
+from ..engines.hush import hushed
 from ..errors import ConfigError
-from ..hush import hushed
 from .words import Flags, to_words
 
 
