@@ -20,6 +20,6 @@ fi
 if [ ! -f "$stamp" ] || [ setup.py -nt "$stamp" ]; then
   # Compiling all of 7 GB takes pip a minute; only what is imported needs it, and this imports most of that.
   "$python" -m pip install -qq --no-compile --disable-pip-version-check -e ".${1:+[$1]}"
-  "$python" -c 'import swift.pipelines.train.rlhf, swift.rlhf_trainers.grpo_trainer, swift_thyme.cli'
+  LOG_LEVEL=ERROR "$python" -W ignore -c 'import swift.pipelines.train.rlhf, swift.rlhf_trainers.grpo_trainer, swift_thyme.cli'
   touch "$stamp"
 fi

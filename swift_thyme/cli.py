@@ -55,6 +55,17 @@ class Parser(argparse.ArgumentParser):
         """See `argparse`."""
         self.exit(2, f'{self.prog}: {message}; `{self.prog} --help` lists what it takes\n')
 
+    def parse(self, words: Sequence[str], command: Parser | None = None) -> argparse.Namespace:
+        """Like `parse_args`; words that are too many are refused in the name of `command`, with the nearest flag."""
+        args, unknown = self.parse_known_args(words)
+        if unknown:
+            taker = command or self
+            known = [name for name in taker._option_string_actions if name.startswith('--')]
+            near = [flag for word in unknown for flag in difflib.get_close_matches(word.partition('=')[0], known, n=1)]
+            hint = f'; did you mean {" and ".join(near)}?' if near else ''
+            taker.error(f'unrecognized arguments: {" ".join(unknown)}{hint}')
+        return args
+
 
 _GO_ON = {
     **dict.fromkeys(('prepare', 'eval', 'audit'), 'the same command goes on where it was'),
@@ -90,13 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(parser: argparse.ArgumentParser, chosen: str | None, argv: Sequence[str]) -> int:
+def _run(parser: Parser, chosen: str | None, argv: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest='command', metavar='COMMAND')
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name == chosen:
             importlib.import_module(module).add_arguments(command)
-    args = parser.parse_args(argv)
+    args = parser.parse(argv, commands.choices.get(chosen or ''))
     if args.command is None:
         parser.print_help()
         return 2

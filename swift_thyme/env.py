@@ -110,12 +110,20 @@ def _within(kind: Callable[[str], N], low: N, high: N, what: str) -> Callable[[s
 E = TypeVar('E', bound=Enum)
 
 
-def port(text: str) -> int:
-    """A port on the command line; 0 stands for a free one."""
-    try:
-        return count(0, 65535)(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f'got {text!r}: {error}') from error
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A reader for `argparse`, which shows what the reader expected only of errors of its own kind."""
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f'got {text!r}: {error}') from error
+
+    return read
+
+
+port = argument(count(0, 65535))
+"""A port on the command line; 0 stands for a free one."""
 
 
 def member(kind: type[E]) -> Callable[[str], E]:

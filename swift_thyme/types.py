@@ -48,6 +48,20 @@ class StopReason(str, Enum):
     """An exception in the machinery (unreadable input picture, engine error); the policy is not to blame."""
 
 
+WHY_NO_ANSWER = {
+    StopReason.END_OF_TURN: 'the model ended its turn without one',
+    StopReason.LENGTH: 'the limit of tokens was reached',
+    StopReason.ROUND_LIMIT: 'the limit of rounds was reached',
+    StopReason.IMAGE_LIMIT: 'the limit of returned pictures was reached',
+    StopReason.REPETITION: 'the model repeated itself',
+    StopReason.MALFORMED_CODE: 'the model closed code that it had not opened',
+    StopReason.PICTURE_TOKEN: 'the model wrote a token that stands for a picture',
+    StopReason.SANDBOX_FAILURE: 'the sandbox failed',
+    StopReason.ERROR: 'something other than the model failed',
+}
+"""In words, for a person who waits for an answer."""
+
+
 class SetAside(str, Enum):
     """Why a trajectory carries no advantage. Never because of what the policy did."""
 

@@ -69,6 +69,7 @@ def run(
     entry = ['swift.cli.main', command.method] if 'NPROC_PER_NODE' in env else [f'swift.cli.{command.method}']
     argv = [sys.executable, '-m', *entry, *command.words[2:]]
     env = {**({} if torch_has_gpu() else CPU_ENVIRONMENT), **env}
+    told: tuple[str, str] | None = None
     with log.open('w', encoding='utf-8') as file:
         file.write(f'{_env_prefix(env)}{command}\n\n')
         file.flush()
@@ -84,8 +85,9 @@ def run(
             for line in process.stdout:
                 file.write(line)
                 found = _PROGRESS.findall(line)
-                if found and on_progress is not None:
-                    on_progress(int(found[-1][0]), int(found[-1][1]))
+                if found and found[-1] != told and on_progress is not None:  # it reports the last step twice
+                    told = found[-1]
+                    on_progress(int(told[0]), int(told[1]))
     if process.returncode != 0:
         raise HostCommandFailed(
             f'`swift {command.method}` ended with exit code {process.returncode}; its last lines were:\n'

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..config import PICTURE_BUDGET
 from ..engines import Sampling
+from ..engines.hush import hushed
 from ..errors import ThymeError
 from ..infer.batch import AskedRow, read_rows
 from ..infer.thinker import NOT_THE_POLICY, Reply, Thinker
@@ -121,7 +122,8 @@ async def _ask(model: Path, rows: Sequence[AskedRow]) -> list[Reply]:
     for name in chain.from_iterable(PICTURE_BUDGET.values()):  # the checkpoint's own budget is the one it was taught at
         os.environ.pop(name, None)
         os.environ.pop(name.lower(), None)
-    thinker = Thinker.load(model, batch_size=64, engine_kwargs={'torch_dtype': torch.float32})
+    with hushed():
+        thinker = Thinker.load(model, batch_size=64, engine_kwargs={'torch_dtype': torch.float32})
     sampling = Sampling(MAX_TOKENS, 1.0, top_p=1.0, top_k=0)
     try:
         return await asyncio.gather(*(thinker.answer(row.question, sampling=sampling) for row in rows))

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from .summary import LEAST_GAIN, learnt, render
 
     progress = Progress()
-    print('six to eight minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
+    print('three to eight minutes on two cores; data, models and logs go to', args.out, file=sys.stderr, flush=True)
     summary = Quickstart(args.out, progress.stage, progress.step).run()
     model = f'{args.out}/models'
     print(

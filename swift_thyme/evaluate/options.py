@@ -51,8 +51,8 @@ def add_set_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of a set that is made where none is named."""
     made = parser.add_argument_group('without --data a set is made')
     made.add_argument('--n', type=int, default=100, help='items (default: %(default)s)')
-    made.add_argument('--canvas', default='2k', help='longer side of the pictures (default: %(default)s)')
-    made.add_argument('--difficulty', default='0.2-0.8', help='D or LOW-HIGH (default: %(default)s)')
+    made.add_argument('--canvas', default='4k', help='longer side of the pictures (default: %(default)s)')
+    made.add_argument('--difficulty', default='0.75-0.95', help='D or LOW-HIGH (default: %(default)s)')
 
 
 def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, Plan, Path]:
@@ -62,6 +62,7 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
         ConfigError: no folder or no model is named, or a flag cannot be read.
         DataError: a set cannot be used.
     """
+    from ..data.synth.readable import share_of_set
     from .session import Plan
 
     if args.out is None:
@@ -75,7 +76,9 @@ def prepare(args: argparse.Namespace, settings: EvalSettings) -> tuple[Thinker, 
     thinker = thinker_from(args)
     policy = described(args, thinker.settings, name=thinker.engine.name, folders=thinker.engine.weights)
     policy |= {'served': stated} if (stated := thinker.engine.stated()) else {}
-    plan = Plan(items, args.data or [f'synth n={args.n}'], settings, policy, judge, args.concurrency, left_out)
+    data = args.data or [f'synth n={args.n}']
+    readable = share_of_set(Path(args.data[0]) if args.data else args.out / 'data') if len(args.data) < 2 else None
+    plan = Plan(items, data, settings, policy, judge, args.concurrency, left_out, readable)
     return thinker, plan, args.out
 
 

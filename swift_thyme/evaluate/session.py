@@ -45,6 +45,9 @@ class Plan:
     left_out: LeftOut = field(default_factory=LeftOut)
     """What the sets say and no item does."""
 
+    readable: tuple[int, float, int] | None = None
+    """Of a set of `thyme synth`: `share_of_set`."""
+
     def stated(self) -> dict[str, Any]:
         """The settings of `run.json`: all that decides an answer."""
         chosen = [c.value for c in self.settings.conditions]
@@ -54,6 +57,7 @@ class Plan:
             'n_items': len(self.items),
             'rows_left_out': len(self.left_out.rows),
             'columns_left_out': dict(self.left_out.columns),
+            'readable': self.readable,
             'not_shuffled': sum(bool(i.options) and not can_shuffle(i) for i in self.items),
             **asdict(self.settings),
             'conditions': chosen,

@@ -111,7 +111,9 @@ class Store:
                 replace_file(file, whole_lines(file))
 
     def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        told = {k for k in before.keys() | now.keys() if not k.endswith('_left_out')}  # the data's hash decides
+        told = {
+            k for k in before.keys() | now.keys() if not k.endswith('_left_out') and k != 'readable'
+        }  # the hash decides
         changed = sorted(k for k in told if before.get(k) != now.get(k))
         if changed:
             was, then = (_leaves({k: side.get(k) for k in changed}) for side in (before, now))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
+from ..types import WHY_NO_ANSWER
 from .options import (
     add_model_arguments,
     add_sampling_arguments,
@@ -82,7 +83,8 @@ def _run_one(args: argparse.Namespace, text: str, images: list[str]) -> int:
     if args.json:
         print(json.dumps(as_json(record), ensure_ascii=False))
     elif reply.answer is None:
-        print(f'\n[{reply.stop_reason.value}] no answer')
+        why = WHY_NO_ANSWER.get(reply.stop_reason, 'it is empty')
+        print(f'\n[{reply.stop_reason.value}] no answer: {why}')
     else:
         print(f'\n[{reply.stop_reason.value}] answer: {harmless(reply.answer)}')
     if reply.earlier:

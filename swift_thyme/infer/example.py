@@ -19,7 +19,7 @@ def draw_example(folder: Path) -> tuple[str, str, str]:
     """
     from ..data.synth import Form, Kind, SetSpec, generate
 
-    spec = SetSpec(task='find_read', n=1, seed=SEED, kind=Kind.EVAL, form=Form.FREE, canvas='2k')
+    spec = SetSpec(task='find_read', n=1, seed=SEED, kind=Kind.EVAL, form=Form.FREE, canvas='2k', difficulty=(0.5, 0.5))
     generate(spec, folder)
     row = json.loads((folder / 'rows.jsonl').read_text(encoding='utf-8').splitlines()[0])
     return row['question'], row['images'][0], str(row['solution'])

@@ -10,6 +10,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..agent import AgentSettings
 from ..config import RolloutSettings
 from ..engines import Backend, Sampling
 from ..engines.checkpoint import locate
+from ..engines.hush import hushed
 from ..env import read_env
 from ..errors import ConfigError, ThymeError
 from .thinker import InferSettings, Thinker
@@ -90,25 +92,23 @@ def thinker_from(args: argparse.Namespace) -> Thinker:
     settings = settings_from(args)
     if backend is not Backend.URL:
         resolve_model(args)
-    logging.disable(logging.NOTSET if getattr(args, 'verbose', False) else logging.WARNING)
-    try:
-        return Thinker.load(
-            args.model,
-            adapters=args.adapters,
-            backend=backend,
-            template=args.template,
-            batch_size=args.batch_size,
-            engine_kwargs=_engine_kwargs(args, backend),
-            settings=settings,
-        )
-    except ThymeError:
-        raise
-    except (ValueError, OSError, RuntimeError) as error:
-        _LOG.warning('%s cannot be loaded', args.model, exc_info=True)  # shown with --verbose
-        said = (str(error).strip() or 'nothing').splitlines()[0][:300]
-        raise ConfigError(f'{args.model} cannot be loaded: {type(error).__name__}: {said}') from error
-    finally:
-        logging.disable(logging.NOTSET)
+    with nullcontext() if getattr(args, 'verbose', False) else hushed():
+        try:
+            return Thinker.load(
+                args.model,
+                adapters=args.adapters,
+                backend=backend,
+                template=args.template,
+                batch_size=args.batch_size,
+                engine_kwargs=_engine_kwargs(args, backend),
+                settings=settings,
+            )
+        except ThymeError:
+            raise
+        except (ValueError, OSError, RuntimeError) as error:
+            _LOG.warning('%s cannot be loaded', args.model, exc_info=True)  # shown with --verbose
+            said = (str(error).strip() or 'nothing').splitlines()[0][:300]
+            raise ConfigError(f'{args.model} cannot be loaded: {type(error).__name__}: {said}') from error
 
 
 def resolve_model(args: argparse.Namespace) -> None:

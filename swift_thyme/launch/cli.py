@@ -31,7 +31,7 @@ def launch(method: Method, words: Sequence[str]) -> int:
     """
     if not words or words[0] in ('-h', '--help'):
         print(usage(method))
-        return 0
+        return 0 if words else 2
     from .job import assemble
 
     job = assemble(method, words)

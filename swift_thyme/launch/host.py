@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import logging
-import warnings
 from collections.abc import Iterable
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn
 
+from ..engines.hush import hushed
 from ..errors import ConfigError
 from .words import Flags, to_words
 
@@ -34,14 +33,9 @@ class Method(str, Enum):
 
 def argument_class(method: Method) -> Any:
     """The host's dataclass of arguments for a command."""
-    with warnings.catch_warnings():  # of libraries about one another
-        warnings.simplefilter('ignore')
-        logging.disable(logging.WARNING)
-        try:
-            from swift import arguments
-            from swift.arguments.deploy_args import RolloutArguments
-        finally:
-            logging.disable(logging.NOTSET)
+    with hushed():
+        from swift import arguments
+        from swift.arguments.deploy_args import RolloutArguments
 
     return {
         Method.SFT: arguments.SftArguments,

@@ -1,4 +1,4 @@
-"""`thyme report RUN [--out FILE]`."""
+"""`thyme report RUN… [--out FILE]`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from .page import build_report
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument('run', type=Path, help="the host's OUTPUT_DIR, or a folder above several; may still be running")
+    parser.add_argument(
+        'runs',
+        metavar='RUN',
+        type=Path,
+        nargs='+',
+        help="the host's OUTPUT_DIR or a folder above; may still be running",
+    )
     parser.add_argument('--out', type=Path, default=Path('report.html'), help='the page (default %(default)s)')
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report."""
     refuse_foreign(args.out)
-    runs = build_report(args.run, args.out)
+    runs = build_report(args.runs, args.out)
     print(f'{args.out}: {", ".join(run.name for run in runs)}')
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from ..evaluate.plot import as_svg
@@ -10,6 +11,8 @@ from .runs import Curve
 
 COLORS = ('#4b86cf', '#d2691e', '#2f9560', '#a552b8', '#b08a1a', '#2b95a8', '#cf4f80', '#7b8794')
 """Readable on white and on black; the page's legend has the same."""
+MOST_PLAIN = 20
+"""Points of a line that is drawn as it is; a longer one is drawn faintly, its moving mean over it."""
 _SIZE_IN = (4.6, 2.0)
 _INK = '#7d8590'
 _LARGEST = 1e100
@@ -31,11 +34,25 @@ def lines(series: Mapping[str, Curve], *, share: bool = False) -> str:
         return ''
     figure, axes = _axes()
     for i, curve in enumerate(drawn.values()):
-        marker = 'o' if len(curve) <= 40 else ''
-        axes.plot(*zip(*curve, strict=True), color=COLORS[i % len(COLORS)], marker=marker, ms=3, lw=1.6)
+        color, dashed = COLORS[i % len(COLORS)], '--' if curve in list(drawn.values())[:i] else '-'
+        if len(curve) <= MOST_PLAIN:
+            axes.plot(*zip(*curve, strict=True), dashed, color=color, marker='o', ms=3, lw=1.6)
+            continue
+        axes.plot(*zip(*curve, strict=True), color=color, lw=0.8, alpha=0.35)
+        axes.plot(*zip(*smoothed(curve), strict=True), dashed, color=color, lw=1.6)
     if share:
         axes.set_ylim(-0.03, 1.03)
     return as_svg(figure)
+
+
+def smoothed(curve: Curve) -> Curve:
+    """The mean of each point and its neighbours: a tenth of the curve, less at its ends so that none is shifted."""
+    reach = max(1, len(curve) // 20)
+    found = []
+    for i, (step, _) in enumerate(curve):
+        own = min(reach, i, len(curve) - 1 - i)
+        found.append((step, fmean(y for _, y in curve[i - own : i + own + 1])))
+    return found
 
 
 def stacked(series: Mapping[str, Curve]) -> str:

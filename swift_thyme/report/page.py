@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,17 @@ from jinja2 import Environment, PackageLoader
 
 from ..trajectories import Problem, read_records
 from ..trajectories.lines import replace_file
-from .draw import COLORS
-from .plots import LEADING, main_plots, other_plots
+from .draw import COLORS, MOST_PLAIN
+from .plots import LEADING, main_plots, other_plots, side_by_side
 from .runs import Run, find_runs, read_log
 from .tally import RunTally
 
 
-def build_report(path: Path, out: Path) -> list[Run]:
-    """Writes the report of every run at or below a folder as one page.
+def build_report(paths: Sequence[Path], out: Path) -> list[Run]:
+    """Writes the report of every run at or below some folders as one page.
 
     Args:
-        path: an `OUTPUT_DIR` of the host, or a folder above several.
+        paths: of each, an `OUTPUT_DIR` of the host, or a folder above several.
         out: the HTML file.
 
     Returns:
@@ -29,12 +30,16 @@ def build_report(path: Path, out: Path) -> list[Run]:
     Raises:
         DataError: there is no run.
     """
-    runs = find_runs(path)
+    runs = find_runs(paths)
     environment = Environment(
         loader=PackageLoader(__package__, '.'), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.get_template('report.html').render(
-        name=path.resolve().name, colors=COLORS, runs=[_facts(run, i) for i, run in enumerate(runs)]
+        name=', '.join(path.resolve().name for path in paths),
+        colors=COLORS,
+        most_plain=MOST_PLAIN,
+        together=side_by_side({run.name: (_kind(run), read_log(run.folder)) for run in runs}),
+        runs=[_facts(run, i) for i, run in enumerate(runs)],
     )
     replace_file(out, [page.encode('utf-8', 'replace')])
     return runs
@@ -50,7 +55,9 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
         'id': f'run-{number}',
         'name': run.name,
         'folder': run.folder,
+        'settings': _settings(run),
         'last': log.last,
+        'ended': log.ended,
         'steps': max((step for curve in log.curves.values() for step, _ in curve), default=0),
         'cards': _cards(tally),
         'plots': main_plots(log, tally),
@@ -58,6 +65,28 @@ def _facts(run: Run, number: int) -> dict[str, Any]:
         'trajectories': saved,
         'problems': problems,
     }
+
+
+def _kind(run: Run) -> str:
+    return str(run.settings.get('rlhf_type') or ('SFT' if run.settings else ''))
+
+
+def _settings(run: Run) -> str:
+    """What the run was: method, model, data, learning rate, the day it began."""
+    known = run.settings
+    data = known.get('dataset')
+    parts = [
+        _kind(run),
+        _short(known.get('model') or ''),
+        f'on {", ".join(map(_short, data))}' if isinstance(data, list) and data else '',
+        f'learning rate {known["learning_rate"]:g}' if isinstance(known.get('learning_rate'), float) else '',
+        f'began {datetime.fromtimestamp(run.began):%Y-%m-%d %H:%M}' if run.began else '',
+    ]
+    return ' · '.join(part for part in parts if part)
+
+
+def _short(path: object) -> str:
+    return '/'.join(Path(str(path)).parts[-2:])
 
 
 def _cards(tally: RunTally) -> Sequence[tuple[str, str]]:

@@ -39,6 +39,21 @@ LEADING = {
 """Metrics of the host that lead the report: title, and what to say of them."""
 
 
+def side_by_side(logs: Mapping[str, tuple[str, Log]]) -> list[Plot]:
+    """What runs of one kind log alike, in one figure each; none where no two runs are of one kind.
+
+    Args:
+        logs: run → (its kind, its log); a run without a kind is compared with none.
+    """
+    plots = []
+    for kind in dict.fromkeys(kind for kind, _ in logs.values() if kind):
+        for name, (title, _) in LEADING.items():
+            series = {run: log.curves[name] for run, (own, log) in logs.items() if own == kind and name in log.curves}
+            if len(series) > 1:
+                plots.append(_lines(f'{title}: {kind}', series, "host's log"))
+    return plots
+
+
 def _from_log(log: Log) -> Iterator[Plot]:
     for name, (title, note) in LEADING.items():
         if name in log.curves:

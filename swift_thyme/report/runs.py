@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,21 @@ class Run:
         completions = self.folder / 'completions.jsonl'
         return completions if completions.is_file() else None
 
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The host's `args.json`; empty where it is missing or no JSON object."""
+        try:
+            found = json.loads((self.folder / 'args.json').read_text(encoding='utf-8'))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def began(self) -> float:
+        """When it began, about, in seconds since 1970: the age of the file that the host writes first."""
+        marks = [self.folder / 'args.json', self.folder / LOG, self.folder / FOLDER]
+        return min((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
+
 
 @dataclass
 class Log:
@@ -46,34 +63,37 @@ class Log:
     """Metric → its values; only numbers."""
     last: dict[str, Any] = field(default_factory=dict)
     """Facts of the last lines: elapsed and remaining time, steps so far and in all."""
+    ended: bool = False
+    """Whether the host has written its last line."""
 
 
-def find_runs(path: Path) -> list[Run]:
-    """The runs at or below a folder, oldest first.
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """The runs at or below some folders, oldest first.
 
     Args:
-        path: an `OUTPUT_DIR`, or a folder above several (a quickstart's, one with `v0-…` versions).
+        paths: of each, an `OUTPUT_DIR`, or a folder above several (a quickstart's, one with `v0-…` versions).
 
     Raises:
-        DataError: there is none.
+        DataError: there is none at one of them.
     """
-    folders = {p.parent for p in (*path.rglob(LOG), *path.rglob('completions.jsonl'))} if path.is_dir() else set()
-    folders |= {p.parent for p in path.rglob(FOLDER) if p.is_dir()} if path.is_dir() else set()
-    if not folders:
+    folders = {folder.resolve(): folder for path in paths for folder in _run_folders(path)}
+    above = Path(os.path.commonpath(folders))
+    runs = [
+        Run(shown, str(folder.relative_to(above)) if folder != above else folder.name)
+        for folder, shown in folders.items()
+    ]
+    return sorted(runs, key=lambda run: (run.began, str(run.folder)))
+
+
+def _run_folders(path: Path) -> set[Path]:
+    found = {p.parent for name in (LOG, 'completions.jsonl') for p in path.rglob(name)}
+    found |= {p.parent for p in path.rglob(FOLDER) if p.is_dir()}
+    if not found:
         raise DataError(
             f"no run to report on: got {str(path)!r}; expected the host's OUTPUT_DIR (with {LOG} or {FOLDER}/) or a "
             'folder above one; check the path'
         )
-    return [
-        Run(folder, str(folder.relative_to(path)) if folder != path else folder.resolve().name)
-        for folder in sorted(folders, key=lambda f: (_began(f), str(f)))
-    ]
-
-
-def _began(folder: Path) -> float:
-    """When the run began, about: the age of the file that the host writes first."""
-    marks = [folder / 'args.json', folder / LOG, folder / FOLDER]
-    return min((mark.stat().st_mtime for mark in marks if mark.exists()), default=0.0)
+    return found
 
 
 def read_log(folder: Path) -> Log:
@@ -83,6 +103,7 @@ def read_log(folder: Path) -> Log:
     for values in _lines(file) if file.is_file() else ():
         step = _step_of(values)
         log.last |= {k: v for k, v in values.items() if k in (_STEP, 'elapsed_time', 'remaining_time', 'memory(GiB)')}
+        log.ended |= 'train_runtime' in values
         if step is None:
             continue
         for name, value in values.items():

@@ -55,7 +55,7 @@ def shown(record: Record, *, decode: Decode | None = None) -> dict[str, Any]:
         'rewards': {name: _finite(value) for name, value in record.rewards.items()},
         'advantage': _finite(record.advantage),
         'correct': record.correct,
-        'step': record.step,
+        'step': record.logged_step,
         'labels': [label for label in (record.task, record.condition, record.item_id) if label],
         'target': record.box,
         'sandbox_s': record.sandbox_s,

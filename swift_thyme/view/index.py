@@ -34,8 +34,22 @@ class Index:
     def __init__(self) -> None:
         self.size = 0
         self._columns: dict[str, list[Any]] = {
-            name: [] for name in ('id', 'question', 'answer', 'flags', 'stop', 'kind', 'step', 'reward', 'rounds')
+            name: []
+            for name in (
+                'id',
+                'question',
+                'answer',
+                'flags',
+                'stop',
+                'kind',
+                'group',
+                'step',
+                'reward',
+                'advantage',
+                'rounds',
+            )
         }
+        self._groups: dict[Any, int] = {}
         self._stops: dict[str, int] = {}
         self._copies: dict[str, int] = {}
         self._kinds: dict[str, int] = {}
@@ -53,6 +67,7 @@ class Index:
             value['id'] += f'-{copies}'
         stop = self._stops.setdefault(record.stop, len(self._stops))
         kind = self._kinds.setdefault(' · '.join(filter(None, (record.task, record.condition))), len(self._kinds))
+        asked = record.prompt_id or record.item_id or (record.question, record.images)
         known = [reward for reward in value['rewards'].values() if reward is not None]
         entry = {
             'id': value['id'],
@@ -61,8 +76,10 @@ class Index:
             'flags': int(flags(record, value)),
             'stop': stop,
             'kind': kind,
-            'step': record.step,
+            'group': self._groups.setdefault((record.step, asked), len(self._groups)),
+            'step': value['step'],
             'reward': round(sum(known), 4) if known else None,
+            'advantage': value['advantage'],
             'rounds': len(record.turns),
         }
         for name, column in self._columns.items():

@@ -152,6 +152,7 @@ def test_leftovers_of_a_killed_run_go(tmp_path: Path) -> None:
     left = tmp_path / 'out' / 'images' / 'ab' / 'abcd.jpg.17-1.part'
     left.parent.mkdir(parents=True)
     left.write_bytes(b'half')
+    (tmp_path / 'out' / '.thyme').mkdir()  # what such a run made first
     run(tmp_path / 'a.jsonl', tmp_path / 'out')
     assert not left.exists()
 

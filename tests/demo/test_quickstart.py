@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 
 from swift_thyme.demo import quickstart_cli
+from swift_thyme.demo.host_command import HostCommand
+from swift_thyme.demo.host_command import run as host_run
+from swift_thyme.demo.lessons import share_right
 from swift_thyme.demo.quickstart import FINISHED, Quickstart
 from swift_thyme.errors import ConfigError, ThymeError
+from swift_thyme.infer import Thinker
 
 STAGES = ['tiny checkpoint', 'data', 'SFT stage 1', 'SFT stage 2', 'GRPO-ATS', 'held-out questions']
 
@@ -82,3 +87,29 @@ def test_a_run_that_improved_nothing_fails_and_says_so(
     monkeypatch.setattr('swift_thyme.demo.summary.render', lambda _: 'table')
     assert quickstart_cli.run(Namespace(out=tmp_path)) == code
     assert ('RL improved nothing' in capsys.readouterr().err) is bool(code)
+
+
+def test_the_last_step_of_a_stage_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "{'global_step/max_steps': '%d/2'}"
+    script = ''.join(f'print("{line % step}");' for step in (1, 2, 2))
+    for package in (tmp_path / 'swift', tmp_path / 'swift' / 'cli'):
+        package.mkdir()
+        (package / '__init__.py').touch()
+    (package / 'sft.py').write_text(script)
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    steps: list[tuple[int, int]] = []
+    host_run(HostCommand('sft', {}), log=tmp_path / 'log', env={}, on_progress=lambda *step: steps.append(step))
+    assert steps == [(1, 2), (2, 2)]
+
+
+def test_the_held_out_questions_are_asked_without_the_hosts_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(*args: Any, **options: Any) -> None:
+        logging.getLogger('swift').warning('said by the host')
+        raise ThymeError('loaded')
+
+    monkeypatch.setattr(Thinker, 'load', load)
+    with pytest.raises(ThymeError, match='loaded'):
+        share_right(tmp_path, each=1)
+    assert not caplog.records

@@ -33,6 +33,8 @@ def test_eval_prints_the_score_and_exits_0(
 ) -> None:
     out = tmp_path / 'run'
     assert main(['eval', '--model', 'm', '--data', str(synth_set), '--out', str(out), '--baseline']) == 0
+    for kind in ('md', 'html'):
+        assert 'can be read without a tool' in (out / f'report.{kind}').read_text()
     printed = capsys.readouterr().out
     assert 'tools on: 58.3 [' in printed and 'tools on minus tools off: +0.0 [' in printed
     assert printed.splitlines()[-1] == str(out / 'report.html')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,19 +93,20 @@ def test_what_a_model_writes_cannot_steer_the_terminal(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize('flags', [[], ['--verbose']])
-def test_why_a_model_cannot_be_loaded_is_logged_with_its_traceback_when_asked_for(
+def test_what_libraries_say_while_a_model_is_loaded_is_shown_when_asked_for(
     flags: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def load(*args: Any, **options: Any) -> None:
+        warnings.warn('deprecated somewhere', FutureWarning, stacklevel=2)
         raise RuntimeError('deep inside')
 
     monkeypatch.setattr(Thinker, 'load', load)
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    with pytest.raises(ConfigError, match='deep inside'):
+    with pytest.raises(ConfigError, match='deep inside'), warnings.catch_warnings(record=True) as warned:
         thinker_from(parser.parse_args(['--url', 'http://127.0.0.1:9/v1', *flags]))
-    assert ('Traceback' in caplog.text) == bool(flags)
+    assert ('Traceback' in caplog.text) == bool(warned) == bool(flags)
 
 
 @pytest.mark.parametrize(

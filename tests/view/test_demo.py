@@ -66,6 +66,12 @@ def test_the_answer_stands_out_and_is_known() -> None:
     assert transcript.status.endswith('stopped by: answer')
 
 
+@pytest.mark.parametrize('stop', [stop for stop in StopReason if stop is not StopReason.ANSWER])
+def test_where_there_is_no_answer_the_box_says_why(stop: StopReason) -> None:
+    said_answer = fed(said('hm'), Stopped(stop, None)).said_answer
+    assert said_answer.startswith('(none: ') and stop.value not in said_answer and 'empty' not in said_answer
+
+
 def test_another_attempt_starts_over() -> None:
     assert len(fed(said('no'), AttemptStarted(2, True), said('yes')).messages()) == 3
 

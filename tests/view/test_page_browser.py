@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,14 @@ def _right(i: int) -> bool:
     rng = random.Random(i)
     rng.randrange(800 - 320), rng.randrange(600 - 220)
     return rng.random() < 0.6
+
+
+def test_answers_to_one_question_stand_together_with_their_standing(page: Any) -> None:
+    right = sum(1 for i in range(8) if i % 10 not in (7, 8, 9) and _right(i))
+    assert re.fullmatch(rf'question 1 · 8 answers(, {right} right)?', page.locator('.group').first.inner_text())
+    assert re.match(r'step 2 · reward [\d.]+', page.locator('.item .r').first.inner_text())
+    page.select_option('#sort', 'low')
+    page.wait_for_selector('.group', state='detached')
 
 
 def test_stop_reasons_are_a_filter(page: Any) -> None:

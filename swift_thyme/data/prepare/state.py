@@ -80,10 +80,10 @@ class State:
             restart: forget what an earlier run left in it, pictures too.
 
         Raises:
-            ConfigError: another run works on it, or `restart` is asked for in a folder that holds no set of ours.
+            ConfigError: another run works on it, or it holds files and no set of ours.
         """
         self._out, self._folder = out, out / STATE
-        if restart and out.exists() and not self._folder.is_dir() and any(out.iterdir()):
+        if out.is_dir() and not self._folder.is_dir() and any(out.iterdir()):
             raise ConfigError(f'{out} holds no prepared set: got a folder with other files; give an empty or new --out')
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self._folder / _LOCK).open('w')

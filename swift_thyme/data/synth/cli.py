@@ -8,13 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+from ...env import argument, member
 from ...errors import ConfigError
 from .difficulty import DEFAULT_MAX_PIXELS, Legibility
 from .exports import relocate
 from .generate import generate
 from .readable import readable_shares
 from .seeds import Split
-from .spec import LONG_SIDE, Encoding, Form, Kind, SetSpec
+from .spec import LONG_SIDE, NEEDS_THE_TOOL, Encoding, Form, Kind, SetSpec
 from .tasks import MIXED, TASKS
 from .trajectory.verify import verify
 from .writers import read_canonical
@@ -27,33 +28,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0, help='equal seeds give equal bytes (default: %(default)s)')
     parser.add_argument(
         '--kind',
-        type=Kind,
-        choices=list(Kind),
+        type=argument(member(Kind)),
         default=Kind.EVAL,
         metavar='{eval,rl,sft}',
         help='what the rows are for',
     )
     parser.add_argument(
         '--split',
-        type=Split,
-        choices=list(Split),
+        type=argument(member(Split)),
         metavar='{train,validation,test}',
         help='seed range (default: test for eval, else train)',
     )
     parser.add_argument(
         '--difficulty',
         type=difficulty,
-        default=(0.5, 0.5),
+        default=NEEDS_THE_TOOL,
         metavar='D|LOW-HIGH',
-        help='0 (easy) to 1 (hard) (default: 0.5)',
+        help='0 (easy) to 1 (hard) (default: 0.75-0.95, too small to read without a tool on a 4k canvas)',
     )
     parser.add_argument(
         '--canvas', choices=list(LONG_SIDE), default='4k', help='longer side of the pictures (default: %(default)s)'
     )
     parser.add_argument(
         '--form',
-        type=Form,
-        choices=list(Form),
+        type=argument(member(Form)),
         metavar='{choice,free,both}',
         help='how questions are answered (default: choice for eval, else both)',
     )
@@ -65,8 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--encoding',
-        type=Encoding,
-        choices=list(Encoding),
+        type=argument(member(Encoding)),
         default=Encoding.JPEG,
         metavar='{jpg,png}',
         help='picture files (default: jpg)',

@@ -23,12 +23,16 @@ THUMB_PX = 460
 CUT_PX = 260
 
 _STYLE = """
-body { font: 14px/1.4 sans-serif; margin: 24px; background: #f4f4f2; color: #222; }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 16px; }
-article { background: #fff; border: 1px solid #ddd; border-radius: 6px; padding: 10px; }
-img { max-width: 100%; border: 1px solid #ccc; vertical-align: top; margin: 2px; }
-h1 { font-size: 20px; } h2 { font-size: 14px; margin: 0 0 6px; } p { margin: 6px 0 0; white-space: pre-wrap; }
-.truth { color: #0a6b2c; font-weight: bold; } .meta { color: #777; font-size: 12px; }
+:root { --ink: #222; --soft: #6a6a6a; --line: #ccc; --paper: #fff; --wash: #f4f4f2; --good: #0a6b2c; }
+@media (prefers-color-scheme: dark) {
+:root { --ink: #dfe4ea; --soft: #98a3b0; --line: #2c343e; --paper: #191f26; --wash: #12161b; --good: #5bc58c; } }
+body { font: 14px/1.4 sans-serif; margin: 20px; background: var(--wash); color: var(--ink); }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); gap: 16px; }
+article { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 10px; min-width: 0; }
+img { max-width: 100%; border: 1px solid var(--line); display: block; margin: 4px 0; }
+h1 { font-size: 20px; } h2 { font-size: 14px; margin: 0 0 6px; }
+p { margin: 6px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+.truth { color: var(--good); font-weight: bold; } .meta { color: var(--soft); font-size: 12px; }
 """
 
 
@@ -42,7 +46,9 @@ def write_sheet(rows: Iterable[Row], out: Path, title: str) -> Path:
     """
     cards = ''.join(_card(row, out) for row in islice(rows, MOST_ROWS))
     page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" '
+        f'content="light dark"><title>{html.escape(title)}</title>'
         f'<style>{_STYLE}</style><h1>{html.escape(title)}</h1><main>{cards}</main></html>\n'
     )
     replace_file(out / SHEET, [page.encode()], durable=False)
@@ -56,16 +62,28 @@ def _card(row: Row, out: Path) -> str:
     if images:
         pictures = ''.join(_tag(picture) for picture in _thumbnails(out / images[0], row))
         pictures += ''.join(_tag(_small(out / name, CUT_PX)) for name in images[1:])
-    detail = f'detail {row["detail_px"]} px, {row["detail_px_at_budget"]} px at the budget'
-    meta = (
-        f'difficulty {row["difficulty"]} · {detail} · turn {row["rotation_deg"]}° · contrast {row["contrast"]} · '
-        f'readable without a tool: {row["readable_without_tool"]}'
-    )
+    solution, answer = str(row['solution']), str(row['answer'])
+    truth = solution if solution == answer else f'{solution} ({answer})'
     return (
         f'<article><h2>{row["index"]} {row["task"]} / {row["scene"]} · {row["width"]}×{row["height"]}</h2>{pictures}'
-        f'<p>{html.escape(str(row["question"]))}</p><p class="truth">{html.escape(str(row["solution"]))} '
-        f'({html.escape(str(row["answer"]))})</p><p class="meta">{meta}</p></article>'
+        f'<p>{html.escape(str(row["question"]))}</p><p class="truth">{html.escape(truth)}</p>'
+        f'<p class="meta">{_meta(row)}</p></article>'
     )
+
+
+def _meta(row: Row) -> str:
+    """What is known of the row; what it has not, such as the size of a detail in a calculation, is left out."""
+    known = (
+        ('difficulty {}', 'difficulty'),
+        ('detail {} px', 'detail_px'),
+        ('{} px at the budget', 'detail_px_at_budget'),
+        ('turned by {}°', 'rotation_deg'),
+        ('contrast {}', 'contrast'),
+        ('readable without a tool: {}', 'readable_without_tool'),
+    )
+    words = {'True': 'yes', 'False': 'no'}
+    values = ((text, str(row[name])) for text, name in known if row[name] is not None)
+    return ' · '.join(text.format(words.get(value, value)) for text, value in values)
 
 
 def _thumbnails(path: Path, row: Row) -> list[Image.Image]:

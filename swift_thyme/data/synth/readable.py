@@ -5,12 +5,15 @@ Owns the recount. The rows state what was drawn; nothing is rendered again.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
 from .difficulty import Legibility
 from .rows import Row
 from .types import Box, Target
+from .writers import MANIFEST, read_canonical
 
 
 def readable_shares(rows: Iterable[Row], legibility: Legibility) -> dict[str, tuple[int, float]]:
@@ -29,6 +32,24 @@ def readable_shares(rows: Iterable[Row], legibility: Legibility) -> dict[str, tu
         found[str(row['task'])].append(readable)
         found['all'].append(readable)
     return {task: (len(each), sum(each) / len(each)) for task, each in sorted(found.items())}
+
+
+def share_of_set(folder: Path) -> tuple[int, float, int] | None:
+    """What of a finished set can be read without a tool at the budget it was made for.
+
+    Args:
+        folder: of the set.
+
+    Returns:
+        Rows that have a detail to find, the share of them that is readable, 0 to 1, and the budget, pixels; None
+        without such rows, or where the set does not say how it was made.
+    """
+    if not (folder / MANIFEST).is_file():
+        return None
+    order = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))['order']
+    rows = (row for row in read_canonical(folder) if row['detail_px'] is not None)
+    counted = readable_shares(rows, Legibility(order['max_pixels'])).get('all')
+    return None if counted is None else (*counted, order['max_pixels'])
 
 
 def _target(row: Row) -> Target | None:

@@ -41,6 +41,8 @@ class Encoding(str, Enum):
     PNG = 'png'
 
 
+NEEDS_THE_TOOL = (0.75, 0.95)
+"""Difficulties at which little of a 4k picture can be read without a tool, by `Legibility`, whatever the task."""
 LONG_SIDE = {'1k': 1024, '2k': 2048, '4k': 4096, '8k': 8192}
 """Canvas → longer side, pixels."""
 _SHAPES = ((3, 2), (16, 9), (4, 3), (2, 3))
@@ -58,7 +60,7 @@ class SetSpec:
     kind: Kind = Kind.EVAL
     split: Split | None = None
     """By default test for evaluation and train otherwise."""
-    difficulty: tuple[float, float] = (0.5, 0.5)
+    difficulty: tuple[float, float] = NEEDS_THE_TOOL
     """Least and greatest; every row draws one between them."""
     canvas: str = '4k'
     form: Form | None = None

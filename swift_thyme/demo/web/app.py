@@ -165,7 +165,7 @@ class _Handler:
 def _drawn(transcript: Transcript, boxes: Any, *, running: bool) -> tuple[Any, ...]:
     return (
         transcript.messages(),
-        '(none)' if transcript.stop and transcript.answer is None else transcript.answer or '',
+        transcript.said_answer,
         plain(transcript.status),
         boxes,
         gr.update(interactive=not running),

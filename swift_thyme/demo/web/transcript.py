@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...infer import AttemptStarted, CodeStarted, Event, SandboxReplied, Stopped, TextDelta
-from ...types import Outcome, SandboxResult, StopReason
+from ...types import WHY_NO_ANSWER, Outcome, SandboxResult, StopReason
 from ...view.blocks import blocks
 
 Message = dict[str, Any]
@@ -74,6 +74,13 @@ class Transcript:
         if self.note:
             found.append({'role': 'assistant', 'content': plain(self.note)})
         return found
+
+    @property
+    def said_answer(self) -> str:
+        """The answer, or why there is none; empty while it may still come."""
+        if self.stop is None or self.answer is not None:
+            return self.answer or ''
+        return f'(none: {WHY_NO_ANSWER.get(self.stop, "the answer is empty")})'
 
     @property
     def status(self) -> str:

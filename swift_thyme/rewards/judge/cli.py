@@ -9,6 +9,7 @@ import shlex
 from typing import NoReturn
 
 from ...config import JudgeSettings
+from ...engines.checkpoint import locate, merge_line
 from ...env import port
 from ...errors import ConfigError
 from .check import AddressReport, check_all
@@ -63,9 +64,12 @@ def _serve_rules(host: str, port: int) -> int:
 
 
 def _serve_model(args: argparse.Namespace) -> NoReturn:
+    found = locate(args.model)
+    if found.adapter:
+        raise ConfigError(f'a judge has whole weights: got the LoRA adapter {args.model}; {merge_line(found.adapter)}')
     port = args.port or free_port(args.host)
     extra = tuple(shlex.split(args.server_args))
-    words = command(Launch(args.model, args.host, port, args.backend, args.gpus, args.max_length, extra))
+    words = command(Launch(found.model, args.host, port, args.backend, args.gpus, args.max_length, extra))
     print(' '.join(words))
     _announce(f'{args.model}, once it has loaded', args.host, port)
     os.execvp(words[0], words)

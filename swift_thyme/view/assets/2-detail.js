@@ -30,6 +30,10 @@ function frame(picture, places) {
   return overlay;
 }
 
+const MEANING = {
+  target: 'green: where the answer is', stated: 'red, dashed: cut out, as the code says', crop: 'red: cut out by code',
+};
+
 function figure(picture, caption, places) {
   if (!picture.key || picture.message)
     return el('figure', {}, el('span', { class: 'broken' }, picture.message || 'no picture'), el('figcaption', {}, caption));
@@ -38,7 +42,8 @@ function figure(picture, caption, places) {
   const open = () => enlarge(picture, caption, places);
   const shown = el('button', { class: 'frame', on: { click: open }, 'aria-label': 'Enlarge: ' + caption }, image);
   if (places.length) shown.append(frame(picture, places));
-  return el('figure', {}, shown, el('figcaption', {}, `${caption}, ${picture.w}×${picture.h}`));
+  const meaning = places.length ? ' · ' + [...new Set(places.map((place) => MEANING[place.how] || MEANING.crop))].join(', ') : '';
+  return el('figure', {}, shown, el('figcaption', {}, `${caption}, ${picture.w}×${picture.h}${meaning}`));
 }
 
 function enlarge(picture, caption, places) {

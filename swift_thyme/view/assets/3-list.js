@@ -58,7 +58,9 @@ async function apply(keep) {
   return settle(hits, keep, '');
 }
 
+/** Answers to one question stand together, in the order of the first; other orders take them one by one. */
 function order(numbers) {
+  if (!state.sort) numbers.sort((a, b) => index.group[a] - index.group[b] || a - b);
   const reward = (i) => (index.reward[i] === null ? Infinity : index.reward[i]);
   if (state.sort === 'low') numbers.sort((a, b) => reward(a) - reward(b) || a - b);
   if (state.sort === 'high') numbers.sort((a, b) => (index.reward[b] ?? -Infinity) - (index.reward[a] ?? -Infinity) || a - b);
@@ -86,12 +88,27 @@ function item(i) {
     el('span', { class: 'q' }, index.question[i] || '(no question recorded)'),
     el('span', { class: 'm' }, mark, el('span', { class: 'a' }, index.answer[i] === null ? 'no answer' : index.answer[i]),
       notes.length ? el('span', { class: 'warn' }, notes.join(', ')) : null,
-      el('span', { class: 'r' }, [index.step[i] !== null ? `step ${index.step[i]}` : '', index.reward[i] !== null ? number(index.reward[i]) : ''].filter(Boolean).join(' · ')))));
+      el('span', { class: 'r' }, standing(i)))));
+}
+
+function standing(i) {
+  const known = [['step', index.step[i]], ['reward', index.reward[i]], ['adv.', index.advantage[i]]];
+  return known.filter(([, value]) => value !== null).map(([name, value]) => `${name} ${number(value)}`).join(' · ');
+}
+
+/** A line above the first of several answers to one question. */
+function heading(i, at) {
+  const mine = (j) => j !== undefined && index.group[j] === index.group[i];
+  if (state.sort || (at % PAGE && mine(found[at - 1])) || !mine(found[at + 1])) return [];
+  const group = found.filter(mine);
+  const judged = group.filter((j) => index.flags[j] & 3);
+  const right = judged.filter((j) => index.flags[j] & 1).length;
+  return [el('li', { class: 'group' }, `question ${index.group[i] + 1} · ${group.length} answers` + (judged.length ? `, ${right} right` : ''))];
 }
 
 function drawList() {
   const part = found.slice(page * PAGE, (page + 1) * PAGE);
-  $('items').replaceChildren(...(part.length ? part.map(item) : [el('li', { class: 'none' }, 'Nothing matches these filters.')]));
+  $('items').replaceChildren(...(part.length ? part.flatMap((i, n) => [...heading(i, page * PAGE + n), item(i)]) : [el('li', { class: 'none' }, 'Nothing matches these filters.')]));
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   $('page').textContent = `page ${page + 1} of ${pages}`;
   $('page-back').disabled = page === 0;
