@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'validate': ('swift_thyme.data.validate.cli', 'check a set of rows before training on it'),
     'tiny': ('swift_thyme.demo.tiny_cli', 'build a tiny Qwen2.5-VL checkpoint with the real vocabulary'),
     'plan': ('swift_thyme.plan.cli', 'settings that fit your GPUs, and what a step costs, by arithmetic'),
-    'judge': ('swift_thyme.rewards.judge.cli', 'serve a judge (rules only, or a model), or check the judges you have'),
+    'judge': ('swift_thyme.launch.judge_cli', 'serve a judge (rules only, or a model), or check the judges you have'),
     'doctor': ('swift_thyme.doctor.cli', 'say what this machine can do, and what is missing'),
     'sandbox': ('swift_thyme.sandbox.cli', 'run JSON lines of code in one sandbox session'),
     'score': ('swift_thyme.rewards.cli', 'score completions on stdin: format, rule verdict, with a judge the reward'),

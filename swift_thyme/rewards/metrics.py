@@ -9,7 +9,7 @@ import statistics
 import threading
 from collections import Counter, defaultdict
 
-from ..trajectories.figures import p50_p99
+from ..sandbox.times import p50_p99
 
 LATENCIES_KEPT = 10_000
 

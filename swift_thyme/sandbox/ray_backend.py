@@ -34,11 +34,11 @@ from .. import __version__
 from ..config import SandboxSettings
 from ..errors import SandboxError, SandboxUnavailable, SessionDead, ThymeError
 from ..loop import LoopThread
-from ..trajectories.figures import p50_p99
 from ..types import SandboxResult
 from . import ray_node
 from .base import InputImage, Limits, Sandbox, Session
 from .remote import keep_pictures, to_send
+from .times import p50_p99
 from .zygote_backend import make_output_dir
 
 T = TypeVar('T')

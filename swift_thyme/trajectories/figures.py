@@ -10,9 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from .. import protocol
+from ..sandbox.times import p50_p99
 from ..types import SegmentKind, StopReason
 from .model import Record
 
@@ -109,11 +108,6 @@ def figures(total: Tally) -> dict[str, float]:
     out |= {f'stop/{reason.value}': total.sums[f'stop/{reason.value}'] / n for reason in StopReason}
     out |= {f'tokens/{kind}': total.sums[f'tokens/{kind}'] / n for kind in TOKEN_KINDS}
     return out | p50_p99('sandbox', total.sandbox_s)
-
-
-def p50_p99(name: str, seconds: Sequence[float]) -> dict[str, float]:
-    """The median and the 99th percentile of times, by the names under which they are logged; nothing of none."""
-    return {f'{name}_p{share}_s': float(np.percentile(seconds, share)) for share in (50, 99) if seconds}
 
 
 def _same_code_share(codes: Sequence[tuple[int, str]]) -> float | None:

@@ -32,7 +32,7 @@ def commands(*programs: str) -> list[tuple[str, dict[str, str], list[str]]]:
 
 @pytest.mark.parametrize('stage', ['sft', 'rl'])
 def test_the_host_accepts_every_training_command(stage: str, tmp_path: Path) -> None:
-    base, work = tmp_path / 'models' / 'sft-50', str(tmp_path)
+    base, work = tmp_path / 'models' / 'sft', str(tmp_path)
     base.mkdir(parents=True)
     (base / 'config.json').write_text('{"model_type": "qwen2_5_vl"}')
     values, stages = RUN['read'](FOLDER / 'experiment.yaml', {'work': work, 'base': str(base)})

@@ -8,13 +8,13 @@ import os
 import shlex
 from typing import NoReturn
 
-from ...config import JudgeSettings
-from ...engines.checkpoint import locate, merge_line
-from ...env import port
-from ...errors import ConfigError
-from .check import AddressReport, check_all
-from .launch import Launch, command, free_port
-from .rules_server import RulesServer
+from ..config import JudgeSettings
+from ..engines.checkpoint import locate, merge_line
+from ..env import port
+from ..errors import ConfigError
+from ..rewards.judge.check import AddressReport, check_all
+from ..rewards.judge.launch import Launch, command, free_port
+from ..rewards.judge.rules_server import RulesServer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
