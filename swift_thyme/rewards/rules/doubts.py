@@ -13,7 +13,8 @@ from .text import layout, tokens
 from .verdict import RuleVerdict, Verdict, undecided
 
 _PLAIN = re.compile(r'\\text\s*\{([^{}]*)\}|["\']|\.\Z')
-_CROSS = re.compile(r'[×*]|\\times|(?<=\d|[A-Za-z)]) x (?=\d|[A-Za-z(])')
+_CROSS = re.compile(r'×|\\times|(?<=\d|[A-Za-z)]) x (?=\d|[A-Za-z(])|(?<=[A-Z]) ?\* ?(?=[A-Z])')
+"""A product that may be one of vectors or sets; a typed asterisk only between capitals, as of matrices."""
 _COMMAND = re.compile(r'\\(?:begin|end)\{\w+\}|\\[A-Za-z]+|sqrt|pi')
 _SHORT_LABEL = re.compile(r'\d{1,3} ?[A-Za-z]{1,2}')
 _DECADE = re.compile(r"'?\d+0'?s")

@@ -134,7 +134,12 @@ class _Parser:
     def _power(self) -> Node:
         base = self._atom()
         while self.next in ('^', '!'):
-            base = ('!', base) if self._take() == '!' else ('^', base, self._group())
+            if self._take() == '!':
+                base = ('!', base)
+                continue
+            base = ('^', base, self._group())
+            if self.next == '^':
+                raise Unreadable('a power of a power, without brackets')
         return base
 
     def _group(self) -> Node:

@@ -33,7 +33,7 @@ def decide_number(question: Question, reference: str, answer: str) -> RuleVerdic
     if left is not None and right is not None:
         return _series(question, left, right)
     if wanted is not None and right is not None:
-        return _several_for_one(right)
+        return undecided('separators') if _separators_unclear(reference, answer) else _several_for_one(right)
     if left is not None and given is not None:
         return _one_for_several(left, given, reference, answer)
     return None
@@ -93,9 +93,15 @@ def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: 
         return undecided('number with other words')
     if verdict.verdict is Verdict.MISMATCH and _separators_unclear(reference, answer):
         return undecided('separators')
+    if question.scale and question.scale in (_ratio(wanted, given), _ratio(given, wanted)):
+        return undecided('scale asked for')
     return (
         undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
     )
+
+
+def _ratio(left: Quantity, right: Quantity) -> Fraction | None:
+    return left.value / right.value if right.value else None
 
 
 def _settled(question: Question, side: Quantity, other: Quantity) -> Quantity:
@@ -121,7 +127,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
     """Why two quantities of equal value may still be different answers."""
     if not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
-    identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
+    marks = [re.findall('[,. ]', re.sub(' ?/ ?', '/', text)) for text in (reference, answer)]
+    identity = question.asks_printed and marks[0] != marks[1]
     if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
         return undecided('number or a label')
     if len({any(s.dimension == question.dimension for s in _senses(side)) for side in (wanted, given)}) == 2:
@@ -283,7 +290,11 @@ def _converted(wanted: Quantity, given: Quantity) -> RuleVerdict:
 def _separators_unclear(reference: str, answer: str) -> bool:
     """Whether the two are the same digits with `.` and `,` that countries read differently."""
     left, right = (_separated(re.sub(r'[^\d.,]', '', t).strip('.,')) for t in (reference, answer))
-    return left.get('.') != right.get('.') and not set(left.values()).isdisjoint(right.values())
+    return (
+        not re.search('[.,] ', f'{reference}|{answer}')
+        and left.get('.') != right.get('.')
+        and not set(left.values()).isdisjoint(right.values())
+    )
 
 
 def _separated(digits: str) -> dict[str, str]:
