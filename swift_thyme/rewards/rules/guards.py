@@ -32,7 +32,7 @@ def guard(question: Question, reference: str, answer: str) -> RuleVerdict | None
     ):
         return undecided('long')
     text = unwrap(answer)
-    if is_empty(text) and not (is_empty_set(text) and is_empty_set(unwrap(reference))):
+    if is_empty(text) and not is_empty_set(text):
         return mismatch('empty') if not is_empty(unwrap(reference)) else undecided('empty')
     if _TO_THE_JUDGE.search(normal(answer)) and not _TO_THE_JUDGE.search(normal(reference)):
         return mismatch('addresses the judge')
