@@ -33,6 +33,8 @@ _SPELLINGS = {
     '\\dfrac': '\\frac', '\\tfrac': '\\frac', '\\cfrac': '\\frac',
     '\\cdot': '*', '\\times': '*', '·': '*', '×': '*', '\\div': '/', '÷': '/',
     '**': '^', '√': '\\sqrt', 'π': '\\pi', 'pi': '\\pi', '\\ast': '*',
+    **{letter: f'\\{name}' for letter, name in zip(
+        'αβγδεζηθικλμνξρστφχψωΓΔΘΛΞΣΦΨΩ', (n for n in _GREEK if not n.startswith('var')), strict=True)},
 }  # fmt: skip
 _UNCLEAR = re.compile(r'[\d.]\s+[\d.]|\d[eE][+-]?\d')
 """Two numbers side by side, and a power of ten that may be a multiple of Euler's number (`1e-3`)."""

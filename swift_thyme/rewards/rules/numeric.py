@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import gcd
 
 from .numerals import MEASURES_ZH
-from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
+from .quantity import SCALE_LETTERS, Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
 from .question import Question
 from .text import tokens
 from .units import SENSES, SYMBOLS, TEMPERATURES, Unit
@@ -265,7 +265,8 @@ def _are_close(left: Fraction, right: Fraction, share: Fraction) -> bool:
 def _two_units(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> RuleVerdict:
     if a.dimension == b.dimension and wanted.base == given.base:
         return match('unit converted')
-    if _same_in_another_sense(wanted, given, a, b):
+    scale_or_unit = wanted.is_money is not given.is_money and SCALE_LETTERS & {wanted.unit_name, given.unit_name}
+    if scale_or_unit or _same_in_another_sense(wanted, given, a, b):
         return undecided('unit of several senses')
     if a.dimension == b.dimension:
         return _converted(wanted, given)

@@ -183,7 +183,7 @@ _NOT_NOUNS = re.compile(
     re.IGNORECASE,
 )
 _TIMES = {'once': '1 times', 'twice': '2 times', 'thrice': '3 times'}
-_GLUED = frozenset('KMBTG')
+SCALE_LETTERS = frozenset('KMBTG')
 """Letters that mean a thousand, a million … as well as a unit when no space stands before them."""
 
 
@@ -277,7 +277,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
     if not name or _EXTRA.fullmatch(name):
         return quantity
     glued = tail == name
-    unit = None if percent or (glued and name in _GLUED) else unit_of(name)
+    unit = None if percent or (glued and name in SCALE_LETTERS) else unit_of(name)
     if unit is not None:
         return replace(quantity, unit=unit, unit_name=name)
     if _NOT_NOUNS.search(name):

@@ -49,8 +49,6 @@ class Reading:
 
 _context = mpmath.mp.clone()
 _context.dps = _DIGITS
-_RESIDUE = _context.mpf(10) ** -200
-"""What a sum or a function leaves of a zero."""
 _lock = threading.Lock()
 
 
@@ -80,8 +78,6 @@ class _Evaluator:
         size = abs(found)
         if not self._reading.imaginary and _context.im(found):
             raise ArithmeticError('no real number')
-        if kind in ('+', '-', 'fn') and size < _RESIDUE:
-            return _context.mpf(0)
         if size > LARGEST**2 or 0 < size < 1 / LARGEST**2:
             raise Unreadable('too large or too small a number')
         return found
