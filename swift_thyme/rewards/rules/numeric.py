@@ -14,8 +14,6 @@ from .text import tokens
 from .units import SENSES, SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
-_LABEL = re.compile(r'\d+[A-Z]')
-"""A number and a letter that may be a unit or a label (`23A`)."""
 _NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
 _SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'})
 
@@ -129,8 +127,6 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
         return undecided('number with other words')
     marks = [re.findall('[,. ]', re.sub(' ?/ ?', '/', text)) for text in (reference, answer)]
     identity = question.asks_printed and marks[0] != marks[1]
-    if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
-        return undecided('number or a label')
     if len({any(s.dimension == question.dimension for s in _senses(side)) for side in (wanted, given)}) == 2:
         return undecided('unit of several senses')
     if wanted.unit != given.unit and given.unit and ''.join(tokens(answer.casefold())) in question.compact:
@@ -150,12 +146,6 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
         if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given)
         else None
     )
-
-
-def _is_label_for_one(reference: str, answer: str) -> bool:
-    """Whether only one of the two can be a label (`23A`, but not `23 amperes`)."""
-    labelled = any(_LABEL.fullmatch(text) for text in (reference, answer))
-    return labelled and reference.replace(' ', '') != answer.replace(' ', '')
 
 
 def _copied(question: Question, given: Quantity) -> bool:

@@ -44,7 +44,6 @@ _PRINTED = _wording(
     r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
 )
 _RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
-_WHICH = _wording(r'\A\W*which\b')
 _VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
 _FORM = _wording(
     r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|'
@@ -183,7 +182,6 @@ class Question:
     asks_date = cached_property(lambda self: self._says(_DATE))
     asks_printed = cached_property(lambda self: self._says(_PRINTED))
     asks_ratio = cached_property(lambda self: self._says(_RATIO))
-    asks_which = cached_property(lambda self: self._says(_WHICH))
     asks_version = cached_property(lambda self: self._says(_VERSION))
     asks_form = cached_property(lambda self: self._says(_FORM))
     asks_shape = cached_property(lambda self: self._says(_SHAPE))
