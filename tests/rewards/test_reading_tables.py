@@ -51,7 +51,8 @@ TABLES: dict[str, tuple[Sequence[Row[Any]], dict[str, str]]] = {
     'formulas': (
         formulas.TABLE,
         {
-            'brackets': '[2, 5)', 'braces': '\\{1, 2\\}', 'bare braces': '{1, 2}',
+            'brackets': '[2, 5)', 'empty set': '\\varnothing', 'tolerance': '(5 \\pm 1)', 'braces': '\\{1, 2\\}',
+            'bare braces': '{1, 2}',
             'matrix': '\\begin{bmatrix}1 & 2\\\\3 & 4\\end{bmatrix}', 'union': '(1, 2) \\cup (3, 4)',
             'two-sided inequality': '1 < x \\le 2', 'inequality': 'x > 3', 'unequal': 'x \\ne 3', 'values': 'x = 1, 2',
         },

@@ -43,6 +43,28 @@ OPTIONS = 'Which of these are right?\nA. fox\nB. hen\nC. owl\nD. elk'
         ('他跳了几次?', '3', '3次'),
         ('How many times?', '3', '3次'),
         ('What pressure is it?', '75 hPa', '7500 Pa'),
+        ('Which set is shaded?', 'A ∩ B', '$A \\cap B$'),
+        ('How do the lines lie?', 'AB ∥ CD', 'AB \\parallel CD'),
+        ('What happens?', '2H2 + O2 → 2H2O', '2H_2 + O_2 \\rightarrow 2H_2O'),
+        ('What is the solution set?', '\\emptyset', '∅'),
+        ('What is the solution set?', '\\varnothing', '\\{\\}'),
+        ('', 'x = 7', '7 = x'),
+        ('', 'x^2+2x+1', 'x^2 + 2*x + 1'),
+        ('', 'a^{b+c}', 'a^b*a^c'),
+        ('What does the gauge show?', '25 GW', '25 gigawatts'),
+        ('What does the gauge show?', '4.7 kΩ', '4.7 kilo-ohms'),
+        ('What does the gauge show?', '4.7 k\\Omega', '4700 Ω'),
+        ('How much was raised?', '$2.3M', '$2.3 million'),
+        ('How much was raised?', '$4.5bn', '$4.5 billion'),
+        ('What is the height of the bar?', '7.5k', '7,500'),
+        ('What is its length?', '(12.3 ± 0.2) cm', '12.3 ± 0.2 cm'),
+        ('What is the blood pressure?', '120/80', '120 / 80'),
+        ('What is the tolerance?', '±0.5 mm', '+/- 0.5 mm'),
+        ('', '2\\alpha + \\beta', 'β + 2α'),
+        ('', '1 < x < 5', '5 > x > 1'),
+        ('', '\\frac{1}{2}mv^2', '\\frac12 mv^2'),
+        ('', '3+\\log_2 x', '\\log_2(8x)'),
+        ('', '\\ln\\frac{1+x}{1-x}', '\\ln(1+x)-\\ln(1-x)'),
     ],
 )
 def test_the_same_in_other_words_matches_both_ways(question: str, one: str, other: str) -> None:
@@ -90,6 +112,16 @@ def test_the_same_in_other_words_matches_both_ways(question: str, one: str, othe
         ('What is cos 2x in terms of sin x?', '1 - 2\\sin^2 x', '\\cos 2x'),
         ('What price is on the tag?', '¥1200', '1200 yen'),
         ('When did the king die?', '44 BC', '44 AD'),
+        ('', '64', '2^3^2'),
+        ('', '512', '2^3^2'),
+        ('Which product is it?', 'A*B', 'B*A'),
+        ('What are the coordinates of point P?', '(2, -3)', 'M = (2, -3)'),
+        ('Which set is shaded?', 'A ∩ B', 'A \\cup B'),
+        ('How do the lines lie?', 'AB ∥ CD', 'AB \\perp CD'),
+        ('What is the solution set?', '\\emptyset', '\\{0\\}'),
+        ('What does the gauge show?', '5 MW', '5 milliwatts'),
+        ('What is its length?', '(12.3 ± 0.2) cm', '12.3 ± 0.2 mm'),
+        ('What is written?', '$2M', '$2m'),
     ],
 )
 def test_what_is_not_the_same_never_matches(question: str, one: str, other: str) -> None:
@@ -100,6 +132,16 @@ def test_what_is_not_the_same_never_matches(question: str, one: str, other: str)
     ('question', 'one', 'other'),
     [
         ('When did the king die?', '44 BC', '44 B.C.'),
+        ('What was the revenue (in millions)?', '45.2', '45.2 million'),
+        ('What was the revenue (in millions)?', '45.2', '45,200,000'),
+        ('How many millions live there?', '8', '8 million'),
+        ('What is the total?', '1,234.56', '1.234,56'),
+        ('Which set? A. {1} B. {} C. {0} D. {1, 0}', 'B', '{}'),
+        ('What is the solution set?', '\\emptyset', '{}'),
+        ('How long is the race?', '5 km', '5k'),
+        ('What does the tag say?', '$5K', '5 K'),
+        ('What is the profit?', '$1.2B', '1.2B'),
+        ('', '\\sqrt{(x-3)(x-5)}', '\\sqrt{x-3}\\sqrt{x-5}'),
         ('', '11111111100', '11,\\! 111,\\! 111,\\! 100'),
         ('', 'x^{100}', 'x^{50} x^{50}'),
         ('', '2 \\sin 30', '1 + \\sin(60/2) - \\sin 30'),
@@ -123,3 +165,12 @@ def test_braces_around_a_word_are_no_empty_answer(answer: str, dress: str) -> No
 @pytest.mark.parametrize('answer', ['{{reference}}', '{answer}', '{your answer}', '{ final answer }'])
 def test_a_slot_of_a_template_is_no_answer(answer: str) -> None:
     assert decide(OPTIONS, 'C', answer).verdict is Verdict.MISMATCH
+
+
+LETTERS = 'Which letter is missing?\nA. P\nB. I\nC. F\nD. S'
+
+
+@pytest.mark.parametrize(('reference', 'answer'), [('A', 'A. P'), ('B', 'B. I'), ('C', 'C) F'), ('D', '(D) S')])
+def test_a_letter_with_its_own_text_takes_one_option_though_the_text_is_a_letter(reference: str, answer: str) -> None:
+    assert decide(LETTERS, reference, answer).verdict is Verdict.MATCH
+    assert decide(LETTERS, 'BADC'['ABCD'.index(reference)], answer).verdict is not Verdict.MATCH

@@ -167,6 +167,7 @@ _LEAD = re.compile(
 )
 _TAIL = re.compile(r'\s*(?:is (?:the )?(?:correct|right|true)(?: (?:answer|option|choice|one))?|选?项)\Z')
 _HEADED = re.compile(r'[(\[]?([A-Za-z])(?:\s*[)\].:,]+\s*|\s+-\s+|\s*=\s*|\s+(?=[(\[]))(\S.*)', re.DOTALL)
+_OWN = re.compile(r'[(\[]?([A-Za-z])[)\].:]+\s*(\S.*)', re.DOTALL)
 _UNMARKED = re.compile(r'([B-HJ-Z])\s+(\S.*)', re.DOTALL)
 _LETTER = re.compile(r'\((.)\)|\[(.)\]|\{(.)\}|"(.)"|\'(.)\'|(.)[).:]?')
 _ENCLOSED = re.compile(r'\A[(\[{]([^()\[\]{}]{2,})[)\]}]\Z')
@@ -184,6 +185,9 @@ def taken(question: Question, options: dict[str, str], text: str) -> Taken:
     if len(exact) == 1 and not (re.fullmatch('[A-Z]', text) and text in options and text != exact[0]):
         return Taken(Reading.TAKES, frozenset(exact))
     bare = _TAIL.sub('', unwrap(_LEAD.sub('', text, count=1)))
+    own = _OWN.fullmatch(bare)
+    if own and unwrap(options.get(latin(own[1]).upper(), '')) == unwrap(own[2]):
+        return Taken(Reading.TAKES, frozenset(latin(own[1]).upper()))
     letters = _letter_list(bare, options)
     if letters:
         if len(letters) == 1 and any(

@@ -13,9 +13,11 @@ from .text import layout, tokens
 from .verdict import RuleVerdict, Verdict, undecided
 
 _PLAIN = re.compile(r'\\text\s*\{([^{}]*)\}|["\']|\.\Z')
-_CROSS = re.compile(r'[×*]|\\times|(?<=\d|[A-Za-z)]) x (?=\d|[A-Za-z(])')
+_CROSS = re.compile(r'×|\\times|(?<=\d|[A-Za-z)]) x (?=\d|[A-Za-z(])|(?<=[A-Z]) ?\* ?(?=[A-Z])')
+"""A product that may be one of vectors or sets; a typed asterisk only between capitals, as of matrices."""
 _COMMAND = re.compile(r'\\(?:begin|end)\{\w+\}|\\[A-Za-z]+|sqrt|pi')
 _SHORT_LABEL = re.compile(r'\d{1,3} ?[A-Za-z]{1,2}')
+_GLUED_LABEL = re.compile(r'\d+[A-Z]')
 _DECADE = re.compile(r"'?\d+0'?s")
 _WITH_CONSTANT = re.compile(r'\+ ?[Cc]\Z')
 
@@ -42,7 +44,8 @@ def _not_the_same(question: Question, reference: str, answer: str, verdict: Rule
         return 'form asked for'
     if verdict.rule == 'unit converted' and question.unit is not None:
         return 'unit asked for'
-    if question.asks_label and (_SHORT_LABEL.fullmatch(reference) or _SHORT_LABEL.fullmatch(answer)):
+    label = _SHORT_LABEL if question.asks_label else _GLUED_LABEL if question.asks_printed else None
+    if label and any(map(label.fullmatch, (reference, answer))):
         return 'label or quantity'
     lettered = any(re.search('[A-Za-z]', _COMMAND.sub('', side)) for side in (reference, answer))
     crossed = question.of_products or _CROSS.search(reference) or _CROSS.search(answer)

@@ -33,6 +33,8 @@ _SPELLINGS = {
     '\\dfrac': '\\frac', '\\tfrac': '\\frac', '\\cfrac': '\\frac',
     '\\cdot': '*', '\\times': '*', '·': '*', '×': '*', '\\div': '/', '÷': '/',
     '**': '^', '√': '\\sqrt', 'π': '\\pi', 'pi': '\\pi', '\\ast': '*',
+    **{letter: f'\\{name}' for letter, name in zip(
+        'αβγδεζηθικλμνξρστφχψωΓΔΘΛΞΣΦΨΩ', (n for n in _GREEK if not n.startswith('var')), strict=True)},
 }  # fmt: skip
 _UNCLEAR = re.compile(r'[\d.]\s+[\d.]|\d[eE][+-]?\d')
 """Two numbers side by side, and a power of ten that may be a multiple of Euler's number (`1e-3`)."""
@@ -134,7 +136,12 @@ class _Parser:
     def _power(self) -> Node:
         base = self._atom()
         while self.next in ('^', '!'):
-            base = ('!', base) if self._take() == '!' else ('^', base, self._group())
+            if self._take() == '!':
+                base = ('!', base)
+                continue
+            base = ('^', base, self._group())
+            if self.next == '^':
+                raise Unreadable('a power of a power, without brackets')
         return base
 
     def _group(self) -> Node:

@@ -20,6 +20,7 @@ from .quantity import parse_quantity
 from .question import Question
 from .reading import Row, listed, read, row
 from .text import layout, normal
+from .units import unit_of
 from .values import compare, nearly, proportional
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 from .words import ARTICLES, NEGATION
@@ -82,7 +83,7 @@ _KNOWN_WORDS = frozenset(listed('sin cos tan cot sec csc log ln exp sqrt pi abs 
 _SHORT_WORDS = NEGATION | ARTICLES | frozenset(listed('is are was to of in on at by if but for all any so as it'))
 """Words of no more letters than a product may have."""
 _ARITHMETIC = re.compile(r'[\d\s.+\-*/×÷·:()]+|(?:[\d\s.+\-*/:()]|\\cdot|\\times|\\div)+')
-_ONE_NUMBER = re.compile(r'[+-]? ?\d*\.?\d+(?: ?/ ?\d+)?')
+_ONE_NUMBER = re.compile(r'[+-]? *\d*\.?\d+(?: ?/ ?\d+)?')
 _NAME = r'[A-Za-z](?:_\w|_\{\w+\})?(?:\([a-z]\))?'
 _GROUPED = re.compile(r'(?<![\d,])(\d{1,3}(?:,\d{3})+)(?![\d,])')
 
@@ -141,6 +142,7 @@ def split(text: str, pattern: str) -> list[str]:
 _TIMES = re.compile(r'cdot|times|[·×*]')
 _NAMED = re.compile(r'\s*\$?\s*([A-Za-z])\s*(?:=|∈|\\in(?![a-z]))')
 _OR = re.compile(r'\bor\b')
+_MEASURED = re.compile(r'(?P<of>.*[\d)}]) ?(?P<unit>[A-Za-zμΩ°/]+)')
 _LISTED = r',\s*(?:or|and)\b|,|;|\bor\b|\band\b'
 
 
@@ -208,6 +210,8 @@ def _values(found: re.Match[str]) -> Group | None:
         return None
     if re.search(r'[<>]|\\(?:le|ge|ne|in|cup)(?![A-Za-z])', found[0]):
         return None
+    if len(parts) == 1 and re.fullmatch(_NAME, parts[0][-1].strip()) and not re.search('[A-Za-z]', parts[0][0]):
+        parts[0].reverse()
     names = [sides[0].strip() if len(sides) == 2 else '' for sides in parts]
     bodies = [sides[-1] for sides in parts]
     if len(parts) == 1 and names[0]:
@@ -229,9 +233,11 @@ def _values(found: re.Match[str]) -> Group | None:
 
 
 _LESS_OR_MORE = r'(?P<{}>[<>]|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))'
+_N = r'[+-]?\d*\.?\d+'
 _IN = rf'(?:(?:{_NAME}|\({_NAME}(?:, ?{_NAME})*\)) ?(?:=|\\in) ?)?'
 TABLE: tuple[Row[Group], ...] = (
     row('brackets', rf'{_IN}(?P<open>[(\[])(?P<body>[^\[\]]+)(?P<close>[)\]])', _bracketed),
+    row('empty set', r'\\emptyset|\\varnothing|∅|\\?\{ ?\\?\}', lambda _: Group(Kind.SET, ())),
     row('braces', rf'{_IN}\\\{{(?P<body>.*)\\\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
     row('bare braces', rf'{_IN}\{{(?P<body>[^{{}}]*)\}}', lambda m: _spread(split(m['body'], '[,;]'), Kind.SET)),
     row('matrix', r'\\begin\{(?P<kind>[bp]?matrix)\}(?P<body>.*)\\end\{(?P=kind)\}', _matrix, re.DOTALL),
@@ -241,6 +247,8 @@ TABLE: tuple[Row[Group], ...] = (
     row('inequality', rf'(?P<left>[^<>=]+?){_LESS_OR_MORE.format("sign")}(?P<right>[^<>=]+)', _one_sided),
     row('unequal', r'([^<>=]+?)\\ne(?![A-Za-z])([^<>=]+)',
         lambda m: Group(Kind.UNEQUAL, (_expression(m[1]), _expression(m[2])))),
+    row('tolerance', rf'(?P<open>\( ?)?({_N}) *\\pm *({_N})(?(open) ?\))',
+        lambda m: Group(Kind.NAMED, (_expression(m[2]), _expression(m[3])), '±')),
     row('values', r'.+', _values),
 )  # fmt: skip
 
@@ -249,6 +257,7 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
     """Two formulas; None when one side is none. A plain number on one side may meet a formula on the other."""
     if any(q is not None and not q.is_plain for q in (parse_quantity(reference), parse_quantity(answer))):
         return None
+    reference, answer = _without_one_unit(reference, answer)
     wanted = read_formula(reference)
     given = read_formula(answer) if wanted is not None else None
     if wanted is None or given is None or not (_has_signs(reference) or _has_signs(answer)):
@@ -265,13 +274,27 @@ def decide_formula(question: Question, reference: str, answer: str) -> RuleVerdi
     return undecided(doubt) if doubt else verdict
 
 
+def _without_one_unit(reference: str, answer: str) -> tuple[str, str]:
+    """Two formulas without the unit that both end in: its letters are no factors of the last term alone."""
+    wanted, given = _MEASURED.fullmatch(reference), _MEASURED.fullmatch(answer)
+    unit = unit_of(wanted['unit']) if wanted else None
+    same = wanted and given and unit is not None and unit == unit_of(given['unit'])
+    return (wanted['of'], given['of']) if wanted and given and same else (reference, answer)
+
+
+def is_empty_set(text: str) -> bool:
+    """Whether a text is a set without members."""
+    found = read_formula(text)
+    return found is not None and not found.items
+
+
 def _doubt(question: Question, wanted: tuple[Group, str], given: tuple[Group, str]) -> str:
     """Why two formulas of equal value may still be different answers; empty where nothing speaks for it."""
     texts = (wanted[1], given[1])
     if question.asks_form:
         return 'form asked for'
-    names = [found[1] for found in map(_NAMED.match, texts) if found]
-    if len(set(names)) == 2:
+    names = {found[1] for found in map(_NAMED.match, texts) if found}
+    if len(names) == 2 or (names and question.unknown not in ('', *names)):
         return 'other variable'
     several = max(len(side.items) for side, _ in (wanted, given)) > 1
     if several and not (names or question.unknown) and len({bool(_OR.search(t)) for t in texts}) == 2:

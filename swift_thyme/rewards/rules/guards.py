@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from .formula import is_empty_set
 from .question import Question
 from .text import is_empty, normal, tokens, unwrap
 from .verdict import RuleVerdict, mismatch, undecided
@@ -31,7 +32,7 @@ def guard(question: Question, reference: str, answer: str) -> RuleVerdict | None
     ):
         return undecided('long')
     text = unwrap(answer)
-    if is_empty(text):
+    if is_empty(text) and not is_empty_set(text):
         return mismatch('empty') if not is_empty(unwrap(reference)) else undecided('empty')
     if _TO_THE_JUDGE.search(normal(answer)) and not _TO_THE_JUDGE.search(normal(reference)):
         return mismatch('addresses the judge')

@@ -8,14 +8,12 @@ from fractions import Fraction
 from math import gcd
 
 from .numerals import MEASURES_ZH
-from .quantity import Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
+from .quantity import SCALE_LETTERS, Bound, Form, Join, Quantity, Series, parse_quantity, parse_series
 from .question import Question
 from .text import tokens
 from .units import SENSES, SYMBOLS, TEMPERATURES, Unit
 from .verdict import RuleVerdict, Verdict, match, mismatch, undecided
 
-_LABEL = re.compile(r'\d+[A-Z]')
-"""A number and a letter that may be a unit or a label (`23A`)."""
 _NONE = frozenset({'none', 'zero', 'nothing', 'nobody', 'no'})
 _SHARES_A_SIGN = ({'celsius', 'degree'}, {'fahrenheit', 'degree'}, {'K', 'degree'})
 
@@ -33,7 +31,7 @@ def decide_number(question: Question, reference: str, answer: str) -> RuleVerdic
     if left is not None and right is not None:
         return _series(question, left, right)
     if wanted is not None and right is not None:
-        return _several_for_one(right)
+        return undecided('separators') if _separators_unclear(reference, answer) else _several_for_one(right)
     if left is not None and given is not None:
         return _one_for_several(left, given, reference, answer)
     return None
@@ -93,9 +91,15 @@ def _one_each(question: Question, wanted: Quantity, given: Quantity, reference: 
         return undecided('number with other words')
     if verdict.verdict is Verdict.MISMATCH and _separators_unclear(reference, answer):
         return undecided('separators')
+    if question.scale and question.scale in (_ratio(wanted, given), _ratio(given, wanted)):
+        return undecided('scale asked for')
     return (
         undecided('rounding') if verdict.verdict is Verdict.MISMATCH and _rounds(question, wanted, given) else verdict
     )
+
+
+def _ratio(left: Quantity, right: Quantity) -> Fraction | None:
+    return left.value / right.value if right.value else None
 
 
 def _settled(question: Question, side: Quantity, other: Quantity) -> Quantity:
@@ -121,9 +125,8 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
     """Why two quantities of equal value may still be different answers."""
     if not _nouns_agree(question, wanted, given):
         return undecided('number with other words')
-    identity = question.asks_printed and re.findall('[,. ]', reference) != re.findall('[,. ]', answer)
-    if (question.asks_printed or question.asks_which) and _is_label_for_one(reference, answer):
-        return undecided('number or a label')
+    marks = [re.findall('[,. ]', re.sub(' ?/ ?', '/', text)) for text in (reference, answer)]
+    identity = question.asks_printed and marks[0] != marks[1]
     if len({any(s.dimension == question.dimension for s in _senses(side)) for side in (wanted, given)}) == 2:
         return undecided('unit of several senses')
     if wanted.unit != given.unit and given.unit and ''.join(tokens(answer.casefold())) in question.compact:
@@ -143,12 +146,6 @@ def _doubt(question: Question, wanted: Quantity, given: Quantity, reference: str
         if len(given.written) > 2 and given.form is not Form.DIGITS and _copied(question, given)
         else None
     )
-
-
-def _is_label_for_one(reference: str, answer: str) -> bool:
-    """Whether only one of the two can be a label (`23A`, but not `23 amperes`)."""
-    labelled = any(_LABEL.fullmatch(text) for text in (reference, answer))
-    return labelled and reference.replace(' ', '') != answer.replace(' ', '')
 
 
 def _copied(question: Question, given: Quantity) -> bool:
@@ -258,7 +255,8 @@ def _are_close(left: Fraction, right: Fraction, share: Fraction) -> bool:
 def _two_units(wanted: Quantity, given: Quantity, a: Unit, b: Unit) -> RuleVerdict:
     if a.dimension == b.dimension and wanted.base == given.base:
         return match('unit converted')
-    if _same_in_another_sense(wanted, given, a, b):
+    scale_or_unit = wanted.is_money is not given.is_money and SCALE_LETTERS & {wanted.unit_name, given.unit_name}
+    if scale_or_unit or _same_in_another_sense(wanted, given, a, b):
         return undecided('unit of several senses')
     if a.dimension == b.dimension:
         return _converted(wanted, given)
@@ -283,7 +281,11 @@ def _converted(wanted: Quantity, given: Quantity) -> RuleVerdict:
 def _separators_unclear(reference: str, answer: str) -> bool:
     """Whether the two are the same digits with `.` and `,` that countries read differently."""
     left, right = (_separated(re.sub(r'[^\d.,]', '', t).strip('.,')) for t in (reference, answer))
-    return left.get('.') != right.get('.') and not set(left.values()).isdisjoint(right.values())
+    return (
+        not re.search('[.,] ', f'{reference}|{answer}')
+        and left.get('.') != right.get('.')
+        and not set(left.values()).isdisjoint(right.values())
+    )
 
 
 def _separated(digits: str) -> dict[str, str]:

@@ -64,7 +64,13 @@ _HYPHEN = re.compile(r'(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})')
 _GLUED_UNIT = re.compile(r'(?<![\w.@/-])(\d+(?:\.\d+)?)(?!st|nd|rd|th)(?=[A-Za-z]{3}|[a-z]{2})')
 _ONE_OF = re.compile(rf'\A一[{MEASURES_ZH}](?=[一-鿿])')
 _DOTTED = re.compile(r'(?<!\w)([A-Z]|Dr|Mr|Mrs|Ms|St|Jr|Sr|Prof)\.(?=\s+[A-Z]|\Z|[A-Z]\.)')
-_ANGLE = re.compile(r'\\angle(?![A-Za-z]) ?')
+_SIGNS = {
+    'angle': '∠', 'triangle': '△', 'cap': '∩', 'cup': '∪', 'parallel': '∥', 'perp': '⊥', 'cong': '≅', 'sim': '∼',
+    'rightarrow': '→', 'to': '→', 'leftarrow': '←', 'Rightarrow': '⇒', 'subset': '⊂', 'in': '∈', 'neq': '≠', 'ne': '≠',
+}  # fmt: skip
+_SIGN = re.compile(rf'\\(?:{"|".join(sorted(_SIGNS, key=len, reverse=True))})(?![A-Za-z])')
+_SUBSCRIPT = re.compile(r'(?:(?<=[A-Z)])|(?<=[A-Z][a-z]))_(?:\{(\d+)\}|(\d))')
+"""Of a chemical formula or a label (`H_2O`, `P_1`); small letters are names of values."""
 _ORDINALS = listed('first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth')
 _ORDINAL = re.compile(rf'\b(?:{"|".join(_ORDINALS).replace("second", "(?<=the )second")})\b', re.IGNORECASE)
 """A second is a time, too, but not with an article."""
@@ -122,7 +128,8 @@ def decide_label(question: Question, reference: str, answer: str) -> RuleVerdict
 
 def key_of(text: str) -> tuple[str, ...]:
     """The tokens of a text in the form that is compared: see the module's docstring for what they no longer tell."""
-    text = _ANGLE.sub('∠', _GLUED_UNIT.sub(r'\1 ', _ONE_OF.sub('', text)))
+    text = _GLUED_UNIT.sub(r'\1 ', _ONE_OF.sub('', text)).replace('->', '→')
+    text = _SIGN.sub(lambda m: _SIGNS[m[0][1:]], _SUBSCRIPT.sub(r'\1\2', text))
     if not _ADDRESS.search(text):
         text = _HYPHEN.sub(' ', _DOTTED.sub(r'\1 ', text))
     found = tokens(_ORDINAL.sub(_in_digits, text))

@@ -169,8 +169,10 @@ _SIGN = re.compile(
     r'(?P<sign>[+-]|minus |negative |负)? ?(?P<money>US\$|A\$|C\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CNY|RMB) ?)? ?(?P<inner>-)?'
 )
 _SHARE_ZH = re.compile(rf'百分之({_ZH})')
-_SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?![A-Za-z])', re.IGNORECASE)
-_SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9}
+_SCALE = re.compile(r' ?(hundred|thousand|million|billion|trillion|万|亿|bn)(?![A-Za-z])|(?-i:(k))\Z', re.IGNORECASE)
+_SCALE_OF = {**SCALES, '万': 10**4, '亿': 10**8, 'bn': 10**9, 'k': 10**3}
+_MONEY_SCALE = re.compile(r'(?<=\d) ?([KMB])\Z')
+_MONEY_SCALES = {'K': 'thousand', 'M': 'million', 'B': 'billion'}
 _PERCENT = re.compile(r' ?(?:%|percent|per cent|pct|个?百分点)(?![A-Za-z])', re.IGNORECASE)
 _EXTRA = re.compile(r'in total|altogether|in all|exactly', re.IGNORECASE)
 _NOUNS = re.compile(r"[A-Za-z][a-z'-]+(?: [A-Za-z][a-z'-]*){0,3}")
@@ -181,7 +183,7 @@ _NOT_NOUNS = re.compile(
     re.IGNORECASE,
 )
 _TIMES = {'once': '1 times', 'twice': '2 times', 'thrice': '3 times'}
-_GLUED = frozenset('KkMBTG')
+SCALE_LETTERS = frozenset('KMBTG')
 """Letters that mean a thousand, a million … as well as a unit when no space stands before them."""
 
 
@@ -196,7 +198,7 @@ def plain_latex(text: str) -> str:
     )
     text = re.sub(r'\^ ?(?:\{ ?)?\\(?:circ|degree)(?: ?\})?|\\degrees?(?![a-z])', '°', text)
     text = re.sub(r'\\(?:text(?:bf|it|rm|normal)?|mathrm|mbox|operatorname) ?\{([^{}]*)\}', r' \1', text)
-    text = re.sub(r'\\[,;: ]', ' ', text)
+    text = re.sub(r'\\[,;: ]', ' ', text).replace('\\Omega', 'Ω')
     return re.sub(r' +', ' ', text).strip()
 
 
@@ -216,7 +218,10 @@ def parse_quantity(text: str) -> Quantity | None:
     assert head is not None
     if head['sign'] and head['inner']:
         return None
-    found = _unsigned(text[head.end() :])
+    text = text[head.end() :]
+    if head['money']:
+        text = _MONEY_SCALE.sub(lambda m: ' ' + _MONEY_SCALES[m[1]], text)
+    found = _unsigned(text)
     if found is None or (head['money'] and (found.unit is not None or found.percent)):
         return None
     if head['money']:
@@ -260,7 +265,7 @@ def _unsigned(text: str) -> Quantity | None:
 def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
     scale = _SCALE.match(tail)
     if scale:
-        factor = _SCALE_OF[scale.group(1).casefold()]
+        factor = _SCALE_OF[(scale[1] or scale[2]).casefold()]
         quantity = replace(
             quantity, value=quantity.value * factor, written=f'{quantity.written}*{factor}', form=Form.OTHER
         )
@@ -272,7 +277,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
     if not name or _EXTRA.fullmatch(name):
         return quantity
     glued = tail == name
-    unit = None if percent or (glued and name in _GLUED) else unit_of(name)
+    unit = None if percent or (glued and name in SCALE_LETTERS) else unit_of(name)
     if unit is not None:
         return replace(quantity, unit=unit, unit_name=name)
     if _NOT_NOUNS.search(name):

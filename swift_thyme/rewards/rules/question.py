@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
+from .numerals import SCALES
 from .text import layout, normal, words
 from .units import Dimension, Unit, asked_unit, unit_of
 from .words import ARTICLES
@@ -43,7 +44,6 @@ _PRINTED = _wording(
     r'dimensions?|resolution|aspect ratio|odds|scale)\b|号码|编号|版本|比分'
 )
 _RATIO = _wording(r'\bratio\b|\bodds\b|\bscale\b|比例|之比')
-_WHICH = _wording(r'\A\W*which\b')
 _VERSION = _wording(r'\bversion|\bsection\b|\bchapter\b|\brelease\b|版本')
 _FORM = _wording(
     r'\b(?:simplif\w*|simplest|lowest terms|reduced|factor\w*|factoris\w*|expand\w*|expanded|convert\w*|'
@@ -87,10 +87,13 @@ _POINT = _wording(r'\b(?:point|coordinates?|vertex|position|vector|ordered pair)
 _INTERVAL = _wording(r'\b(?:inequalit\w+|intervals?|domain|range|solution set)\b|不等式|区间|定义域')
 _SEVERAL = _wording(r'\A\W*list\b|\b(?:what|which)\b[^?]*\bare\b|\b(?:numbers|solutions|roots|zeros)\b')
 """Several things are asked for, so that brackets around them are a list's."""
-_UNKNOWN = _wording(r'\b(?:find|for|is|of|determine|compute) \$?([a-z])\$?(?=[.?,]|\Z)')
+_UNKNOWN = _wording(
+    r'\b(?:find|for|is|of|determine|compute)(?: (?:the )?(?:point|vertex|vector))? \$?([a-z])\$?(?=[.?,]|\Z)'
+)
 _OPEN = _wording(r'\A\W*(?:what|which|who|whose|whom|where|when|why|how)\b')
 _CLOSED = _wording(r'\byes\b|\bno\b|\btrue\b|\bfalse\b|\bcorrect\b')
 _YES_NO = _wording(r'\A\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?!.* or )')
+_SCALED = _wording(rf'\b(?:in (?:[a-z]+ )?|how many )({"|".join(SCALES)}|hundred)s?\b')
 _AGE = _wording(r'\bhow old\b')
 _NAME = _wording(r'\b(?:title|called|name of|named|brand|says?|reads?|written)\b')
 _PHONE = _wording(r'\b(?:phone|fax|mobile) number|\btelephone\b|电话号码')
@@ -138,6 +141,12 @@ class Question:
         return next((kind for wording, kind in _KINDS if self._says(wording)), None)
 
     @cached_property
+    def scale(self) -> int | None:
+        """What it counts in ("in millions" → 1,000,000)."""
+        found = _SCALED.search(self.plain)
+        return {**SCALES, 'hundred': 100}[found.group(1).casefold()] if found else None
+
+    @cached_property
     def counted(self) -> tuple[str, ...]:
         """What it counts ("how many red cars are" → red, cars); empty where that is not plain."""
         found = _COUNTED.search(self.plain) or _NUMBER_OF.search(self.plain)
@@ -173,7 +182,6 @@ class Question:
     asks_date = cached_property(lambda self: self._says(_DATE))
     asks_printed = cached_property(lambda self: self._says(_PRINTED))
     asks_ratio = cached_property(lambda self: self._says(_RATIO))
-    asks_which = cached_property(lambda self: self._says(_WHICH))
     asks_version = cached_property(lambda self: self._says(_VERSION))
     asks_form = cached_property(lambda self: self._says(_FORM))
     asks_shape = cached_property(lambda self: self._says(_SHAPE))

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 
 from .reading import listed
 
@@ -68,24 +69,24 @@ _PLAIN = {
     'sqft': '9290304/100000000 m^2', 'sqm': 'm^2',
 }  # fmt: skip
 _NAMES = {
-    'm': 'meter metre 米', 'cm': 'centimeter centimetre 厘米 公分', 'mm': 'millimeter millimetre 毫米',
-    'dm': 'decimeter decimetre 分米', 'um': 'micrometer micrometre micron', 'nm': 'nanometer nanometre',
-    'km': 'kilometer kilometre 千米 公里', 'in': 'inch inches 英寸', 'ft': 'foot feet 英尺',
-    'yd': 'yard', 'mi': 'mile 英里',
-    'g': 'gram gramme 克', 'mg': 'milligram 毫克', 'kg': 'kilogram kilo 千克 公斤', 't': 'ton tonne 吨', 'oz': 'ounce',
-    's': 'second 秒', 'ms': 'millisecond 毫秒', 'min': 'minute 分钟', 'h': 'hour 小时', 'd': 'day 天', '7 d': 'week 周',
-    '1 month': 'month 个月', 'yr': 'year 年', 'L': 'liter litre 升', 'ml': 'milliliter millilitre 毫升',
-    '1/100 L': 'centiliter', '1/10 L': 'deciliter', 'm^3': '立方米', 'gal': 'gallon', 'm^2': '平方米',
-    'cm^2': '平方厘米',
+    'm': 'meter metre 米', 'cm': '厘米 公分', 'mm': '毫米', 'dm': '分米', 'um': 'micron', 'km': '千米 公里',
+    'in': 'inch inches 英寸', 'ft': 'foot feet 英尺', 'yd': 'yard', 'mi': 'mile 英里',
+    'g': 'gram gramme 克', 'mg': '毫克', 'kg': 'kilo 千克 公斤', 't': 'ton tonne 吨', 'oz': 'ounce',
+    's': 'second 秒', 'min': 'minute 分钟', 'h': 'hour 小时', 'd': 'day 天', '7 d': 'week 周',
+    '1 month': 'month 个月', 'yr': 'year 年', 'L': 'liter litre 升', 'ml': '毫升',
+    'm^3': '立方米', 'gal': 'gallon', 'm^2': '平方米', 'cm^2': '平方厘米',
     'km^2': '平方千米 平方公里', 'ha': 'hectare 公顷', 'kn': 'knot', '°': 'degree 度', '1 rad': 'rad radian',
     '1 celsius': 'celsius centigrade 摄氏度', '1 fahrenheit': 'fahrenheit 华氏度', 'K': 'kelvin',
-    'B': 'byte', 'b': 'bit',
-    'J': 'joule', 'W': 'watt', 'V': 'volt', 'A': 'amp ampere', 'Ω': 'ohm', 'Hz': 'hertz', 'Pa': 'pascal',
-    'N': 'newton', '1 px': 'pixel', '1 USD': 'dollar 美元', '1/100 USD': 'cent', '1 EUR': 'euro 欧元',
-    '1 CNY': 'yuan 元 块钱 块 人民币', '1 JPY': 'yen 日元 円', '1 INR': 'rupee', '1 KRW': 'won', 'kW': 'kilowatt',
-    'MW': 'megawatt', 'kJ': 'kilojoule', 'mV': 'millivolt', 'kV': 'kilovolt', 'mA': 'milliamp milliampere',
-    'kHz': 'kilohertz', 'MHz': 'megahertz', 'GHz': 'gigahertz', 'kPa': 'kilopascal', 'kN': 'kilonewton',
-    'kB': 'kilobyte', 'MB': 'megabyte', 'GB': 'gigabyte', 'TB': 'terabyte', 'dB': 'decibel', 'kWh': 'kilowatt-hour',
+    'B': 'byte', 'b': 'bit', 'J': 'joule', 'W': 'watt', 'V': 'volt', 'A': 'amp ampere', 'Ω': 'ohm', 'Hz': 'hertz',
+    'Pa': 'pascal', 'N': 'newton', 'F': 'farad', '1 px': 'pixel', '1 USD': 'dollar 美元', '1/100 USD': 'cent',
+    '1 EUR': 'euro 欧元', '1 CNY': 'yuan 元 块钱 块 人民币', '1 JPY': 'yen 日元 円', '1 INR': 'rupee', '1 KRW': 'won',
+    'dB': 'decibel', 'kWh': 'kilowatt-hour', 'kcal': 'kilocalorie',
+}  # fmt: skip
+_PREFIXED = listed('m g s L B b J W V A Ω Hz Pa N F')
+"""Units whose names take the names of the prefixes."""
+_PREFIX_NAMES = {
+    'n': 'nano', 'u': 'micro', 'm': 'milli', 'c': 'centi', 'd': 'deci', 'h': 'hecto', 'k': 'kilo', 'M': 'mega',
+    'G': 'giga', 'T': 'tera',
 }  # fmt: skip
 _SENSES = {
     'g': '980665/100000 m s^-2', 'm': '60 s|1609344/1000 m', 'oz ounce ounces': '295735/10000000000 m^3',
@@ -131,6 +132,12 @@ NAMES = {
     for definition, spellings in _NAMES.items()
     for name in spellings.split()
     for spelling in (name, name + 's' * name.isascii())
+}
+NAMES |= {
+    f'{prefix}{hyphen}{name}{s}': _KNOWN[sign + symbol]
+    for symbol, sign in product(_PREFIXED, _PREFIX_NAMES)
+    for prefix, name, hyphen, s in product([_PREFIX_NAMES[sign]], _NAMES[symbol].split(), ('', '-'), ('', 's'))
+    if name.isascii()
 }
 SENSES = {
     spelling: tuple(_defined(one, _KNOWN) for one in definitions.split('|'))

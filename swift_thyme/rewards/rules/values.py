@@ -40,7 +40,7 @@ class Reading:
     """How the signs are taken that mean different things to different writers."""
 
     imaginary: bool = False
-    """`i` is the imaginary unit."""
+    """`i` is the imaginary unit; where it is not, nothing has a value that is not real on the way."""
     natural_log: bool = False
     """`log` is to the base e, not 10."""
     degrees: bool = False
@@ -49,8 +49,6 @@ class Reading:
 
 _context = mpmath.mp.clone()
 _context.dps = _DIGITS
-_RESIDUE = _context.mpf(10) ** -200
-"""What a sum or a function leaves of a zero."""
 _lock = threading.Lock()
 
 
@@ -78,8 +76,8 @@ class _Evaluator:
         else:
             found = self._operate(kind, [self.value(part) for part in tree[1:]])
         size = abs(found)
-        if kind in ('+', '-', 'fn') and size < _RESIDUE:
-            return _context.mpf(0)
+        if not self._reading.imaginary and _context.im(found):
+            raise ArithmeticError('no real number')
         if size > LARGEST**2 or 0 < size < 1 / LARGEST**2:
             raise Unreadable('too large or too small a number')
         return found
@@ -183,8 +181,8 @@ def _equal_under(left: Node, right: Node, reading: Reading) -> bool | None:
     same = different = apart = 0
     for point in points_for(names_in(left) | names_in(right)):
         a, b = value_of(left, reading, point), value_of(right, reading, point)
-        if a is None or b is None or (not reading.imaginary and (_is_complex(a) or _is_complex(b))):
-            apart += (a is None or _is_complex(a)) != (b is None or _is_complex(b))
+        if a is None or b is None:
+            apart += a is not b
         elif agree(a, b):
             same += 1
         else:
@@ -210,13 +208,9 @@ def proportional(left: Node, right: Node) -> bool:
     return all(agree(a * second, b * first) for a, b in others)
 
 
-def _is_complex(value: Value) -> bool:
-    return bool(isinstance(value, _context.mpc))
-
-
 def nearly(left: Node, right: Node) -> bool:
     """Whether two expressions are so near wherever both have a value that one may be the other rounded."""
     points = points_for(names_in(left) | names_in(right))
     pairs = [(value_of(left, point=p), value_of(right, point=p)) for p in points]
-    known = [(a, b) for a, b in pairs if a is not None and b is not None and not (_is_complex(a) or _is_complex(b))]
+    known = [(a, b) for a, b in pairs if a is not None and b is not None]
     return bool(known) and all(abs(a - b) <= abs(a) * _context.mpf('0.006') for a, b in known)
