@@ -31,7 +31,7 @@ def judged(folder: Path, ids: list[int], mask: list[int], pictures: list[int]) -
 
 def test_a_row_of_what_was_sampled_with_its_pictures_in_place_counts_as_right(tmp_path: Path) -> None:
     found = judged(tmp_path, [7, PAD, PAD, 7, 1, 2, 7, PAD, 7, 3, 4], [0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1], [2, 1])
-    assert +found == Counter(sampled=4, pictures=2) + Counter({'in place': 2})
+    assert +found == Counter({'rows': 1, 'exact rows': 1, 'sampled': 4, 'pictures': 2, 'in place': 2})
 
 
 def test_tokens_trained_and_not_sampled_and_the_reverse_are_counted(tmp_path: Path) -> None:
@@ -42,6 +42,16 @@ def test_tokens_trained_and_not_sampled_and_the_reverse_are_counted(tmp_path: Pa
 def test_a_picture_moved_into_the_question_is_not_in_place(tmp_path: Path) -> None:
     found = judged(tmp_path, [7, PAD, 7, PAD, 1, 2, 7, 3, 4], [0, 0, 0, 0, 1, 1, 0, 1, 1], [1, 1])
     assert (found['pictures'], found['in place']) == (2, 1)
+
+
+def test_a_picture_in_a_trained_stretch_is_in_no_place(tmp_path: Path) -> None:
+    found = judged(tmp_path, [7, PAD, 1, 2, PAD, 3, 4], [0, 0, 1, 1, 1, 1, 1], [1, 1])
+    assert (found['pictures'], found['in place'], found['not sampled']) == (2, 1, 1)
+
+
+def test_pads_that_are_not_as_many_as_the_pictures_ask_for_are_in_no_place(tmp_path: Path) -> None:
+    found = judged(tmp_path, [7, PAD, PAD, 7, 1, 2, 7, PAD, 7, 3, 4], [0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1], [1, 2])
+    assert (found['pictures'], found['in place']) == (2, 0)
 
 
 def stub(folder: Path, code: str) -> Any:

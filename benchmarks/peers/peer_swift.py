@@ -35,8 +35,11 @@ if EVENTS in os.environ:
 
         def check_finished(self, infer_request: Any, response_choice: Any, current_turn: int) -> bool:
             """Where there is no code, too."""
-            ended = super().check_finished(infer_request, response_choice, current_turn)
-            return ended or protocol.code_at_end(response_choice.message.content) is None
+            code, over = protocol.code_at_end(response_choice.message.content), super().check_finished
+            ended = code is None or over(infer_request, response_choice, current_turn)
+            if ended:
+                names_of.pop(infer_request.uuid, None)
+            return ended
 
         def step(self, infer_request: Any, response_choice: Any, current_turn: int) -> dict[str, Any]:
             """Runs the code and appends what came of it."""

@@ -113,8 +113,9 @@ def _watch(witness: Witness, trainer_class: Any) -> None:
         tokens, at = sum(map(len, prompts)), 0
         witness.counts.update({'prompt tokens': tokens, 'computed': tokens})
         for prompt, ids in zip(prompts, gave[0], strict=True):
-            while prompt[: len(known[at])] != known[at]:  # it goes on with the next trajectory that it begins like
-                at += 1
+            at = next(
+                (i for i in range(at, len(known)) if prompt[: len(known[i])] == known[i]), at
+            )  # that it goes on with
             witness.sampled(at, ids)
             known[at] = [*prompt, *ids]
             at += 1
@@ -128,7 +129,7 @@ def _watch(witness: Witness, trainer_class: Any) -> None:
     witness.watch(trainer_class, '_generate', 'tools')
     witness.watch(trainer_class, '_calculate_rewards', 'rewards')
     witness.watch(trainer_class, '_get_per_token_logps_and_entropies', 'forward')
-    witness.watch(trainer_class, '_generate_and_score_completions', 'rows')
+    witness.watch(trainer_class, '_generate_and_score_completions', 'batch')
     witness.watch(trainer_class, '_compute_loss', 'rest', losing)
     witness.gate()
 

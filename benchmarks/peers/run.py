@@ -6,10 +6,10 @@
 Rows are those of `thyme synth --kind rl`. Flags are those of stage `rl` of `examples/one_gpu/experiment.yaml`, with
 learning rate 0: all sample the same policy to the end. All runs are alive at once; each trains one step after another,
 A B C D, D C B A, …; the first of each is no part of the table. Seconds are means over steps: `tools` is all between two
-generations of a trajectory, `forward` log-probs with those of the loss, `rest` backward and optimizer. `idle`: share
-of looks at the GPU within a peer's own steps, five a second, at which its counter is 0. `peak`: the trainer's allocator
-with the engine in it; on a CPU resident memory. `other prompts`: whose length is another in the engine than in the
-trainer. `truth` says how tokens and pictures are counted, over all steps.
+generations of a trajectory, `batch` rows made for training, `forward` log-probs with those of the loss, `rest` backward
+and optimizer. `idle`: share of looks at the GPU within a peer's own steps, five a second, at which its counter is 0.
+`peak`: the trainer's allocator with the engine in it; on a CPU resident memory. `other prompts`: of another length in
+the engine than in the trainer. `truth` says how tokens and pictures are counted, over all steps.
 
 `--hostile` has each peer's policy write what none should, each in a run of its own, and says what became of the run.
 """
@@ -35,8 +35,9 @@ from shared import ANSWER, VARIANTS
 
 from swift_thyme.demo.quickstart import judge
 
-SECONDS = ('engine', 'tools', 'weights', 'rewards', 'rows', 'forward', 'rest')
+SECONDS = ('engine', 'tools', 'weights', 'rewards', 'batch', 'forward', 'rest')
 COUNTS = ('sampled', 'prompt tokens', 'computed', 'other prompts')
+PARTS_OF = {'rows': 'exact rows', 'pictures': 'in place'}
 SECRET = 'opensesame'
 HOSTILE = {
     'endless loop': 'while True: pass',
@@ -98,7 +99,7 @@ def _row(steps: Any, truth: dict[str, int], n: int, busy: list[tuple[float, int]
         'idle %': 100 * mean(percent == 0 for percent in own) if own else '',
         'peak GiB': max(s['peak GiB'] for s in steps),
         **{f'{what} %': 100 * truth.get(what, 0) / sampled for what in ('not sampled', 'not trained')},
-        'in place': f'{truth.get("in place", 0)} of {truth.get("pictures", 0)}',
+        **{what: f'{truth.get(part, 0)} of {truth.get(what, 0)}' for what, part in PARTS_OF.items()},
     }
 
 
@@ -116,8 +117,8 @@ def attack(work: argparse.Namespace) -> dict[str, dict[str, str]]:
             peer.folder = work.out / case.replace(' ', '-') / peer.name
             try:
                 peer.prepare()
-                seconds = [peer.step(work.patience_s)['s'] for _ in range(2)]
-                said = f'goes on ({seconds[0]:.0f}, {seconds[1]:.0f} s a step)'
+                first, second = peer.step(work.patience_s), peer.step(work.patience_s)
+                said = f'goes on: {first["s"]:.0f}, {second["s"]:.0f} s a step, {second["peak GiB"]:.1f} GiB'
             except Ended as ended:
                 said = str(ended)
             peer.report()

@@ -61,7 +61,7 @@ def run_code(code: str, names: dict[str, Any], folder: Path) -> tuple[str, list[
     try:
         with redirect_stdout(io.StringIO()) as text:
             exec(strip_fence(code), names)
-    except Exception as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         return f'{type(error).__name__}: {error}', []
     finally:
         os.chdir(before)

@@ -68,7 +68,7 @@ def watch(scheduler: Any) -> None:
     witness.watch(GRPOTrainer, '_generate_completions', 'tools')
     witness.watch(GRPOTrainer, '_score_completions', 'rewards')
     witness.watch(GRPOTrainer, '_get_per_token_logps_and_entropies', 'forward')
-    witness.watch(GRPOTrainer, '_generate_and_score_completions', 'rows')
+    witness.watch(GRPOTrainer, '_generate_and_score_completions', 'batch')
     witness.watch(GRPOTrainer, '_compute_loss_and_metrics', 'rest', losing)
     witness.gate()
     if SCRIPT not in os.environ:

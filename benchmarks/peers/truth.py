@@ -1,9 +1,12 @@
-"""What a trainer's loss was given, compared with what was sampled and returned: reads a trace of `witness`."""
+"""What a trainer's loss was given, compared with what was sampled and returned: reads a trace of `witness`.
+
+A row belongs to the trajectory that sampled the same ids, or else most of them. A picture is in its place if its pads
+are in an untrained stretch of their own, in the order of the results, and as many as its patches ask for.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,13 +29,12 @@ def _judge_batch(rows: Any, pictures: list[int], left: Any, returned: Any, pad_i
         if not trained:
             found['rows left out'] += 1
             continue
-        counted = Counter(trained)
-        alike = {key: (given == trained, (counted & Counter(given)).total()) for key, given in left.items()}
+        alike = {key: (given == trained, (Counter(trained) & Counter(given)).total()) for key, given in left.items()}
         key = max(alike, key=alike.__getitem__)
-        sampled, expected = left.pop(key), [1, *filter(None, returned.get(key, []))]
-        blocks = [] if sampled == trained else SequenceMatcher(None, sampled, trained, False).get_matching_blocks()
-        same = sum(block.size for block in blocks) if blocks else len(sampled)
-        found.update({'sampled': len(sampled), 'not trained': len(sampled) - same, 'not sampled': len(trained) - same})
+        sampled, (exact, same) = left.pop(key), alike[key]
+        expected = [1, *filter(None, returned.get(key, []))]
+        found.update({'rows': 1, 'exact rows': exact, 'sampled': len(sampled)})
+        found.update({'not trained': len(sampled) - same, 'not sampled': len(trained) - same})
         found['pictures'] += sum(expected)
         found['in place'] += sum(map(min, zip(expected, _pictures_by_gap(ids, mask, pad_id), strict=False)))
     if lengths != pictures:
