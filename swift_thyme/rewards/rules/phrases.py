@@ -49,9 +49,11 @@ COLOURS: tuple[Row[str], ...] = (
 _NEAR = tuple(
     frozenset(group.split())
     for group in (
-        'red orange pink purple brown',
+        'red orange pink brown',
+        'red pink purple brown',
         'yellow gold orange brown',
-        'blue purple green',
+        'blue purple',
+        'blue green',
         'white silver gray gold',
         'black gray brown blue',
     )
