@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from swift_thyme.config import SandboxSettings
 from swift_thyme.errors import DataError, SandboxError, SandboxUnavailable, SessionDead
@@ -108,8 +109,9 @@ def test_pictures_without_a_folder_go_with_their_session(made, picture):
     assert before == b'\x89PNG' and not image.exists()
 
 
-def test_a_picture_is_put_into_the_object_store_once_for_all_sessions_that_share_it(made, monkeypatch, picture):
-    put = []
+def test_a_picture_is_put_into_the_object_store_once_for_all_sessions_that_share_it(made, monkeypatch, tmp_path):
+    picture, put = tmp_path / 'new.png', []  # a session of another test may still hold the module's
+    Image.new('RGB', (64, 48), 'teal').save(picture)
     monkeypatch.setattr('ray.put', lambda content, real=ray.put: put.append(len(content)) or real(content))
 
     async def group():
