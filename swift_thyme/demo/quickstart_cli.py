@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         f'\n{render(summary)}\n\nEverything is under {args.out}: data, models, logs, batches, summary.json\n\n'
         'Next (after `source .venv/bin/activate` in a clone):\n'
         f'  thyme infer --model {model}/grpo --input {args.out}/data/held-out.jsonl --output answers.jsonl\n'
+        '      (it knows only questions like these, with their own short system message; answers are in `answer`)\n'
         f'  thyme view {model}/grpo --out trajectories.html      every trajectory of the RL stage on one page\n'
         f'  thyme report {model} --out report.html               the curves of the three stages'
     )

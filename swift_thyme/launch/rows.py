@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data.manifest import MANIFEST
 from ..data.rows import Split
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from .fill import Stage
 from .host import Method
 
@@ -54,11 +55,21 @@ class Separation:
 
 
 def expand(method: Method, datasets: Sequence[str], stage: Stage | None) -> list[str]:
-    """Puts the sets of a prepared folder in the place of the folder: those that the stage trains on."""
+    """Puts the sets of a prepared folder in the place of the folder: those that the stage trains on.
+
+    Raises:
+        ConfigError: it was prepared, but not for this.
+    """
     wanted = _splits(method, stage)
     out: list[str] = []
     for dataset in datasets:
         found = [folder for folder in (Path(dataset) / part for part in wanted) if folder.is_dir()]
+        if not found and (Path(dataset) / MANIFEST).is_file():
+            kind = 'rl' if method is Method.RLHF else 'sft'
+            raise ConfigError(
+                f'{dataset} has no rows for `thyme {method.value}`: got a folder prepared for another training, '
+                f'expected {" or ".join(wanted)} in it; make one: thyme prepare {kind} SRC --out DIR'
+            )
         out += [str(folder) for folder in found] or [dataset]
     return out
 

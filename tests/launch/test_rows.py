@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from swift_thyme.errors import DataError
+from swift_thyme.data.manifest import MANIFEST
+from swift_thyme.errors import ConfigError, DataError
 from swift_thyme.launch.fill import Stage
 from swift_thyme.launch.host import Method
 from swift_thyme.launch.rows import expand, mixed
@@ -26,6 +27,18 @@ def test_a_prepared_folder_gives_each_stage_its_own_sets(prepared: Path) -> None
     assert sets(Method.SFT) == sets(Method.SFT, Stage.ONE) == ['stage1/single_round', 'stage1/two_rounds']
     assert sets(Method.SFT, Stage.TWO) == ['stage2/computation_images', 'stage2/computation_text']
     assert sets(Method.RLHF) == ['rl']
+
+
+@pytest.mark.parametrize(
+    ('method', 'there', 'asks'), [(Method.SFT, 'rl', 'prepare sft'), (Method.RLHF, 'stage1/x', 'prepare rl')]
+)
+def test_a_folder_prepared_for_another_training_is_refused(
+    tmp_path: Path, method: Method, there: str, asks: str
+) -> None:
+    (tmp_path / there).mkdir(parents=True)
+    (tmp_path / MANIFEST).write_text('{}')
+    with pytest.raises(ConfigError, match=asks):
+        expand(method, [str(tmp_path)], None)
 
 
 def test_other_data_sets_stay_as_they_are(tmp_path: Path) -> None:
