@@ -3,6 +3,8 @@
     python examples/one_gpu/evidence.py docs/evidence/one_gpu                       # prints the tables
     python examples/one_gpu/evidence.py docs/evidence/one_gpu --plots docs/images   # and draws the curves
 
+`keep.py` beside this file makes those files of a run.
+
 Owns the words around the numbers; intervals are those of `thyme eval` (swift_thyme.evaluate.statistics).
 
 `items.jsonl`: an item a line, ARM/CONDITION → [verdict, code blocks, of which ran, stop reason]. `steps.jsonl`: a step
@@ -92,10 +94,11 @@ def curves(steps: Sequence[Row]) -> Any:
     names = ('right answers, %', 'different first snippets of 8', 'turned writing: turned the picture, %')
     for axes, name, value in zip(figure.subplots(1, 3), names, (_right, _different, _turned), strict=True):
         for arm, label, color in (('c', 'c: ATS', COLORS[0]), ('d', 'd: temperature 1', COLORS[1])):
-            points = [value(row) for row in steps if row['arm'] == arm]
-            smooth = [fmean(known) if (known := _known(points[max(0, i - 4) : i + 1])) else None for i in range(35)]
-            axes.plot(range(1, 36), points, '.', color=color, alpha=0.35)
-            axes.plot(range(1, 36), smooth, color=color, label=label)
+            rows = [row for row in steps if row['arm'] == arm]
+            points, xs = [value(row) for row in rows], [row['step'] for row in rows]
+            near = (_known(points[max(0, i - 4) : i + 1]) for i in range(len(points)))
+            axes.plot(xs, points, '.', color=color, alpha=0.35)
+            axes.plot(xs, [fmean(known) if known else None for known in near], color=color, label=label)
         axes.set_title(name, fontsize=10)
         axes.set_xlabel('step; line: mean of five', fontsize=8)
         axes.spines[['top', 'right']].set_visible(False)

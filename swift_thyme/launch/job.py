@@ -99,11 +99,10 @@ def assemble(method: Method, words: Sequence[str], env: Mapping[str, str] | None
     file_env = {name: value for name, value in file_env.items() if not read_env(name, str, '', env)}
     job = Job(method, flags, file_env, settings, options)
     tested = options.recipe is not None and options.dry_run is not None and not asked
-    if options.recipe is not None and not asked:
-        _require(job)  # before the host is imported, which takes seconds
+    _require(job)  # before the host is imported, which takes seconds
     if not tested:
-        job.flags, job.notes = translate(method, flags, o3=options.o3)
-    _require(job)
+        job.flags, more = translate(method, job.flags, o3=options.o3)
+        job.notes += more
     _weights(job)
     if method.trains:
         _data_sets(job)

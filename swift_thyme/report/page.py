@@ -13,7 +13,7 @@ from ..trajectories import Problem, read_records
 from ..trajectories.lines import replace_file
 from .draw import COLORS, MOST_PLAIN
 from .plots import LEADING, main_plots, other_plots, side_by_side
-from .runs import Run, find_runs, read_log
+from .runs import Log, Run, find_runs, read_log
 from .tally import RunTally
 
 
@@ -31,6 +31,7 @@ def build_report(paths: Sequence[Path], out: Path) -> list[Run]:
         DataError: there is no run.
     """
     runs = find_runs(paths)
+    logs = [read_log(run.folder) for run in runs]
     environment = Environment(
         loader=PackageLoader(__package__, '.'), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -38,15 +39,14 @@ def build_report(paths: Sequence[Path], out: Path) -> list[Run]:
         name=', '.join(path.resolve().name for path in paths),
         colors=COLORS,
         most_plain=MOST_PLAIN,
-        together=side_by_side({run.name: (_kind(run), read_log(run.folder)) for run in runs}),
-        runs=[_facts(run, i) for i, run in enumerate(runs)],
+        together=side_by_side({run.name: (_kind(run), log) for run, log in zip(runs, logs, strict=True)}),
+        runs=[_facts(run, log, i) for i, (run, log) in enumerate(zip(runs, logs, strict=True))],
     )
     replace_file(out, [page.encode('utf-8', 'replace')])
     return runs
 
 
-def _facts(run: Run, number: int) -> dict[str, Any]:
-    log = read_log(run.folder)
+def _facts(run: Run, log: Log, number: int) -> dict[str, Any]:
     problems: list[Problem] = []
     saved = run.trajectories
     tally = RunTally.of(read_records(saved, problems.append)) if saved is not None else RunTally()

@@ -67,7 +67,15 @@ class Index:
             value['id'] += f'-{copies}'
         stop = self._stops.setdefault(record.stop, len(self._stops))
         kind = self._kinds.setdefault(' · '.join(filter(None, (record.task, record.condition))), len(self._kinds))
-        asked = record.prompt_id or record.item_id or (record.question, record.images)
+        asked = (
+            record.folder,
+            record.life,
+            record.step,
+            record.prompt_id,
+            record.item_id,
+            record.question,
+            record.images,
+        )
         known = [reward for reward in value['rewards'].values() if reward is not None]
         entry = {
             'id': value['id'],
@@ -76,7 +84,7 @@ class Index:
             'flags': int(flags(record, value)),
             'stop': stop,
             'kind': kind,
-            'group': self._groups.setdefault((record.step, asked), len(self._groups)),
+            'group': self._groups.setdefault(asked, len(self._groups)),
             'step': value['step'],
             'reward': round(sum(known), 4) if known else None,
             'advantage': value['advantage'],

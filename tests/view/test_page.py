@@ -19,6 +19,7 @@ from swift_thyme.trajectories import from_json
 from swift_thyme.view import ViewOptions, build_page
 from swift_thyme.view.blocks import MAX_BLOCK_CHARS, blocks, clip, shown
 from swift_thyme.view.highlight import highlight
+from swift_thyme.view.index import Index
 from swift_thyme.view.page import digest, script
 
 from .make import HOSTILE_WORDS, hostile, write_run
@@ -170,3 +171,14 @@ def test_ids_without_segments_are_shared_out_by_length_of_text() -> None:
     line = {'schema': 1, 'turns': [{'text': 'ab'}, {'text': 'cde'}], 'sampled_ids': [ord(c) for c in 'abcde!']}
     turns = shown(from_json(line, 'here', Path()), decode=spelled)['turns']
     assert [turn['tokens']['text'] for turn in turns] == [['a', 'b'], ['c', 'd', 'e', '!']]
+
+
+def test_answers_are_to_one_question_only_where_run_step_and_question_are_the_same(tmp_path: Path) -> None:
+    index = Index()
+    asked = {'prompt_id': 'prompt_0', 'step': 1, 'question': 'What?', 'text': '', 'images': ['a.jpg']}
+    others = ({}, {'question': 'Who?'}, {'images': ['b.jpg']}, {'step': 2}, {'life': 1}, {'folder': tmp_path})
+    for other in (*others, {}):
+        folder = other.get('folder', Path())
+        record = from_json({**asked, **{k: v for k, v in other.items() if k != 'folder'}}, folder=folder)
+        index.add(record, shown(record))
+    assert index.as_json(1)['group'] == [0, 1, 2, 3, 4, 5, 0]
