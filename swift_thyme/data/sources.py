@@ -141,8 +141,14 @@ def plan(sources: Sequence[str], limit: int | None = None) -> tuple[list[Shard],
 
 
 def _files(source: str, skipped: list[str]) -> tuple[Any, list[tuple[str, str, dict[str, Any]]]]:
-    url = source
-    if '://' not in source and not Path(source).expanduser().exists() and _HUB_ID.match(source):
+    url, here = source, Path(source).expanduser()
+    if '://' not in source and not here.exists() and _HUB_ID.match(source):
+        if here.parent.is_dir():
+            there = ', '.join(sorted(entry.name for entry in here.parent.iterdir() if entry.name[0] != '.')[:8])
+            raise DataError(
+                f'no such file or folder: got {source!r}; expected one that exists, or a Hugging Face data set id; in '
+                f'{here.parent} there is {escape_surrogates(there) or "nothing"}'
+            )
         url = f'hf://datasets/{source}'
     filesystem, root = fsspec.core.url_to_fs(url if '://' in url else str(Path(url).expanduser().resolve()))
     remote = '://' in url

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from swift_thyme.data.prepare.writer import read_rows
+from swift_thyme.data.sources import plan
+from swift_thyme.errors import DataError
 
 from . import public
 from .hub import hub
@@ -25,6 +27,13 @@ def prepare(endpoint: str, out: Path, home: Path, *flags: str) -> subprocess.Com
     }
     command = [sys.executable, '-m', 'swift_thyme.cli', 'prepare', 'sft', *flags, '--out', str(out), '--workers', '1']
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_mistyped_name_in_a_folder_that_is_there_asks_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'examples' / 'dataset').mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match='in examples there is dataset'):
+        plan(['examples/datset'])
 
 
 @pytest.mark.slow
